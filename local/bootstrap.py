@@ -1,6 +1,6 @@
 """Makes the virtual environment that everything else runs in, then runs a module of it.
 
-    python3 local/bootstrap.py MODULE [ARGUMENT ...]
+    python3 local/bootstrap.py PROGRAM-OR-MODULE [ARGUMENT ...]
 
 Needs nothing but Python's standard library. The environment lies in the user's cache, keyed by the lock file, so that
 every clone with the same lock shares it.
@@ -34,12 +34,26 @@ def environment() -> Path:
     shutil.rmtree(venv, ignore_errors=True)
     made = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True)
     if made.returncode:
-        fail("python3 -m venv does not work here:\n" + made.stdout + made.stderr, "apt-get install python3-venv")
+        fail(
+            "python3 -m venv does not work here:\n" + made.stdout + made.stderr,
+            "apt-get install python3-venv",
+        )
     log = tempfile.NamedTemporaryFile("w+", prefix="pip-", suffix=".log", delete=False)
-    pip = [venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes"]
+    pip = [
+        venv / "bin/python",
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--require-hashes",
+    ]
     if subprocess.run([*pip, "-r", LOCK], stdout=log, stderr=log).returncode:
-        fail(f"pip could not install requirements-dev.txt; the end of {log.name}:\n"
-             + "".join(Path(log.name).read_text().splitlines(True)[-15:]), "look at the network or pip's configuration")
+        fail(
+            f"pip could not install requirements-dev.txt; the end of {log.name}:\n"
+            + "".join(Path(log.name).read_text().splitlines(True)[-15:]),
+            "look at the network or pip's configuration",
+        )
     os.unlink(log.name)
     (venv / "complete").touch()
     print("ok  Python packages", file=sys.stderr, flush=True)
@@ -47,14 +61,21 @@ def environment() -> Path:
 
 
 def main() -> None:
-    """Replace this process by the wanted module, run by the environment's Python from the project's root."""
+    """Replace this process by the wanted program or module, run by the environment's Python from the project's root."""
     if sys.version_info < (3, 11):
-        fail(f"Python {sys.version.split()[0]} runs this; 3.11 or newer is needed", "apt-get install python3.11 python3.11-venv")
-    python = environment() / "bin/python"
+        fail(
+            f"Python {sys.version.split()[0]} runs this; 3.11 or newer is needed",
+            "apt-get install python3.11 python3.11-venv",
+        )
+    programs = environment() / "bin"
     os.chdir(ROOT)
-    os.environ["PYTHONPATH"] = str(ROOT)
+    os.environ["PYTHONPATH"] = f"{ROOT}:{ROOT / 'harness/python'}"
     os.environ.pop("VIRTUAL_ENV", None)
-    os.execv(python, [str(python), "-m", *sys.argv[1:]])
+    name, *arguments = sys.argv[1:]
+    program = programs / name
+    if not program.exists():
+        program, arguments = programs / "python", ["-m", name, *arguments]
+    os.execv(program, [str(program), *arguments])
 
 
 if __name__ == "__main__":

@@ -39,7 +39,10 @@ def _wait(paths: Paths, what: str, ready: Callable[[], bool]) -> None:
     while not ready():
         if time.monotonic() > deadline:
             states = ", ".join(f"{name} {state}" for name, state in supervise.states(paths).items())
-            raise GroundError(f"{what} was not ready after {READY_SECONDS} s ({states})", f"look into {paths.logs}")
+            raise GroundError(
+                f"{what} was not ready after {READY_SECONDS} s ({states})",
+                f"look into {paths.logs}",
+            )
         time.sleep(0.2)
 
 
@@ -48,14 +51,18 @@ def _answers(paths: Paths, *arguments: str) -> Callable[[], bool]:
     env = {**os.environ, "KUBECONFIG": str(paths.kubeconfig)}
 
     def ask() -> bool:
-        done = subprocess.run([binary, *arguments], env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [binary, *arguments], env=env, capture_output=True, text=True, check=False
+        )
         return done.returncode == 0 and "false" not in done.stdout.lower()
 
     return ask
 
 
 def _node_ready(paths: Paths) -> Callable[[], bool]:
-    registered = _answers(paths, "wait", "node", network.NODE, "--for=condition=Ready", "--timeout=1s")
+    registered = _answers(
+        paths, "wait", "node", network.NODE, "--for=condition=Ready", "--timeout=1s"
+    )
 
     def ask() -> bool:
         # after a crash the API server still holds the node's last word, so ask the kubelet as well
@@ -101,7 +108,15 @@ def start(paths: Paths) -> None:
         _wait(paths, "the node", _node_ready(paths))
     with step("cluster DNS"):
         kubectl(paths, "apply", "--server-side", "-f", str(Path(__file__).parent / "manifests"))
-        kubectl(paths, "-n", "kube-system", "rollout", "status", "deployment/coredns", f"--timeout={READY_SECONDS}s")
+        kubectl(
+            paths,
+            "-n",
+            "kube-system",
+            "rollout",
+            "status",
+            "deployment/coredns",
+            f"--timeout={READY_SECONDS}s",
+        )
 
 
 def _cgroup_processes() -> list[int]:
@@ -131,7 +146,10 @@ def stop(paths: Paths) -> None:
 
 def unmount(paths: Paths) -> None:
     """Unmount everything below our folders, the innermost first."""
-    mounts = [line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").read_text().splitlines()]
+    mounts = [
+        line.split()[1].encode().decode("unicode_escape")
+        for line in Path("/proc/mounts").read_text().splitlines()
+    ]
     ours = [mount for mount in mounts if mount.startswith((f"{paths.state}/", f"{paths.run}/"))]
     for mount in sorted(ours, key=len, reverse=True):
         subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)

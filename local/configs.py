@@ -79,7 +79,9 @@ def cni(paths: Paths) -> str:
         },
     }
     portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
-    return json.dumps({"cniVersion": "1.0.0", "name": network.NODE, "plugins": [bridge, portmap]}, indent=2)
+    return json.dumps(
+        {"cniVersion": "1.0.0", "name": network.NODE, "plugins": [bridge, portmap]}, indent=2
+    )
 
 
 def registry(paths: Paths) -> str:
@@ -88,7 +90,10 @@ def registry(paths: Paths) -> str:
         {
             "version": 0.1,
             "log": {"level": "warn", "accesslog": {"disabled": True}},
-            "storage": {"filesystem": {"rootdirectory": f"{paths.state}/registry"}, "delete": {"enabled": True}},
+            "storage": {
+                "filesystem": {"rootdirectory": f"{paths.state}/registry"},
+                "delete": {"enabled": True},
+            },
             "http": {"addr": "127.0.0.1:5000"},
         }
     )
@@ -101,14 +106,21 @@ def kubelet(paths: Paths, cgroup_root: str) -> str:
             "apiVersion": "kubelet.config.k8s.io/v1beta1",
             "kind": "KubeletConfiguration",
             "address": network.NODE_ADDRESS,
-            "authentication": {"anonymous": {"enabled": False}, "x509": {"clientCAFile": f"{paths.pki}/ca.crt"}},
+            "authentication": {
+                "anonymous": {"enabled": False},
+                "x509": {"clientCAFile": f"{paths.pki}/ca.crt"},
+            },
             "authorization": {"mode": "Webhook"},
             "cgroupDriver": "cgroupfs",
             "cgroupRoot": cgroup_root,
             "clusterDNS": [network.DNS_SERVICE],
             "clusterDomain": "cluster.local",
             "containerRuntimeEndpoint": f"unix://{paths.containerd_socket}",
-            "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+            "evictionHard": {
+                "memory.available": "100Mi",
+                "nodefs.available": "1%",
+                "imagefs.available": "1%",
+            },
             "failCgroupV1": False,
             "failSwapOn": False,
             "healthzBindAddress": "127.0.0.1",
@@ -137,7 +149,11 @@ def kube_proxy(paths: Paths) -> str:
             "healthzBindAddress": "127.0.0.1:10256",
             "metricsBindAddress": "127.0.0.1:10249",
             # the kernel's own limits stay as they are
-            "conntrack": {"maxPerCore": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
+            "conntrack": {
+                "maxPerCore": 0,
+                "tcpEstablishedTimeout": "0s",
+                "tcpCloseWaitTimeout": "0s",
+            },
             "iptables": {"minSyncPeriod": "100ms"},
         }
     )
@@ -145,8 +161,17 @@ def kube_proxy(paths: Paths) -> str:
 
 def resolv_conf() -> str:
     """The machine's name servers, without those on its own loopback: a pod cannot reach them."""
-    lines = Path("/etc/resolv.conf").read_text().splitlines() if os.path.exists("/etc/resolv.conf") else []
-    return "\n".join(line for line in lines if not line.startswith(("nameserver 127.", "nameserver ::1"))) + "\n"
+    lines = (
+        Path("/etc/resolv.conf").read_text().splitlines()
+        if os.path.exists("/etc/resolv.conf")
+        else []
+    )
+    return (
+        "\n".join(
+            line for line in lines if not line.startswith(("nameserver 127.", "nameserver ::1"))
+        )
+        + "\n"
+    )
 
 
 def write_all(paths: Paths, cgroup_root: str) -> None:

@@ -21,7 +21,9 @@ def own_path(paths: Paths) -> str:
     """PATH with the built tools behind the user's own: what the user has is never shadowed."""
     folders = [build.PULUMI.folder(paths), build.KUBERNETES.folder(paths)]
     present = os.environ["PATH"].split(os.pathsep)
-    return os.pathsep.join([*present, *(str(folder) for folder in folders if str(folder) not in present)])
+    return os.pathsep.join(
+        [*present, *(str(folder) for folder in folders if str(folder) not in present)]
+    )
 
 
 def pulumi(paths: Paths) -> Path:

@@ -93,14 +93,20 @@ def _check_cgroups() -> None:
         try:
             folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise GroundError(f"{folder} cannot be made: {error}", "give this machine write access to cgroups") from None
+            raise GroundError(
+                f"{folder} cannot be made: {error}", "give this machine write access to cgroups"
+            ) from None
 
 
 def cgroup_folders() -> list[Path]:
     """Our folder in each hierarchy: one with cgroup v2, one per controller with v1."""
     if (_CGROUPS / "cgroup.controllers").exists():
         return [_CGROUPS / CGROUP[1:]]
-    return [path / CGROUP[1:] for path in sorted(_CGROUPS.iterdir()) if (path / "cgroup.procs").exists() and path.name != "unified"]
+    return [
+        path / CGROUP[1:]
+        for path in sorted(_CGROUPS.iterdir())
+        if (path / "cgroup.procs").exists() and path.name != "unified"
+    ]
 
 
 def _check_ports() -> None:
@@ -126,9 +132,16 @@ def install_packages() -> None:
     if not missing:
         return
     if not shutil.which("apt-get"):
-        raise GroundError(f"programs are missing, and there is no apt-get: {', '.join(missing)}", "install them")
+        raise GroundError(
+            f"programs are missing, and there is no apt-get: {', '.join(missing)}", "install them"
+        )
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     with step(f"Debian packages: {' '.join(missing)}") as report:
         run(["apt-get", "update"], env=quiet, hint="look at /etc/apt/sources.list and the network")
         install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
-        run(install, env=quiet, each_line=lambda line: report(0, 0, line), hint="see the lines above")
+        run(
+            install,
+            env=quiet,
+            each_line=lambda line: report(0, 0, line),
+            hint="see the lines above",
+        )

@@ -48,7 +48,17 @@ def _pause(paths: Paths, folder: Path, _: Report) -> None:
     with tempfile.TemporaryDirectory() as place:
         binary = Path(place) / "pause"
         version = versions.PAUSE_IMAGE.partition(":")[2]
-        run(["gcc", "-Os", "-static", f"-DVERSION=v{version}", "-o", binary, source / "build/pause/linux/pause.c"])
+        run(
+            [
+                "gcc",
+                "-Os",
+                "-static",
+                f"-DVERSION=v{version}",
+                "-o",
+                binary,
+                source / "build/pause/linux/pause.c",
+            ]
+        )
         _scratch(folder, binary, "65535:65535")
 
 
@@ -60,7 +70,9 @@ def _coredns(paths: Paths, folder: Path, _: Report) -> None:
     _scratch(folder, build.COREDNS.folder(paths) / "coredns")
 
 
-def _debian(paths: Paths, packages: str, adjust: Callable[[Path], None], folder: Path, report: Report) -> None:
+def _debian(
+    paths: Paths, packages: str, adjust: Callable[[Path], None], folder: Path, report: Report
+) -> None:
     """A root file system of Debian packages as ``rootfs.tar``, kept in the cache: it takes a minute."""
     kept = paths.cache / "images" / f"{hashlib.sha256(packages.encode()).hexdigest()[:12]}.tar"
     if not kept.exists():
@@ -68,30 +80,71 @@ def _debian(paths: Paths, packages: str, adjust: Callable[[Path], None], folder:
         # not below /tmp: that may be mounted nodev or small
         with tempfile.TemporaryDirectory(dir=kept.parent) as place:
             root = Path(place) / "root"
-            command = ["debootstrap", "--variant=minbase", f"--include={packages}", versions.DEBIAN_SUITE, root]
+            command = [
+                "debootstrap",
+                "--variant=minbase",
+                f"--include={packages}",
+                versions.DEBIAN_SUITE,
+                root,
+            ]
             run([*command, *_mirror()], env={"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
                 each_line=lambda line: report(0, 0, line))  # fmt: skip
             adjust(root)
-            for litter in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale", "var/log"):
+            for litter in (
+                "var/cache/apt",
+                "var/lib/apt/lists",
+                "usr/share/doc",
+                "usr/share/man",
+                "usr/share/locale",
+                "var/log",
+            ):
                 shutil.rmtree(root / litter, ignore_errors=True)
                 (root / litter).mkdir()
-            run(["tar", "-C", root, "-cf", kept.with_suffix(".partial"), "--exclude=./dev/*", "--exclude=./proc/*", "."])
+            run(
+                [
+                    "tar",
+                    "-C",
+                    root,
+                    "-cf",
+                    kept.with_suffix(".partial"),
+                    "--exclude=./dev/*",
+                    "--exclude=./proc/*",
+                    ".",
+                ]
+            )
             kept.with_suffix(".partial").rename(kept)
     os.link(kept, folder / "rootfs.tar")
 
 
 def _mirror() -> list[str]:
     """The mirror that this machine's apt uses, so that no address is written down here."""
-    texts = [path.read_text() for path in Path("/etc/apt").rglob("*") if path.suffix in (".list", ".sources")]
-    words = [word for text in texts for line in text.splitlines() if not line.startswith("#") for word in line.split()]
-    mirrors = [word for word in words if word.startswith("http") and word.rstrip("/").endswith("/debian")]
+    texts = [
+        path.read_text()
+        for path in Path("/etc/apt").rglob("*")
+        if path.suffix in (".list", ".sources")
+    ]
+    words = [
+        word
+        for text in texts
+        for line in text.splitlines()
+        if not line.startswith("#")
+        for word in line.split()
+    ]
+    mirrors = [
+        word for word in words if word.startswith("http") and word.rstrip("/").endswith("/debian")
+    ]
     return mirrors[:1]
 
 
 def _adjust_python(root: Path) -> None:
     """Make Debian's Python look like the official image's, and give it this machine's way to the package index."""
     local = root / "usr/local/bin"
-    for name, target in {"python": "python3", "python3": "python3", "python3.11": "python3.11", "pip": "pip3"}.items():
+    for name, target in {
+        "python": "python3",
+        "python3": "python3",
+        "python3.11": "python3.11",
+        "pip": "pip3",
+    }.items():
         (local / name).symlink_to(f"/usr/bin/{target}")
     for marker in root.glob("usr/lib/python3*/EXTERNALLY-MANAGED"):
         marker.unlink()
@@ -99,7 +152,11 @@ def _adjust_python(root: Path) -> None:
     if bundle.exists():
         # behind an intercepting proxy the machine's bundle knows the proxy's certificate
         shutil.copyfile(bundle, root / "etc/ssl/certs/ca-certificates.crt")
-    lines = ["[global]", "cert = /etc/ssl/certs/ca-certificates.crt", "disable-pip-version-check = true"]
+    lines = [
+        "[global]",
+        "cert = /etc/ssl/certs/ca-certificates.crt",
+        "disable-pip-version-check = true",
+    ]
     for setting in ("index-url", "extra-index-url", "trusted-host"):
         value = os.environ.get(f"PIP_{setting.replace('-', '_').upper()}")
         lines += [f"{setting} = {value}"] if value else []
@@ -109,7 +166,9 @@ def _adjust_python(root: Path) -> None:
 def _python(paths: Paths, folder: Path, report: Report) -> None:
     _debian(paths, _PYTHON_PACKAGES, _adjust_python, folder, report)
     environment = "PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
-    (folder / "Dockerfile").write_text(f'FROM scratch\nADD rootfs.tar /\nENV {environment}\nCMD ["python3"]\n')
+    (folder / "Dockerfile").write_text(
+        f'FROM scratch\nADD rootfs.tar /\nENV {environment}\nCMD ["python3"]\n'
+    )
 
 
 IMAGES = (
@@ -144,7 +203,10 @@ def push_all(paths: Paths) -> None:
         mark.parent.mkdir(parents=True, exist_ok=True)
         (paths.cache / "images").mkdir(parents=True, exist_ok=True)
         target = f"{network.REGISTRY}/{image.name}"
-        with step(f"image {image.name}") as report, tempfile.TemporaryDirectory(dir=paths.cache / "images") as place:
+        with (
+            step(f"image {image.name}") as report,
+            tempfile.TemporaryDirectory(dir=paths.cache / "images") as place,
+        ):
             image.fill(paths, Path(place), report)
             docker = docker_environment(paths)
             run([DOCKER, "build", "--network", "host", "-t", target, place], env=docker)

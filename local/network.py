@@ -59,7 +59,9 @@ def remove_rules(only: tuple[str, ...] = _OUR_RULES) -> None:
     for family in ("iptables", "ip6tables"):
         if not shutil.which(f"{family}-save"):
             continue
-        saved = subprocess.run([f"{family}-save"], capture_output=True, text=True, check=False).stdout
+        saved = subprocess.run(
+            [f"{family}-save"], capture_output=True, text=True, check=False
+        ).stdout
         kept = [line for line in saved.splitlines() if not any(word in line for word in only)]
         if len(kept) != len(saved.splitlines()):
             run([f"{family}-restore", "-w"], stdin="\n".join(kept) + "\n")

@@ -101,6 +101,7 @@ def _issue(
 
 def kubeconfig(folder: Path, user: str, server: str, path: Path, name: str) -> None:
     """Write a kubeconfig for the client certificate ``user`` with everything embedded."""
+
     def inline(file: str) -> str:
         return base64.b64encode((folder / file).read_bytes()).decode()
 

@@ -91,7 +91,10 @@ def start(paths: Paths) -> None:
         check=False,
     )
     if done.returncode:
-        raise GroundError(f"supervisord did not start: {done.stdout}{done.stderr}", f"see {paths.logs}/supervisord.log")
+        raise GroundError(
+            f"supervisord did not start: {done.stdout}{done.stderr}",
+            f"see {paths.logs}/supervisord.log",
+        )
 
 
 def restart_failed(paths: Paths) -> None:
@@ -134,7 +137,13 @@ def marked(paths: Paths) -> dict[int, str]:
 
 def end_marked(paths: Paths, keep: tuple[str, ...] = ()) -> None:
     """End all processes of this ground but those whose name begins with one of ``keep``."""
-    end(lambda: [pid for pid, name in marked(paths).items() if not name.startswith(keep)] if keep else list(marked(paths)))
+    end(
+        lambda: (
+            [pid for pid, name in marked(paths).items() if not name.startswith(keep)]
+            if keep
+            else list(marked(paths))
+        )
+    )
 
 
 def end(find: Callable[[], list[int]], grace: float = 5.0) -> None:

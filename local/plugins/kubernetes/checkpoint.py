@@ -77,9 +77,7 @@ def plain_inputs(kind: Kind, inputs: Mapping[str, Tree]) -> Object:
         obj = mapping({"obj": _renamed(obj, _TO_DASHES)}, "obj")
     metadata = obj.get("metadata")
     if isinstance(metadata, dict):
-        obj["metadata"] = {
-            key: value for key, value in metadata.items() if key not in _READ_ONLY
-        }
+        obj["metadata"] = {key: value for key, value in metadata.items() if key not in _READ_ONLY}
     return obj
 
 
@@ -100,9 +98,7 @@ def state(
     kind: Kind, live: Object, inputs: Mapping[str, Tree], manager: str, *, imported: bool = False
 ) -> Properties:
     """The state after an operation: the live object without noise, and what was asked for."""
-    metadata = {
-        key: value for key, value in mapping(live, "metadata").items() if key not in _NOISE
-    }
+    metadata = {key: value for key, value in mapping(live, "metadata").items() if key not in _NOISE}
     kept = sealed(kind, {**live, "metadata": metadata}, inputs)
     kept[INPUTS] = dict(inputs)
     kept[API_VERSION] = text(live, "apiVersion")

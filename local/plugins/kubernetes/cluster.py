@@ -1,10 +1,11 @@
-"""The API server, by the official client's dynamic client. Every call blocks: run it in a thread."""
+"""The API server, by the official dynamic client. Every call blocks: run it in a thread."""
 
 from __future__ import annotations
 
 import json
 import threading
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from local.plugins.access import mapping, objects, text
@@ -77,7 +78,7 @@ class Cluster:
         try:
             answer = self._request("get", f"/{prefix}/{kind.api_version}")
         except ClusterError as error:
-            if error.status != 404:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return {}
         served = {
@@ -111,11 +112,13 @@ class Cluster:
         try:
             return self._request("get", path)
         except ClusterError as error:
-            if error.status == 404:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
-    def list(self, kind: Kind, namespace: str, *, labels: str = "", fields: str = "") -> list[Object]:
+    def list(
+        self, kind: Kind, namespace: str, *, labels: str = "", fields: str = ""
+    ) -> list[Object]:
         """The objects that match the selectors."""
         path = self.resource(kind).path(namespace=namespace or None)
         answer = self._request(
@@ -153,7 +156,7 @@ class Cluster:
         try:
             self._request("delete", path, body=body)
         except ClusterError as error:
-            if error.status != 404:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
     def _request(self, method: str, path: str, **params: object) -> Object:

@@ -29,8 +29,20 @@ _MERGE_KEYS: dict[str, tuple[str, ...]] = {
 """Lists of built-in kinds to which the cluster itself adds entries, and what tells those apart."""
 
 _QUANTITIES = frozenset(
-    "averageValue capacity default defaultRequest divisor hard limits max min overhead requests "
-    "sizeLimit".split()
+    [
+        "averageValue",
+        "capacity",
+        "default",
+        "defaultRequest",
+        "divisor",
+        "hard",
+        "limits",
+        "max",
+        "min",
+        "overhead",
+        "requests",
+        "sizeLimit",
+    ]
 )
 """Keys below which strings and numbers are resource quantities."""
 
@@ -117,7 +129,7 @@ def _value(wanted: Json, live: Json, rules: _Rules, merge_keys: tuple[str, ...] 
 
 
 def _partners(wanted: list[Json], live: list[Json], keys: tuple[str, ...]) -> list[Json]:
-    """The live entries that belong to the wanted ones, in their order; the cluster's own are left out."""
+    """The live entries that belong to the wanted ones, in their order, without the cluster's own."""
     partners: list[Json] = []
     for item in wanted:
         fixed = {key: item[key] for key in keys if key in item} if isinstance(item, dict) else {}

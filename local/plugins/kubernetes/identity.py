@@ -6,7 +6,7 @@ import hashlib
 import secrets
 
 from local.plugins.access import mapping, text
-from local.plugins.kubernetes.annotations import AUTONAMED
+from local.plugins.kubernetes.steering import AUTONAMED
 from local.plugins.values import UNKNOWN, Object
 
 SUFFIX = 8

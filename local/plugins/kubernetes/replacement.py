@@ -4,19 +4,49 @@ from __future__ import annotations
 
 from local.plugins.access import mapping, text
 from local.plugins.differences import Change
-from local.plugins.kubernetes.annotations import AUTONAMED, is_on
+from local.plugins.kubernetes.steering import AUTONAMED, is_on
 from local.plugins.kubernetes.tokens import Kind
 from local.plugins.paths import Path, parse, touches
 from local.plugins.values import UNKNOWN, Object
 
-_POD_FIELDS = """
-    activeDeadlineSeconds affinity automountServiceAccountToken dnsConfig dnsPolicy
-    enableServiceLinks hostAliases hostIPC hostNetwork hostPID hostUsers hostname imagePullSecrets
-    initContainers nodeName nodeSelector os overhead preemptionPolicy priority priorityClassName
-    readinessGates resourceClaims restartPolicy runtimeClassName schedulerName securityContext
-    serviceAccount serviceAccountName setHostnameAsFQDN shareProcessNamespace subdomain
-    terminationGracePeriodSeconds topologySpreadConstraints volumes containers
-""".split()
+_POD_FIELDS = [
+    "activeDeadlineSeconds",
+    "affinity",
+    "automountServiceAccountToken",
+    "dnsConfig",
+    "dnsPolicy",
+    "enableServiceLinks",
+    "hostAliases",
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostUsers",
+    "hostname",
+    "imagePullSecrets",
+    "initContainers",
+    "nodeName",
+    "nodeSelector",
+    "os",
+    "overhead",
+    "preemptionPolicy",
+    "priority",
+    "priorityClassName",
+    "readinessGates",
+    "resourceClaims",
+    "restartPolicy",
+    "runtimeClassName",
+    "schedulerName",
+    "securityContext",
+    "serviceAccount",
+    "serviceAccountName",
+    "setHostnameAsFQDN",
+    "shareProcessNamespace",
+    "subdomain",
+    "terminationGracePeriodSeconds",
+    "topologySpreadConstraints",
+    "volumes",
+    "containers",
+]
 
 _IMMUTABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ("apps", "Deployment"): ("spec.selector",),
@@ -52,7 +82,11 @@ _IMMUTABLE: dict[tuple[str, str], tuple[str, ...]] = {
     ),
     ("networking.k8s.io", "IngressClass"): ("spec.controller",),
     ("scheduling.k8s.io", "PriorityClass"): ("value", "preemptionPolicy"),
-    ("apiextensions.k8s.io", "CustomResourceDefinition"): ("spec.group", "spec.scope", "spec.names.kind"),
+    ("apiextensions.k8s.io", "CustomResourceDefinition"): (
+        "spec.group",
+        "spec.scope",
+        "spec.names.kind",
+    ),
 }
 
 _IDENTITY: tuple[Path, ...] = (("metadata", "name"), ("metadata", "namespace"), ("kind",))

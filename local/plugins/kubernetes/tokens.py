@@ -13,15 +13,40 @@ _REFUSED_GROUPS = {
 }
 
 _CLUSTER_SCOPED = frozenset(
-    """
-    APIService CSIDriver CSINode CertificateSigningRequest ClusterRole ClusterRoleBinding
-    ClusterTrustBundle ComponentStatus CustomResourceDefinition DeviceClass FlowSchema IPAddress
-    IngressClass MutatingAdmissionPolicy MutatingAdmissionPolicyBinding
-    MutatingWebhookConfiguration Namespace Node PersistentVolume PriorityClass
-    PriorityLevelConfiguration ResourceSlice RuntimeClass ServiceCIDR StorageClass StorageVersion
-    StorageVersionMigration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding
-    ValidatingWebhookConfiguration VolumeAttachment VolumeAttributesClass
-    """.split()
+    [
+        "APIService",
+        "CSIDriver",
+        "CSINode",
+        "CertificateSigningRequest",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "ClusterTrustBundle",
+        "ComponentStatus",
+        "CustomResourceDefinition",
+        "DeviceClass",
+        "FlowSchema",
+        "IPAddress",
+        "IngressClass",
+        "MutatingAdmissionPolicy",
+        "MutatingAdmissionPolicyBinding",
+        "MutatingWebhookConfiguration",
+        "Namespace",
+        "Node",
+        "PersistentVolume",
+        "PriorityClass",
+        "PriorityLevelConfiguration",
+        "ResourceSlice",
+        "RuntimeClass",
+        "ServiceCIDR",
+        "StorageClass",
+        "StorageVersion",
+        "StorageVersionMigration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+        "ValidatingWebhookConfiguration",
+        "VolumeAttachment",
+        "VolumeAttributesClass",
+    ]
 )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from local.plugins.access import dig, mapping, objects, text
-from local.plugins.kubernetes.annotations import awaited
 from local.plugins.kubernetes.cluster import Cluster
 from local.plugins.kubernetes.readiness import others, pods, workloads
 from local.plugins.kubernetes.readiness.verdict import READY, Problem, Verdict
+from local.plugins.kubernetes.steering import awaited
 from local.plugins.kubernetes.tokens import Kind
 from local.plugins.values import Object
 
@@ -82,7 +82,7 @@ def _claim(cluster: Cluster, obj: Object) -> Verdict:
 
 
 def _alone(rule: Callable[[Object], Verdict]) -> Judge:
-    return lambda cluster, obj: rule(obj)
+    return lambda _, obj: rule(obj)
 
 
 _JUDGES: dict[tuple[str, str], Judge] = {

@@ -23,7 +23,10 @@ def service(obj: Object, slices: list[Object]) -> Verdict:
     namespace = text(obj, "metadata", "namespace")
     selector = ",".join(f"{key}={value}" for key, value in mapping(obj, "spec", "selector").items())
     return Verdict(
-        ready, "no pod that it selects is ready", (), f"kubectl -n {namespace} get pods -l {selector}"
+        ready,
+        "no pod that it selects is ready",
+        (),
+        f"kubectl -n {namespace} get pods -l {selector}",
     )
 
 
@@ -31,8 +34,9 @@ def ingress(obj: Object) -> Verdict:
     """The ingress controller has published its address (as the official plugin wants it)."""
     ready = bool(objects(obj, "status", "loadBalancer", "ingress"))
     return Verdict(
-        ready, "no ingress controller has published an address in its status; where none does, "
-        'annotate it with pulumi.com/skipAwait: "true"'
+        ready,
+        "no ingress controller has published an address in its status; where none does, "
+        'annotate it with pulumi.com/skipAwait: "true"',
     )
 
 

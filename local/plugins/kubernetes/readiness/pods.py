@@ -75,7 +75,9 @@ def _container(pod: Object, status: Object) -> Problem | None:
     if reason == "InvalidImageName":
         return Problem(subject, reason, f"the image's name is not valid: {message}", 0.0)
     if reason in _CONFIG:
-        return Problem(subject, reason, f"it cannot be started ({reason}): {message}", CONFIG_PATIENCE)
+        return Problem(
+            subject, reason, f"it cannot be started ({reason}): {message}", CONFIG_PATIENCE
+        )
     ended = mapping(status, "state", "terminated") or mapping(status, "lastState", "terminated")
     if ended and status.get("ready") is not True:
         return _ended(subject, status, ended)
@@ -99,7 +101,8 @@ def _ended(subject: str, status: Object, ended: Object) -> Problem | None:
     words = text(ended, "message").strip()
     if words:
         story += f". Its last words:\n{_indented(words[-_WORDS:])}"
-    return Problem(subject, cause, story, 0.0 if restarts >= CRASHES else NEVER)
+    down = bool(mapping(status, "state", "waiting") or mapping(status, "state", "terminated"))
+    return Problem(subject, cause, story, 0.0 if down and restarts >= CRASHES else NEVER)
 
 
 def _indented(words: str) -> str:
@@ -107,9 +110,13 @@ def _indented(words: str) -> str:
 
 
 def _unwrapped(message: str) -> str:
-    """containerd's message without the layers of RPC around it."""
-    return re.sub(r"^(?:Back-off pulling image \"[^\"]*\": )?(?:ErrImagePull: )?"
-                  r"(?:rpc error: code = \w+ desc = )?", "", message)
+    """Containerd's message without the layers of RPC around it."""
+    return re.sub(
+        r"^(?:Back-off pulling image \"[^\"]*\": )?(?:ErrImagePull: )?"
+        r"(?:rpc error: code = \w+ desc = )?",
+        "",
+        message,
+    )
 
 
 def probe_problems(pod: Object, events: list[Object]) -> list[Problem]:

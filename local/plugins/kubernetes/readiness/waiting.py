@@ -77,7 +77,9 @@ class Waiting:
         told = await asyncio.to_thread(why_not_ready, self.cluster, kind, live, verdict)
         return NotReadyError(message(kind, live, told, limit), live)
 
-    async def until_gone(self, kind: Kind, namespace: str, name: str, seconds: float) -> Object | None:
+    async def until_gone(
+        self, kind: Kind, namespace: str, name: str, seconds: float
+    ) -> Object | None:
         """None once it is gone, else the object that is still there after `seconds`."""
         started, pause = time.monotonic(), FIRST_PAUSE / 2
         while True:

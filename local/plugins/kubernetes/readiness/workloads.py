@@ -32,7 +32,9 @@ def newest_replica_set(deployment: Object, replica_sets: list[Object]) -> Object
     uid = dig(deployment, "metadata", "uid")
     revision = mapping(deployment, "metadata", "annotations").get(REVISION)
     for replica_set in replica_sets:
-        owned = any(ref.get("uid") == uid for ref in objects(replica_set, "metadata", "ownerReferences"))
+        owned = any(
+            ref.get("uid") == uid for ref in objects(replica_set, "metadata", "ownerReferences")
+        )
         if owned and mapping(replica_set, "metadata", "annotations").get(REVISION) == revision:
             return replica_set
     return {}
@@ -86,7 +88,10 @@ def stateful_set(obj: Object, pods: list[Object]) -> Verdict:
     updated = whole(obj, "status", "updatedReplicas")
     rolled = strategy != "RollingUpdate" or updated >= wanted - partition
     if not partition and strategy == "RollingUpdate":
-        current, update = text(obj, "status", "currentRevision"), text(obj, "status", "updateRevision")
+        current, update = (
+            text(obj, "status", "currentRevision"),
+            text(obj, "status", "updateRevision"),
+        )
         rolled = rolled and (current == update or not wanted)
     if _observed(obj) and ready >= wanted and rolled:
         return READY

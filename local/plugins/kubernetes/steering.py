@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from local.plugins.access import mapping
+from local.plugins.failures import PluginError
 from local.plugins.values import UNKNOWN, Json, Object
 
 PREFIX = "pulumi.com/"
@@ -19,7 +20,9 @@ PROPAGATION = PREFIX + "deletionPropagationPolicy"
 
 _SWITCHES = (AUTONAMED, SKIP_AWAIT, FORCE)
 _POLICIES = {"foreground": "Foreground", "background": "Background", "orphan": "Orphan"}
-_JSONPATH = re.compile(r"jsonpath=\{(?P<path>(?:\.[\w-]+|\[\d+\]|\['[^']+'\])+)\}(?:=(?P<want>.*))?")
+_JSONPATH = re.compile(
+    r"jsonpath=\{(?P<path>(?:\.[\w-]+|\[\d+\]|\['[^']+'\])+)\}(?:=(?P<want>.*))?"
+)
 _CONDITION = re.compile(r"condition=(?P<type>[\w./-]+)(?:=(?P<want>\w+))?")
 
 
@@ -36,11 +39,15 @@ class Awaited:
             wanted = (found["want"] or "true").lower()
             conditions = mapping(live, "status").get("conditions")
             for entry in conditions if isinstance(conditions, list) else []:
-                if isinstance(entry, dict) and str(entry.get("type")).lower() == found["type"].lower():
+                if (
+                    isinstance(entry, dict)
+                    and str(entry.get("type")).lower() == found["type"].lower()
+                ):
                     return str(entry.get("status")).lower() == wanted
             return False
         found = _JSONPATH.fullmatch(self.expression)
-        assert found is not None, "checked by `problems`"
+        if found is None:  # `problems` refuses such annotations before
+            raise PluginError(f"cannot await {self.expression!r}")
         value = _follow(live, found["path"])
         if found["want"] is None:
             return value is not None
@@ -75,7 +82,7 @@ def problems(obj: Object) -> list[tuple[str, str]]:
     return found
 
 
-def _problem(key: str, value: Json) -> str:  # noqa: PLR0911 - one return per annotation
+def _problem(key: str, value: Json) -> str:
     if key in _SWITCHES:
         return "" if value in ("true", "false") else 'write "true" or "false".'
     if key == TIMEOUT:
@@ -87,7 +94,9 @@ def _problem(key: str, value: Json) -> str:  # noqa: PLR0911 - one return per an
     if key == WAIT_FOR:
         wrong = [item for item in expressions(value) if not _readable(item)]
         return (
-            "" if not wrong else f"the stand-in cannot await {wrong[0]!r}; it knows condition=<type>"
+            ""
+            if not wrong
+            else f"the stand-in cannot await {wrong[0]!r}; it knows condition=<type>"
             "[=<status>] and jsonpath={.plain.path[0]}[=<value>], or a JSON array of them."
         )
     return "the stand-in does not honour this annotation; remove it or use the official plugin."

@@ -1,0 +1,47 @@
+# `make help` lists the targets. All of them run in one Python environment that local/bootstrap.py makes.
+SHELL := /bin/bash
+STACK ?= local
+CLUSTER ?=
+RUN := @python3 local/bootstrap.py
+
+.DEFAULT_GOAL := help
+.PHONY: help up env down clean test test-unit lint format schema lock
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## From a fresh clone to models that answer (CLUSTER=<context>: on a cluster of yours; STACK=<stack>)
+	$(RUN) local up --stack '$(STACK)' --cluster '$(CLUSTER)'
+
+env: ## Print what pulumi, kubectl and curl need: eval "$$(make -s env)"
+	$(RUN) local env
+
+down: ## Stop the local stack and keep what was built
+	$(RUN) local down
+
+clean: ## Stop it and delete all of it: state, images, tools
+	$(RUN) local clean
+
+test: lint test-unit ## Every test; starts what it needs
+	$(RUN) local up
+	$(RUN) pytest tests/integration tests/e2e
+
+test-unit: ## The tests that need nothing running
+	$(RUN) pytest tests/unit tests/contract
+
+lint: ## Style, types, import rules, and whether the schema is fresh
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+format: ## Let ruff put the style right
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+schema: ## Write stacks/schema.json anew
+	$(RUN) components.spec
+
+lock: ## Pin the dependencies anew, with hashes and without addresses (needs uv)
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o requirements.txt requirements.in
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt requirements-dev.in

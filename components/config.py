@@ -1,0 +1,60 @@
+"""The only reader of `pulumi.Config`: from the stack's configuration to a StackSpec."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+
+from components.errors import Mistake, StackFileError, choices
+from components.spec import StackSpec, parse
+
+NAMESPACE = "model-deployment"
+SECTIONS = ("platform", "models")
+
+
+def load(root: Path) -> StackSpec:
+    """The checked stack file; `root` is the project's folder.
+
+    Raises `pulumi.RunError`, which ends the program with its text alone, for any mistake.
+    """
+    found = list(_secret_sections())
+    secret = {mistake.at[0] for mistake in found}
+    spec: StackSpec | None = None
+    try:
+        platform, models = (_section(name) for name in SECTIONS)
+        spec = parse(platform, models, root)
+    except StackFileError as error:
+        # What is found in a section with secrets stays unsaid: it might quote one.
+        found += (mistake for mistake in error.mistakes if mistake.at[0] not in secret)
+    found += _unknown_keys()
+    if found or spec is None:
+        raise pulumi.RunError(str(StackFileError(found)))
+    return spec
+
+
+def _section(name: str) -> object:
+    """What the section holds; text that is no JSON is given on, to be refused as text."""
+    value = pulumi.Config(NAMESPACE).get(name)
+    try:
+        return None if value is None else json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _secret_sections() -> Iterator[Mistake]:
+    """A secret inside a section would reach the program, and then the cluster, as plain text."""
+    for name in SECTIONS:
+        if is_config_secret(f"{NAMESPACE}:{name}"):
+            hint = "make it a secret key of its own: pulumi config set --secret <name>"
+            yield Mistake((name,), "a secret in it", hint)
+
+
+def _unknown_keys() -> Iterator[Mistake]:
+    """Keys beside the sections; secrets are left alone, they are there to be named later."""
+    for key in sorted({**get_config_env(), **CONFIG.get()}):
+        namespace, _, name = key.partition(":")
+        if namespace == NAMESPACE and name not in SECTIONS and not is_config_secret(key):
+            hint = f"{choices(name, SECTIONS)} (a secret would be allowed, too)"
+            yield Mistake((key,), "an unknown key", hint)

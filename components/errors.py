@@ -1,0 +1,109 @@
+"""The mistakes of a stack file, and how they are told: where, what was found, what to write.
+
+Nobody should have to mend a file one run at a time, so mistakes are values that are collected,
+and the exception is only their sum.
+"""
+
+import datetime
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pydantic_core import PydanticCustomError
+
+REFUSAL = "refusal"
+"""The type of a pydantic error whose context holds our own `found` and `hint`."""
+
+_LONGEST_QUOTE = 60
+_WIDEST_NUMBER = 64
+"""Bits. Python raises for the text of very long numbers."""
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_/:-]{1,80}")
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake: the keys that lead to it, what stands there, and what to write instead."""
+
+    at: tuple[str, ...]
+    found: str
+    hint: str
+
+    @property
+    def path(self) -> str:
+        """The keys joined by dots; an odd key is quoted, so that it cannot pose as two."""
+        return ".".join(key if _PLAIN_KEY.fullmatch(key) else quote(key) for key in self.at)
+
+    def __str__(self) -> str:
+        return f"{self.path}: found {self.found}; {self.hint}"
+
+
+class StackFileError(Exception):
+    """Every mistake of one stack file, in the file's order. `str()` is all that people see."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__(self.mistakes)
+
+    def __str__(self) -> str:
+        count = len(self.mistakes)
+        noun = "mistake" if count == 1 else "mistakes"
+        headline = f"The stack file has {count} {noun}; nothing was changed."
+        return "\n".join([headline, *(f"  {mistake}" for mistake in self.mistakes)])
+
+
+def refusal(hint: str, found: str | None = None) -> PydanticCustomError:
+    """The error a value's validator raises; `found` defaults to a description of the value."""
+    context = {"hint": hint} if found is None else {"hint": hint, "found": found}
+    return PydanticCustomError(REFUSAL, "refused", context)
+
+
+def quote(text: str) -> str:
+    """Text in quotes, on one line whatever it holds, and cut where a reader knows enough."""
+    return repr(text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "...")
+
+
+def describe(value: object) -> str:
+    """What YAML made of a value, in words; never the content of a map or a list."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case int() if value.bit_length() > _WIDEST_NUMBER:
+            return "a number of more than 64 bits"
+        case int() | float():
+            return str(value)
+        case str():
+            return quote(value) if value else "an empty text"
+        case dict():
+            return "a map" if value else "an empty map"
+        case list():
+            return "a list" if value else "an empty list"
+        case datetime.date():
+            return f"the date {value.isoformat()}"
+    return f"a value of type {type(value).__name__}"
+
+
+def key_text(key: object) -> str:
+    """A key as part of a path; YAML also makes numbers, dates and nothing into keys."""
+    if key is None:
+        return "None"  # as pydantic has it
+    return key if isinstance(key, str) else describe(key)
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant. Long junk is not compared: that is quadratic."""
+    if len(word) > _LONGEST_QUOTE:
+        return None
+    matches = difflib.get_close_matches(word, list(known), n=1)
+    return matches[0] if matches else None
+
+
+def choices(word: str, known: Iterable[str]) -> str:
+    """What to write instead of an unknown word: the one meant, or all that there are."""
+    names = list(known)
+    meant = closest(word, names)
+    if meant is not None:
+        return f"did you mean {meant}?"
+    return f"write one of {', '.join(quote(name)[1:-1] for name in names)}"

@@ -1,0 +1,113 @@
+"""Names: what they may be, and the objects, labels and annotations that carry them.
+
+Nothing is ever cut to fit. The limits are such that `<model>-<route>` and `<model>-<version>` stay
+below the 63 characters of a DNS label, which Services and label values must keep.
+"""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, WithJsonSchema
+
+from components.errors import refusal
+
+ANNOTATION_PREFIX = "model-deployment.io/"
+PLATFORM_NAMES = frozenset(
+    {"deployment-watcher", "ingress-controller", "load-balancer", "message-broker"}
+)
+"""Objects of the platform, in the same namespace: no model's object may be called so."""
+LATEST = "latest"
+RESERVED_ROUTES = frozenset({"versions", LATEST, "labels"})
+
+_LABEL = r"[a-z]([a-z0-9-]*[a-z0-9])?"
+_VERSION = r"v[1-9][0-9]*"
+_LOOKS_LIKE_A_VERSION = re.compile(r"v[0-9]+")
+_LABEL_HINT = (
+    "write lower-case letters, digits and hyphens, a letter first and a letter or digit last"
+)
+_LONGEST_MODEL = 40
+_LONGEST_ROUTE = 20
+_LONGEST_VERSION = 16
+"""`v` and 15 digits: a number that every JSON client reads exactly."""
+_LONGEST_NAMESPACE = 63
+
+
+def _label(text: str, longest: int) -> str:
+    if len(text) > longest:
+        raise refusal(f"write at most {longest} characters", f"a name of {len(text)} characters")
+    if not re.fullmatch(_LABEL, text):
+        raise refusal(_LABEL_HINT)
+    return text
+
+
+def _model_name(text: str) -> str:
+    return _label(text, _LONGEST_MODEL)
+
+
+def _route_name(text: str) -> str:
+    if text in RESERVED_ROUTES:
+        reserved = ", ".join(sorted(RESERVED_ROUTES))
+        raise refusal(f"choose another name: {reserved} are addresses of every model")
+    if _LOOKS_LIKE_A_VERSION.fullmatch(text):
+        raise refusal("choose a name that does not look like a version")
+    return _label(text, _LONGEST_ROUTE)
+
+
+def _version_name(text: str) -> str:
+    if len(text) > _LONGEST_VERSION:
+        found = f"a name of {len(text)} characters"
+        raise refusal(f"write at most {_LONGEST_VERSION} characters", found)
+    if not re.fullmatch(_VERSION, text):
+        raise refusal("write v and a whole number from 1 on, such as v1 or v12")
+    return text
+
+
+def _namespace_name(text: str) -> str:
+    return _label(text, _LONGEST_NAMESPACE)
+
+
+def _schema(pattern: str, longest: int) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": longest})
+
+
+ModelName = Annotated[str, AfterValidator(_model_name), _schema(_LABEL, _LONGEST_MODEL)]
+RouteName = Annotated[
+    str,
+    AfterValidator(_route_name),
+    _schema(rf"(?!(versions|latest|labels|v[0-9]+)$){_LABEL}", _LONGEST_ROUTE),
+]
+VersionName = Annotated[str, AfterValidator(_version_name), _schema(_VERSION, _LONGEST_VERSION)]
+NamespaceName = Annotated[str, AfterValidator(_namespace_name), _schema(_LABEL, _LONGEST_NAMESPACE)]
+
+
+def version_number(version: str) -> int:
+    """The integer of `v12`: the contract's `model_version_number`."""
+    return int(version.removeprefix("v"))
+
+
+def object_name(model: str, part: str) -> str:
+    """The name of a model's object; `part` is a version, a route or `latest`."""
+    return f"{model}-{part}"
+
+
+def annotation(name: str) -> str:
+    """The full name of one of this project's annotations."""
+    return ANNOTATION_PREFIX + name
+
+
+def labels(component: str, model: str | None = None, version: str | None = None) -> dict[str, str]:
+    """The labels of an object: the cluster's inventory is read from them alone."""
+    named = {} if model is None else {"app.kubernetes.io/name": model}
+    versioned = {} if version is None else {"app.kubernetes.io/version": version}
+    return {
+        **named,
+        **versioned,
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/part-of": "model-deployment",
+        "app.kubernetes.io/managed-by": "pulumi",
+    }
+
+
+def selector(model: str, version: str) -> dict[str, str]:
+    """What a version's Pods are found by. Immutable in a Deployment, hence as small as it goes."""
+    return {"app.kubernetes.io/name": model, "app.kubernetes.io/version": version}

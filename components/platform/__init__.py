@@ -1,0 +1,1 @@
+"""What stands once per stack."""

@@ -1,0 +1,194 @@
+"""Traefik: the one way in. It reads the models' own objects, of this namespace alone."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgsDict,
+    PodTemplateSpecArgsDict,
+    Service,
+    ServiceAccount,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+from pulumi_kubernetes.networking.v1 import IngressClass
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+
+from components import pods
+from components.naming import labels
+from components.platform import definitions
+from components.platform.traefik import GRACE_SECONDS, PORTS, READY, arguments
+from components.platform.traefik_access import allow
+from components.spec import IngressControllerSpec
+
+NAME = "ingress-controller"
+_SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "model-deployment"}
+
+
+@dataclass(frozen=True)
+class IngressControllerArgs:
+    """What Traefik is given: its size, the namespace it serves and the host name it announces."""
+
+    namespace: pulumi.Input[str]
+    namespace_name: str
+    hostname: str
+    spec: IngressControllerSpec
+
+
+class IngressController(pulumi.ComponentResource):
+    """Traefik with its definitions, rights, class, Service and disruption budget.
+
+    Ready means: its routes are loaded. `class_name` is what an Ingress names to be served;
+    `kinds` are the definitions that routes must wait for.
+    """
+
+    class_name: str
+    kinds: list[CustomResource]
+
+    def __init__(
+        self, name: str, args: IngressControllerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("model-deployment:platform:IngressController", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        # cluster-wide names carry the namespace: two stacks may share a cluster
+        self.class_name = f"model-deployment-{args.namespace_name}"
+        meta: ObjectMetaArgsDict = {
+            "name": NAME,
+            "namespace": args.namespace,
+            "labels": labels(NAME),
+        }
+        self.kinds = [_definition(item, child) for item in definitions.load()]
+        account = ServiceAccount(
+            NAME, metadata=meta, automount_service_account_token=False, opts=child
+        )
+        rights = allow(NAME, meta, self.class_name, account, child)
+        IngressClass(
+            NAME,
+            metadata={"name": self.class_name, "labels": labels(NAME)},
+            spec={"controller": "traefik.io/ingress-controller"},
+            opts=child,
+        )
+        ready = self._ready_route(meta)
+        deployment = Deployment(
+            NAME,
+            metadata=meta,
+            spec={
+                "replicas": args.spec.replicas,
+                "selector": {"match_labels": _SELECTOR},
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rolling_update": {"max_surge": 1, "max_unavailable": 0},
+                },
+                "template": self._template(args, account),
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*rights, ready]),
+        )
+        PodDisruptionBudget(
+            NAME,
+            metadata=meta,
+            spec={"max_unavailable": 1, "selector": {"match_labels": _SELECTOR}},
+            opts=child,
+        )
+        self.service = self._service(args, meta, deployment)
+        self.register_outputs({"className": self.class_name})
+
+    def _ready_route(self, meta: ObjectMetaArgsDict) -> CustomResource:
+        """A route to Traefik's own ping: it answers in the same swap as the models' routes."""
+        return CustomResource(
+            f"{NAME}-ready",
+            api_version="traefik.io/v1alpha1",
+            kind="IngressRoute",
+            metadata={**meta, "name": f"{NAME}-ready"},
+            spec={
+                "entryPoints": ["traefik"],
+                "routes": [
+                    {
+                        "kind": "Rule",
+                        "match": f"Path(`{READY}`)",
+                        "priority": 1000,
+                        "services": [{"kind": "TraefikService", "name": "ping@internal"}],
+                    }
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self.kinds),
+        )
+
+    def _template(
+        self, args: IngressControllerArgs, account: ServiceAccount
+    ) -> PodTemplateSpecArgsDict:
+        container: ContainerArgsDict = {
+            "name": "traefik",
+            "image": args.spec.image,
+            "args": arguments(args.namespace_name, self.class_name, args.hostname),
+            "ports": [{"name": name, "container_port": port} for name, port in PORTS.items()],
+            "resources": pods.resources(args.spec.resources),
+            "security_context": pods.container_security(),
+            "liveness_probe": {
+                "http_get": {"path": "/ping", "port": "traefik"},
+                "period_seconds": 10,
+                "timeout_seconds": 5,
+            },
+            "readiness_probe": {
+                "http_get": {"path": READY, "port": "traefik"},
+                "period_seconds": 1,
+                "timeout_seconds": 2,
+            },
+            "volume_mounts": [{"name": "tmp", "mount_path": "/tmp"}],
+            "termination_message_policy": "FallbackToLogsOnError",
+        }
+        return {
+            "metadata": {
+                "labels": labels(NAME),
+                "annotations": {
+                    "prometheus.io/scrape": "true",
+                    "prometheus.io/port": str(PORTS["metrics"]),
+                },
+            },
+            "spec": {
+                "service_account_name": account.metadata["name"],
+                "automount_service_account_token": True,
+                "enable_service_links": False,
+                "security_context": pods.pod_security(),
+                "termination_grace_period_seconds": GRACE_SECONDS,
+                "topology_spread_constraints": pods.spread(_SELECTOR),
+                "containers": [container],
+                "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "64Mi"}}],
+            },
+        }
+
+    def _service(
+        self, args: IngressControllerArgs, meta: ObjectMetaArgsDict, deployment: Deployment
+    ) -> Service:
+        return Service(
+            NAME,
+            # the Deployment was awaited: waiting again for its endpoints only costs time
+            metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
+            spec={
+                "type": "NodePort",
+                "selector": _SELECTOR,
+                "ports": [
+                    {
+                        "name": "web",
+                        "port": 80,
+                        "target_port": "web",
+                        "node_port": args.spec.node_port,
+                    }
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+        )
+
+
+def _definition(item: dict[str, object], opts: pulumi.ResourceOptions) -> CustomResource:
+    metadata = cast("dict[str, object]", item["metadata"])
+    name = cast("str", metadata["name"])
+    return CustomResource(
+        name,
+        api_version="apiextensions.k8s.io/v1",
+        kind="CustomResourceDefinition",
+        metadata={"name": name, "labels": labels(NAME)},
+        spec=item["spec"],
+        opts=opts,
+    )

@@ -1,0 +1,87 @@
+"""The images: one of the harness per language, and one per version on top of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+
+from components.sources import Tree
+from components.staging import stage_harness, stage_version
+
+PLATFORM = "linux/amd64"
+"""Fixed, so that a build on another kind of machine gives the cluster the same image."""
+
+_SHOWN_DIGITS = 12
+_HARNESS_REPOSITORY = "harness_python"
+"""With an underscore, which no model's name can have."""
+
+
+@dataclass(frozen=True)
+class VersionContent:
+    """A version's files as they were read, and the hash that names them."""
+
+    tree: Tree
+    content_hash: str
+
+
+def _build(context: str, arguments: dict[str, pulumi.Input[str]]) -> docker.DockerBuildArgsDict:
+    return {
+        # relative: the plugin compares the path, and clones lie anywhere
+        "context": context,
+        "dockerfile": f"{context}/Dockerfile",
+        "platform": PLATFORM,
+        "args": arguments,
+        # package installs need the host's network where the engine has no bridge of its own
+        "network": "host",
+    }
+
+
+class HarnessImage:
+    """The image that all Python versions of a stack stand on."""
+
+    def __init__(
+        self, root: Path, registry: str, harness: Tree, opts: pulumi.ResourceOptions
+    ) -> None:
+        self.digits = harness.digest[:_SHOWN_DIGITS]
+        self.image = docker.Image(
+            "harness-python",
+            image_name=f"{registry}/{_HARNESS_REPOSITORY}:{self.digits}",
+            build=_build(stage_harness(root, harness), {}),
+            opts=opts,
+        )
+
+
+class ModelImage:
+    """A version's image: the user's dependencies, then the user's files, on the harness."""
+
+    def __init__(
+        self,
+        root: Path,
+        registry: str,
+        model: str,
+        version: str,
+        content: VersionContent,
+        harness: HarnessImage,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        context = stage_version(root, model, version, content.tree, content.content_hash)
+        tag = f"{version}-{content.content_hash[:_SHOWN_DIGITS]}-{harness.digits}"
+        self.image = docker.Image(
+            f"{model}-{version}",
+            # the tag names all that went in, so it never moves: registries may forbid moving
+            image_name=f"{registry}/{model}:{tag}",
+            # the base by its digest: the plugin does not notice a base that changed under its name
+            build=_build(context, {"HARNESS": harness.image.repo_digest}),
+            opts=opts,
+        )
+
+    @property
+    def reference(self) -> pulumi.Output[str]:
+        """`repository@sha256:...`, what Pods run."""
+        return self.image.repo_digest
+
+    @property
+    def digest(self) -> pulumi.Output[str]:
+        """`sha256:...` alone."""
+        return self.image.repo_digest.apply(lambda reference: reference.partition("@")[2])

@@ -1,0 +1,156 @@
+"""The files of a version: which count, their hash, and the folder that its image is built from.
+
+The content hash is what makes a version immutable, so its format never changes: a change would
+make every published version look changed. It is sha256 over fields, each preceded by its length
+(8 bytes, big endian), so that no two contents can run into the same stream:
+
+1. `model-deployment/content/1`
+2. language, handler
+3. the number of variables (8 bytes), then name and value of each, sorted by name
+4. the tree's digest, itself sha256 over `model-deployment/tree/1`, the number of files (8 bytes),
+   and for each file, sorted by its path's bytes: path relative to the source with `/`, `x` if
+   the owner may execute it or `-`, sha256 of its bytes
+
+Times, owners, umask, empty folders and where the project lies do not count.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.errors import quote
+
+LEFT_OUT = frozenset(
+    {
+        ".DS_Store",
+        ".git",
+        ".hypothesis",
+        ".idea",
+        ".ipynb_checkpoints",
+        ".mypy_cache",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".venv",
+        ".vscode",
+        "Thumbs.db",
+        "__pycache__",
+    }
+)
+"""Names that tools drop by themselves, as files or folders at any depth."""
+LEFT_OUT_ENDINGS = (".pyc", ".pyo", ".swp", "~")
+
+_OWNER_MAY_EXECUTE = 0o100
+
+
+class SourceError(Exception):
+    """A source that cannot be read, or changed under our hands; the text says which and why."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in a source that would not be in the image as it is here."""
+
+    found: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a tree: its path relative to it with `/`, and what an image keeps of its mode."""
+
+    path: str
+    executable: bool
+    size: int
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A folder's files as they were read, once."""
+
+    folder: Path
+    files: tuple[File, ...]
+    digest: str
+
+
+def read(folder: Path) -> Tree:
+    """Reads a folder. Raises SourceError for what `problems` names, and for unreadable files."""
+    try:
+        refused = problems(folder)
+        if refused:
+            raise SourceError(f"{folder}: found {refused[0].found}; {refused[0].hint}")
+        files: list[File] = []
+        fields: list[bytes] = []
+        for path in _sorted_paths(folder):
+            with open(folder / path, "rb") as stream:
+                status = os.fstat(stream.fileno())
+                digest = hashlib.file_digest(stream, "sha256").digest()
+            executable = bool(status.st_mode & _OWNER_MAY_EXECUTE)
+            files.append(File(path, executable, status.st_size))
+            fields += [os.fsencode(path), b"x" if executable else b"-", digest]
+    except OSError as error:
+        raise SourceError(f"{error.filename or folder}: {error.strerror}") from error
+    tree_digest = _digest([b"model-deployment/tree/1", _number(len(files)), *fields])
+    return Tree(folder, tuple(files), tree_digest)
+
+
+def content_hash(tree: Tree, language: str, handler: str, environment: Mapping[str, str]) -> str:
+    """What identifies a version's content: 64 hexadecimal digits. See the module for the format."""
+    variables = [text.encode() for pair in sorted(environment.items()) for text in pair]
+    return _digest(
+        [
+            b"model-deployment/content/1",
+            language.encode(),
+            handler.encode(),
+            _number(len(environment)),
+            *variables,
+            bytes.fromhex(tree.digest),
+        ]
+    )
+
+
+def problems(folder: Path) -> list[Problem]:
+    """What keeps a folder from being a source, by looking at names and kinds alone."""
+    found: list[Problem] = []
+    empty = True
+    for entry, path in _entries(folder):
+        empty = False
+        if entry.is_symlink():
+            found.append(
+                Problem(f"the symbolic link {quote(path)}", "put the file itself in its place")
+            )
+        elif not entry.is_file():
+            found.append(Problem(f"{quote(path)}, which is no file", "take it away"))
+    if empty:
+        found.append(Problem("a folder without files", "put the handler's code in it"))
+    return found
+
+
+def _sorted_paths(folder: Path) -> list[str]:
+    return sorted((path for entry, path in _entries(folder) if entry.is_file()), key=os.fsencode)
+
+
+def _entries(folder: Path, prefix: str = "") -> Iterator[tuple[os.DirEntry[str], str]]:
+    """Everything that counts below a folder, except folders that hold nothing that counts."""
+    with os.scandir(folder) as entries:
+        ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
+    for entry in ordered:
+        if entry.name in LEFT_OUT or entry.name.endswith(LEFT_OUT_ENDINGS):
+            continue
+        path = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield from _entries(Path(entry.path), path + "/")
+        else:
+            yield entry, path
+
+
+def _number(value: int) -> bytes:
+    return value.to_bytes(8, "big")
+
+
+def _digest(fields: Iterable[bytes]) -> str:
+    total = hashlib.sha256()
+    for field in fields:
+        total.update(_number(len(field)) + field)
+    return total.hexdigest()

@@ -1,0 +1,124 @@
+"""The values of a stack file that are more than text or a number, each by a named type."""
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from components.errors import refusal
+from components.spec.quantities import canonical_cpu, canonical_memory
+
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
+_HANDLER = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*:{_IDENTIFIER}"
+_HOST_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOSTNAME = rf"{_HOST_LABEL}(\.{_HOST_LABEL})*"
+_LONGEST_HOSTNAME = 253
+_REPOSITORY = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_REGISTRY = rf"{_HOSTNAME}(:[0-9]{{1,5}})?(/{_REPOSITORY})*"
+_IMAGE = rf"{_REGISTRY}(:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?"
+_HARNESS_VARIABLES = "MODEL_"
+_ENGINE_DATE = r"[0-9-]{10} [0-9:]{8}(\.[0-9]+)? [+-][0-9]{4} .*"
+"""What Pulumi's engine makes of an unquoted date; the handler would meet text nobody wrote."""
+
+
+def _handler(text: str) -> str:
+    if not re.fullmatch(_HANDLER, text, re.ASCII):
+        raise refusal("write <module>:<function>, such as predict:predict")
+    return text
+
+
+def _language(text: str) -> str:
+    if text == "r":
+        raise refusal("write python: r is not yet supported")
+    if text != "python":
+        raise refusal("write python")
+    return text
+
+
+def _hostname(text: str) -> str:
+    if "://" in text:
+        raise refusal("write the host's name alone, without http:// or https://")
+    if _is_address(text):
+        raise refusal("write a host's name: an Ingress takes no IP address")
+    if len(text) > _LONGEST_HOSTNAME or not re.fullmatch(_HOSTNAME, text):
+        raise refusal("write a host's name alone, in lower case, such as models.example.com")
+    return text
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _registry(text: str) -> str:
+    if "://" in text:
+        raise refusal("write it without https://, such as registry.example.com/models")
+    if text != text.lower():
+        raise refusal("write it in lower case: registries know no other")
+    if "@" in text or ("/" in text and ":" in text.rpartition("/")[2]):
+        raise refusal("write it without a tag or digest: every image gets its own")
+    if not re.fullmatch(_REGISTRY, text):
+        raise refusal("write <host>[:<port>]/<path>, such as registry.example.com/models")
+    return text
+
+
+def _image(text: str) -> str:
+    name, _, digest = text.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if not re.fullmatch(_IMAGE, text):
+        raise refusal("write an image such as traefik:v3.7.13")
+    if not digest and tag in ("", "latest"):
+        raise refusal("write a tag or digest that stays the same, such as traefik:v3.7.13")
+    return text
+
+
+def _source(value: object) -> object:
+    if isinstance(value, dict):
+        raise refusal("write the folder as text: {path, ref} is not yet supported")
+    return value
+
+
+def _environment_name(text: str) -> str:
+    if text.startswith(_HARNESS_VARIABLES):
+        raise refusal(f"choose another name: {_HARNESS_VARIABLES}* belongs to the harness")
+    if not re.fullmatch(_IDENTIFIER, text, re.ASCII):
+        raise refusal("write letters, digits and underscores, no digit first")
+    return text
+
+
+def _environment_value(text: str) -> str:
+    if "\0" in text:
+        raise refusal("write it without the NUL character: no process can receive it")
+    if re.fullmatch(_ENGINE_DATE, text):
+        raise refusal("write it in quotes: without them YAML reads a date")
+    return text
+
+
+def _pattern(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+Handler = Annotated[str, AfterValidator(_handler), _pattern(_HANDLER)]
+Language = Annotated[
+    str, AfterValidator(_language), WithJsonSchema({"type": "string", "enum": ["python"]})
+]
+Hostname = Annotated[str, AfterValidator(_hostname), _pattern(_HOSTNAME)]
+Registry = Annotated[str, AfterValidator(_registry), _pattern(_REGISTRY)]
+ImageName = Annotated[str, AfterValidator(_image), _pattern(_IMAGE)]
+SourceFolder = Annotated[str, BeforeValidator(_source), WithJsonSchema({"type": "string"})]
+EnvironmentName = Annotated[
+    str, AfterValidator(_environment_name), _pattern(rf"(?!{_HARNESS_VARIABLES}){_IDENTIFIER}")
+]
+EnvironmentValue = Annotated[str, AfterValidator(_environment_value)]
+Cpu = Annotated[str, AfterValidator(canonical_cpu), _pattern(r"([0-9]+m|[0-9]+(\.[0-9]{1,3})?)")]
+Memory = Annotated[
+    str, AfterValidator(canonical_memory), _pattern(r"[0-9]+(\.[0-9]{1,3})?([KMGT]i|[kMGT])?")
+]
+Percent = Annotated[int, Field(ge=0, le=100)]
+Replicas = Annotated[int, Field(ge=1, le=1000)]
+NodePort = Annotated[int, Field(ge=1024, le=65535)]
+DeadlineSeconds = Annotated[int, Field(ge=1, le=86400)]

@@ -1,0 +1,130 @@
+"""Writes the folders that images are built from, below `.build/`, which Git ignores.
+
+An image's plugin compares the path of its context and hashes modes with the bytes. So the path is
+relative and carries the content hash, and modes are normalised. A folder appears whole or not at
+all: it is written aside, then renamed.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from components.naming import object_name
+from components.sources import File, SourceError, Tree, read
+
+BUILD = ".build"
+HARNESS = "harness/python"
+MODEL_DOCKERFILE = "model.Dockerfile"
+REQUIREMENTS = "requirements.txt"
+
+_SHOWN_DIGITS = 12
+_FILE = 0o644
+_EXECUTABLE = 0o755
+_FOLDER = 0o755
+
+
+def read_harness(root: Path) -> Tree:
+    """The harness's files; the tree's digest is the harness's hash."""
+    return read(root / HARNESS)
+
+
+def stage_harness(root: Path, harness: Tree) -> str:
+    """Stages the harness's own context; returns its path relative to `root`."""
+    return _stage(root, f"harness-python-{harness.digest[:_SHOWN_DIGITS]}", harness, "", {})
+
+
+def stage_version(root: Path, model: str, version: str, source: Tree, content_hash: str) -> str:
+    """Stages a version: `Dockerfile`, `requirements.txt` (may be empty), `source/`.
+
+    Returns the path relative to `root`. Does next to nothing when the folder is there and whole.
+    Raises SourceError if the source changed since it was read, or for the disk's own reasons.
+    """
+    requirements = source.folder / REQUIREMENTS
+    listed = any(file.path == REQUIREMENTS for file in source.files)
+    name = f"{object_name(model, version)}-{content_hash[:_SHOWN_DIGITS]}"
+    with _told_in_words():
+        extra = {
+            "Dockerfile": (root / HARNESS / MODEL_DOCKERFILE).read_bytes(),
+            REQUIREMENTS: requirements.read_bytes() if listed else b"",
+        }
+    return _stage(root, name, source, "source/", extra)
+
+
+def _stage(root: Path, name: str, tree: Tree, prefix: str, extra: dict[str, bytes]) -> str:
+    target = root / BUILD / name
+    with _told_in_words():
+        if not _is_whole(target, tree, prefix, extra):
+            (root / BUILD).mkdir(exist_ok=True)
+            with _aside(root / BUILD) as fresh:
+                _write(fresh, tree, prefix, extra)
+                if read(fresh / prefix).digest != tree.digest:
+                    raise SourceError(f"{tree.folder}: changed while it was read; run it again")
+                _replace(target, fresh, lambda: _is_whole(target, tree, prefix, extra))
+    return f"{BUILD}/{name}"
+
+
+def _is_whole(target: Path, tree: Tree, prefix: str, extra: dict[str, bytes]) -> bool:
+    """Compares names, modes and sizes, and the few small files byte by byte."""
+    expected = {prefix + file.path: (_mode(file), file.size) for file in tree.files}
+    expected |= {name: (_FILE, len(content)) for name, content in extra.items()}
+    found: dict[str, tuple[int, int]] = {}
+    for parent, _, names in os.walk(target):
+        for name in names:
+            status = os.lstat(os.path.join(parent, name))
+            path = os.path.relpath(os.path.join(parent, name), target)
+            found[path] = (stat.S_IMODE(status.st_mode), status.st_size)
+    return found == expected and all(
+        (target / name).read_bytes() == content for name, content in extra.items()
+    )
+
+
+def _write(folder: Path, tree: Tree, prefix: str, extra: dict[str, bytes]) -> None:
+    for file in tree.files:
+        path = folder / prefix / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(tree.folder / file.path, path)
+        path.chmod(_mode(file))
+    for name, content in extra.items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(_FILE)
+    for parent, _, _ in os.walk(folder):
+        os.chmod(parent, _FOLDER)
+
+
+def _replace(target: Path, fresh: Path, is_whole: Callable[[], bool]) -> None:
+    """Renames `fresh` to `target`; if another run was quicker, its folder is as good."""
+    if target.exists():
+        os.rename(target, fresh.with_name(fresh.name + "-old"))
+    try:
+        os.rename(fresh, target)
+    except OSError:
+        if not is_whole():
+            raise
+
+
+@contextlib.contextmanager
+def _told_in_words() -> Iterator[None]:
+    """A full disk or a file that has just gone is no reason for a traceback."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"{error.filename}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """A folder beside the target, on the same disk, and gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    try:
+        yield path
+    finally:
+        for leftover in (path, path.with_name(path.name + "-old")):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _mode(file: File) -> int:
+    return _EXECUTABLE if file.executable else _FILE

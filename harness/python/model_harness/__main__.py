@@ -1,0 +1,26 @@
+"""`python -P -m model_harness`: read the settings, then serve until told to stop.
+
+`-P` keeps the user's folder off `sys.path` until the harness has imported its own modules: a
+user's `queue.py` must not shadow the standard library under the harness's feet.
+"""
+
+import os
+import sys
+
+from model_harness import supervisor
+from model_harness.errors import StartupError
+from model_harness.settings import Settings
+
+
+def main() -> int:
+    """Exit status: 0 drained, 1 could not start, 128+n killed by signal n."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except StartupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return supervisor.run(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Reading a body without trusting its sender: bounded in bytes, in time, and in sum."""
+
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable
+from typing import Protocol
+
+from granian.rsgi import ProtocolClosed, ProtocolError
+
+from model_harness.errors import RefusedError
+from model_harness.exchange import Exchange
+
+SMALL_BYTES = 64 * 1024  # up to here Granian may collect a body by itself, in one step
+HELD_BODIES = 8  # full-sized bodies that may be in memory at once, all requests together
+ARRIVE_SECONDS = 120.0  # for the whole body; a slow line is no error, a stalled one is
+
+
+class ClientGoneError(Exception):
+    """Nobody is left to answer."""
+
+
+class BodySource(Protocol):
+    """What is used of Granian's protocol object."""
+
+    def __call__(self) -> Awaitable[bytes]:
+        """Collect the whole body."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give it in pieces; an empty one at the end, a second empty one if it broke off."""
+
+
+class Bodies:
+    """Reads all bodies of a process."""
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is the most bytes that one body may have."""
+        self._limit = limit
+        self._held = 0
+        self._lock = threading.Lock()
+        self._arriving: dict[Exchange, float] = {}
+
+    async def read(self, source: BodySource, declared: str | None, exchange: Exchange) -> bytes:
+        """Return the body. Raises RefusedError (400, 413, 429) or ClientGoneError."""
+        size = None if declared is None else int(declared)
+        if size is not None and size > self._limit:
+            raise self._too_large()
+        self._arriving[exchange] = time.perf_counter() + ARRIVE_SECONDS
+        try:
+            if size is not None and size <= SMALL_BYTES:
+                return await source()
+            return await self._stream(source, size)
+        except (ProtocolClosed, ProtocolError) as error:
+            raise ClientGoneError from error
+        finally:
+            self._arriving.pop(exchange, None)
+
+    def expire(self, now: float) -> None:
+        """Give up on bodies that do not come to an end."""
+        for exchange, deadline in list(self._arriving.items()):
+            if deadline <= now:
+                self._arriving.pop(exchange, None)
+                message = f"the body did not arrive within {ARRIVE_SECONDS:g} s"
+                exchange.refuse(RefusedError(400, message))
+
+    async def _stream(self, source: BodySource, size: int | None) -> bytes:
+        pieces: list[bytes] = []
+        taken = ends = 0
+        try:
+            async for piece in source:
+                ends += not piece
+                taken += len(piece)
+                if taken > self._limit:
+                    raise self._too_large()
+                self._hold(len(piece))
+                pieces.append(piece)
+        finally:
+            self._hold(-sum(map(len, pieces)))
+        if size is not None and taken != size:
+            raise ClientGoneError
+        if ends > 1:
+            raise RefusedError(400, "the chunked body broke off (or has trailers, which are refused)")
+        return b"".join(pieces)
+
+    def _hold(self, count: int) -> None:
+        """Count bytes of bodies that are underway, over all requests."""
+        with self._lock:
+            if count > 0 and self._held + count > HELD_BODIES * self._limit:
+                message = "too many large bodies are underway; try again"
+                raise RefusedError(429, message, headers={"retry-after": "1"})
+            self._held += count
+
+    def _too_large(self) -> RefusedError:
+        return RefusedError(413, f"the body is over the limit of {self._limit} bytes")

@@ -1,0 +1,125 @@
+"""`GET /health/live` and `/health/ready` on a port of their own, answered from memory.
+
+Live: the front has answered *anything* not too long ago. Ready: the function is loaded and the
+front answers, until SIGTERM. Both are asked of the front by a thread here, not by the prober's
+request, so that health itself never waits.
+"""
+
+import json
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from model_harness.errors import StartupError
+from model_harness.identity import RequestIds
+from model_harness.settings import Settings
+
+ASK_SECONDS = 1.0  # between questions to the front
+ANSWER_SECONDS = 5.0  # one question waits so long
+# A function that holds the GIL keeps the front from answering. It may do so for its time-out; after
+# that and this much more the front is dead, whatever the reason.
+SILENT_SECONDS = 60.0
+
+
+class Health:
+    """What is known of the child, and the server that tells it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Neither ready nor dead."""
+        self._settings = settings
+        self._loaded = False
+        self._draining = False
+        self._answered: float | None = None
+        self._since = time.monotonic()
+        self._silent_seconds = settings.timeout_seconds + SILENT_SECONDS
+
+    def start(self) -> None:
+        """Listen and watch. Raises StartupError."""
+        address = (self._settings.host, self._settings.health_port)
+        try:
+            server = _server(address, self, self._settings.version)
+        except OSError as error:
+            message = f"cannot listen on {address[0]}:{address[1]}: {error.strerror}"
+            raise StartupError(message) from error
+        threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+        threading.Thread(target=self._watch, name="front", daemon=True).start()
+
+    def loaded(self) -> None:
+        """The function can be called. From here on silence counts."""
+        self._since = time.monotonic()
+        self._loaded = True
+
+    def draining(self) -> None:
+        """Told to stop: no new traffic, please."""
+        self._draining = True
+
+    def live(self) -> str | None:
+        """Return None, or why the front counts as dead."""
+        silent = time.monotonic() - max(self._since, self._answered or 0.0)
+        if self._loaded and silent > self._silent_seconds:
+            return f"the front has not answered for {silent:.0f} s"
+        return None
+
+    def ready(self) -> str | None:
+        """Return None, or why there should be no traffic."""
+        if self._draining:
+            return "stopping"
+        if not self._loaded:
+            return "the function is not loaded yet"
+        if self._answered is None:
+            return "the front has not answered yet"
+        return self.live()
+
+    def _watch(self) -> None:
+        while True:
+            if self._front_answers():
+                self._answered = time.monotonic()
+                time.sleep(ASK_SECONDS)
+            else:
+                time.sleep(ASK_SECONDS / 20)
+
+    def _front_answers(self) -> bool:
+        """Any answer counts: a 404 shows as well that listener, threads and GIL are alive."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
+        request = b"GET / HTTP/1.1\r\nHost: health\r\nConnection: close\r\n\r\n"
+        try:
+            with socket.create_connection((host, self._settings.port), ANSWER_SECONDS) as front:
+                front.sendall(request)
+                return front.recv(12).startswith(b"HTTP/1.1 ")
+        except OSError:
+            return False
+
+
+def _server(address: tuple[str, int], health: Health, version: str) -> ThreadingHTTPServer:
+    ids = RequestIds()
+    checks = {"/health/live": health.live, "/health/ready": health.ready}
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 10  # seconds that an idle connection may hold a thread
+
+        def do_GET(self) -> None:
+            check = checks.get(self.path)
+            if check is None:
+                self._answer(404, "no such path; use /health/live or /health/ready")
+                return
+            reason = check()
+            self._answer(503 if reason else 200, reason or "ok")
+
+        def _answer(self, status: int, text: str) -> None:
+            body = json.dumps({"status": text}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("X-Request-Id", ids.of(self.headers["X-Request-Id"]))
+            self.send_header("X-Model-Version", version)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """No line per probe."""
+
+    server = ThreadingHTTPServer(address, Handler)
+    server.daemon_threads = True
+    return server

@@ -1,0 +1,164 @@
+"""Granian, without an event loop: the only module that knows Granian from the inside.
+
+Granian parses HTTP in Rust, outside the GIL, and runs callbacks in a pool of Python threads. Its own
+RSGI mode lets these only wake an asyncio loop in yet another thread, which halves the throughput of
+a quick function. Here the pool's two threads step the coroutines themselves. The classes used
+are Granian's own building blocks (`granian.server.embed` is made of them), but not its documented
+interface: the lock file pins the version, and `start` proves that both threads are there.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from granian._granian import CallbackScheduler, RSGIWorker, WorkerSignal
+from granian.http import HTTP1Settings
+from granian.net import SocketSpec
+from granian.rsgi import Scope
+
+from model_harness.errors import StartupError
+from model_harness.front import GranianProtocol
+from model_harness.settings import Settings
+
+THREADS = 2  # one in the function, one for everything else: see calls.py
+CONNECTIONS = 1024
+# Longer than Traefik keeps idle connections (90 s): whoever closes first must be the side that
+# sends, or a request meets a connection that is just being closed.
+IDLE_MILLISECONDS = 120_000
+NEVER_SECONDS = 10 * 365 * 86400
+START_SECONDS = 5.0
+
+App = Callable[[Scope, GranianProtocol], Coroutine["_Future", None, None]]
+
+
+class _Future(Protocol):
+    def add_done_callback(self, callback: Callable[["_Future"], None]) -> None: ...
+
+
+class _Watcher(Protocol):
+    scope: Scope
+    proto: GranianProtocol
+
+
+class _DirectLoop:
+    """Stands where Granian expects an asyncio loop: a callback is run at once, where it is."""
+
+    @staticmethod
+    def call_soon_threadsafe(
+        callback: Callable[..., object], *arguments: object, context: object = None
+    ) -> None:
+        callback(*arguments)
+
+    call_soon = call_soon_threadsafe
+
+
+class _Step:
+    """Drives one coroutine: to its next await, and on when that is done."""
+
+    __slots__ = ("_send",)
+
+    def __init__(self, coroutine: Coroutine[_Future, None, None]) -> None:
+        self._send = coroutine.send
+
+    def __call__(self, _done: _Future | None = None) -> None:
+        try:
+            self._send(None).add_done_callback(self)
+        except StopIteration:
+            pass
+
+
+class _Scheduler(CallbackScheduler):
+    """Called by Granian for each request, in a thread of its pool."""
+
+    def __init__(
+        self, _loop: _DirectLoop, schedule: Callable[[_Watcher], None], *_unused: None
+    ) -> None:
+        super().__init__()
+        self._schedule_fn = schedule
+
+
+class Server:
+    """Listens, and calls `app` for each request in one of two threads."""
+
+    def __init__(self, settings: Settings, app: App) -> None:
+        """Nothing listens yet."""
+        self._settings = settings
+        self._app = app
+        self._signal = WorkerSignal()
+        self._stopped = threading.Event()
+        self._seen: set[int] = set()
+        self._both = threading.Event()
+
+    def start(self) -> None:
+        """Listen. Returns once both threads have answered a request. Raises StartupError."""
+        settings = self._settings
+        try:
+            listener = SocketSpec(settings.host, settings.port, CONNECTIONS)
+            listener.build()
+        except Exception as error:  # pyo3 raises whatever std::net found
+            message = f"cannot listen on {settings.host}:{settings.port}: {error}"
+            raise StartupError(message) from error
+        self._signal.add_cb(self._stopped.set)
+        loop = _DirectLoop()
+        worker = RSGIWorker(
+            1,  # its number in Granian's log
+            (listener, None),
+            None,  # no channel to other workers
+            1,  # thread for HTTP, in Rust
+            1,  # thread for files, of which there are none
+            THREADS,
+            NEVER_SECONDS,  # until an idle thread ends: the pool would be slow to start it again
+            CONNECTIONS,
+            "1",
+            HTTP1Settings(header_read_timeout=IDLE_MILLISECONDS),
+            None,  # no HTTP/2
+            False,  # no websockets
+            None,  # no static files
+            *(False, None, None, None, "tls1.3", None, [], False),  # no TLS
+            (None, None),  # no metrics
+        )
+        worker.serve_async(_Scheduler(loop, self._schedule, None, None, None), loop, self._signal)
+        self._prove_threads()
+
+    def stop(self, seconds: float) -> bool:
+        """Take no more connections, finish what is in flight; whether that was done in time."""
+        self._signal.set()
+        return self._stopped.wait(seconds)
+
+    def _schedule(self, watcher: _Watcher) -> None:
+        if not self._both.is_set():
+            self._count_thread()
+        _Step(self._app(watcher.scope, watcher.proto))()
+
+    def _count_thread(self) -> None:
+        self._seen.add(threading.get_ident())
+        if len(self._seen) >= THREADS:
+            self._both.set()
+        self._both.wait(START_SECONDS)
+
+    def _prove_threads(self) -> None:
+        """Hold the first thread until the second one shows up.
+
+        The pool starts its second thread only once requests queue up; then it would be too late,
+        with the first one in a slow call.
+        """
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
+        request = b"GET / HTTP/1.1\r\nHost: harness\r\nConnection: close\r\n\r\n"
+        connections = []
+        try:
+            for _ in range(THREADS + 2):
+                connection = socket.create_connection((host, self._settings.port), START_SECONDS)
+                connections.append(connection)
+                connection.sendall(request)
+                time.sleep(0.001)  # the pool starts at most one thread in 350 us
+            answers = [connection.recv(12) for connection in connections]
+        except OSError as error:
+            message = f"the front does not answer on port {self._settings.port}: {error}"
+            raise StartupError(message) from error
+        finally:
+            for connection in connections:
+                connection.close()
+        if not self._both.is_set() or not all(answers):
+            raise StartupError("the server did not start its second thread; was Granian changed?")

@@ -1,0 +1,48 @@
+"""Time-outs, from a thread that waits for nobody."""
+
+import os
+import threading
+import time
+
+from model_harness.bodies import Bodies
+from model_harness.calls import Calls
+from model_harness.log import logger
+
+STUCK_SECONDS = 60.0  # past its time-out; then the function is taken to be lost
+STUCK_EXIT_STATUS = 70
+TICKS = 20  # looks per time-out
+MOST_BETWEEN_LOOKS = 0.25  # seconds
+
+
+class Watchdog:
+    """Answers what is overdue. Ends the process when the function will not come back.
+
+    A thread cannot be stopped from outside, and a version has one for its function: without an
+    end it would answer 504 for ever. The container is started again, and the reason is on record.
+    """
+
+    def __init__(self, calls: Calls, bodies: Bodies, timeout_seconds: float) -> None:
+        """Does nothing before `start`."""
+        self._calls = calls
+        self._bodies = bodies
+        self._pause = min(MOST_BETWEEN_LOOKS, timeout_seconds / TICKS)
+        self._lost_after = timeout_seconds + STUCK_SECONDS
+
+    def start(self) -> None:
+        """Look on, for as long as the process lives."""
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(self._pause)
+            self.look(time.perf_counter())
+
+    def look(self, now: float) -> None:
+        """One look, at `now` in time.perf_counter's seconds."""
+        self._calls.expire(now)
+        self._bodies.expire(now)
+        if self._calls.running_seconds(now) > self._lost_after:
+            logger.critical(
+                "the function has not returned for %g s; ending the process", self._lost_after
+            )
+            os._exit(STUCK_EXIT_STATUS)

@@ -1,0 +1,167 @@
+"""A harness as a process of its own on loopback ports, as a container would run it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HARNESS = ROOT / "harness" / "python"
+START_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    seconds: float
+
+    def json(self) -> object:
+        return json.loads(self.body)
+
+    def errors(self) -> list[str]:
+        found = self.json()
+        assert isinstance(found, dict), found
+        errors = found["errors"]
+        assert isinstance(errors, list), found
+        return errors
+
+
+@dataclass
+class HarnessProcess:
+    """`with HarnessProcess(folder, "predict:predict") as harness: harness.call(...)`."""
+
+    folder: Path
+    handler: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+    model: str = "golden"
+    version: str = "v7"
+
+    def __enter__(self) -> "HarnessProcess":
+        self.start()
+        self.await_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def start(self) -> None:
+        """Return at once; the harness is not ready yet."""
+        self.port, self.health_port = _free_ports(2)
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("MODEL_")
+        }
+        environment |= {
+            "PYTHONPATH": str(HARNESS),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "MODEL_NAME": self.model,
+            "MODEL_VERSION": self.version,
+            "MODEL_HANDLER": self.handler,
+            "MODEL_HOST": "127.0.0.1",
+            "MODEL_PORT": str(self.port),
+            "MODEL_HEALTH_PORT": str(self.health_port),
+            **self.settings,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "model_harness"],
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def await_ready(self) -> None:
+        """Until health says so."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the harness ended:\n{self.finish()[2]}")
+            if self.health("ready") == 200:
+                return
+            time.sleep(0.02)
+        raise AssertionError("the harness is not ready in time")
+
+    def end(self) -> None:
+        """Leave nothing behind, whatever the test did."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+    def finish(self, seconds: float = START_SECONDS) -> tuple[int, str, str]:
+        """Wait for the end: (exit status, standard output, standard error)."""
+        output, errors = self.process.communicate(timeout=seconds)
+        return self.process.returncode, output.decode(), errors.decode()
+
+    def child(self) -> int:
+        """Process id of the one that serves the function."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return int(path.read_text().split()[0])
+
+    def health(self, what: str, timeout: float = 2.0) -> int | None:
+        """Status of /health/<what>; None while nobody listens."""
+        try:
+            return self.ask("GET", f"/health/{what}", port=self.health_port, timeout=timeout).status
+        except OSError:
+            return None
+
+    def call(self, data: Mapping[str, object], timeout: float = 30.0) -> Answer:
+        """Call the function with named arguments."""
+        body = json.dumps({"data": data}).encode()
+        headers = {"Content-Type": "application/json"}
+        return self.ask("POST", "/model", headers, body, timeout=timeout)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        port: int | None = None,
+        timeout: float = 30.0,
+    ) -> Answer:
+        """Send just these headers (besides Host and Content-Length)."""
+        began = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            content = response.read()
+        finally:
+            connection.close()
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, names, content, time.monotonic() - began)
+
+    def connect(self) -> socket.socket:
+        """Return a bare connection to the front."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+
+
+def read_answer(connection: socket.socket) -> tuple[int, bytes]:
+    """Status and body of one answer on a bare connection."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return response.status, response.read()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()

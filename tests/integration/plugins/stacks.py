@@ -1,0 +1,195 @@
+"""A stack of a test: its program is data, its ground the environment of `make env`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.plugins.versions import version_of
+
+SECONDS = 240
+PROGRAM = '''
+"""Declares what declared.json lists, so that a test is data."""
+import json
+from pathlib import Path
+import pulumi
+
+made = {}
+
+def filled(value):
+    """{"$secret": x} is a secret, {"$output": [resource, property]} another resource's output."""
+    if isinstance(value, dict):
+        if "$secret" in value:
+            return pulumi.Output.secret(value["$secret"])
+        if "$output" in value:
+            resource, key = value["$output"]
+            return getattr(made[resource], key)
+        return {key: filled(item) for key, item in value.items()}
+    return [filled(item) for item in value] if isinstance(value, list) else value
+
+class Declared(pulumi.CustomResource):
+    repoDigest: pulumi.Output[str]
+
+for entry in json.loads(Path("declared.json").read_text()):
+    options = entry.get("options", {})
+    timeouts = options.pop("timeout", None)
+    made[entry["name"]] = Declared(
+        entry["type"], entry["name"], {"repoDigest": None, **filled(entry["inputs"])}
+        if entry["type"].startswith("docker:") else filled(entry["inputs"]),
+        pulumi.ResourceOptions(
+            version=entry["version"],
+            depends_on=[made[name] for name in options.pop("depends_on", [])],
+            custom_timeouts=pulumi.CustomTimeouts(create=timeouts, update=timeouts, delete=timeouts)
+            if timeouts else None,
+            import_=options.pop("import", None),
+            ignore_changes=options.pop("ignore_changes", None),
+        ),
+    )
+'''
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    text: str
+
+
+@dataclass
+class Declared:
+    """One resource of a test's program."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def entry(self) -> dict[str, Any]:
+        version = version_of(self.type.partition(":")[0])
+        return {**vars(self), "version": version}
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A project and a stack of its own in a temporary folder."""
+
+    folder: Path
+    namespace: str
+
+    def declare(self, *resources: Declared) -> Stack:
+        entries = [resource.entry() for resource in resources]
+        (self.folder / "declared.json").write_text(json.dumps(entries))
+        return self
+
+    def run(self, *arguments: str) -> Outcome:
+        done = subprocess.run(
+            ["pulumi", *arguments, "--non-interactive", "--color", "never", "--stack", "test"],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout)
+
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PULUMI_BACKEND_URL": f"file://{self.folder}",
+            "PULUMI_CONFIG_PASSPHRASE": "test",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def succeed(self, *arguments: str) -> str:
+        outcome = self.run(*arguments)
+        assert outcome.code == 0, outcome.text
+        return outcome.text
+
+    def fail(self, *arguments: str) -> str:
+        outcome = self.run(*arguments)
+        assert outcome.code != 0, outcome.text
+        assert "this is a bug" not in outcome.text
+        return outcome.text
+
+    def up(self) -> str:
+        return self.succeed("up", "--yes", "--skip-preview", "--suppress-progress")
+
+    def fail_up(self) -> str:
+        return self.fail("up", "--yes", "--skip-preview", "--suppress-progress")
+
+    def unchanged(self) -> str:
+        return self.succeed("preview", "--expect-no-changes", "--suppress-progress")
+
+    def state(self) -> dict[str, Any]:
+        """The stored resources by name; secrets as ciphertext."""
+        exported = json.loads(self.succeed("stack", "export"))
+        found = exported["deployment"].get("resources", [])
+        return {item["urn"].rpartition("::")[2]: item for item in found}
+
+
+def kubectl(*arguments: str, given: str | None = None) -> str:
+    done = subprocess.run(
+        ["kubectl", *arguments], input=given, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def live(kind: str, name: str, namespace: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(kubectl("-n", namespace, "get", kind, name, "-o", "json"))
+    return found
+
+
+def config_map(namespace: str, name: str = "settings", **data: str) -> Declared:
+    return Declared(
+        "kubernetes:core/v1:ConfigMap",
+        name,
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": namespace},
+            "data": data or {"a": "1"},
+        },
+    )
+
+
+def deployment(
+    namespace: str,
+    name: str,
+    container: dict[str, Any],
+    *,
+    pod: dict[str, Any] | None = None,
+    annotations: dict[str, str] | None = None,
+    replicas: int = 1,
+) -> Declared:
+    labels = {"app": name}
+    return Declared(
+        "kubernetes:apps/v1:Deployment",
+        name,
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                **({"annotations": annotations} if annotations else {}),
+            },
+            "spec": {
+                "replicas": replicas,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {
+                        "terminationGracePeriodSeconds": 1,
+                        "containers": [{"name": "main", **container}],
+                        **(pod or {}),
+                    },
+                },
+            },
+        },
+    )

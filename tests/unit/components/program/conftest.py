@@ -1,0 +1,54 @@
+"""A small project in a temporary folder, and the program run on it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components import stack
+from components.platform import definitions
+from components.spec import parse
+from tests.support.recorder import Recorder, record
+
+PLATFORM = {"namespace": "models", "registry": "registry.test/models", "hostname": "models.test"}
+
+_DEFINITION = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: things.traefik.io}
+spec: {group: traefik.io}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with two versions of `iris`, one `echo`, and a harness of two files."""
+    harness = tmp_path / "harness/python"
+    harness.mkdir(parents=True)
+    (harness / "Dockerfile").write_text("FROM scratch\n")
+    (harness / "model.Dockerfile").write_text("ARG HARNESS\nFROM ${HARNESS}\n")
+    for folder in ("iris/v1", "iris/v2", "iris/v3", "echo/v1"):
+        source = tmp_path / "models" / folder
+        source.mkdir(parents=True)
+        (source / "predict.py").write_text(f"def predict(value):\n    return {folder!r}\n")
+    # the real definitions are a quarter of a megabyte; one small one stands for them
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    monkeypatch.setattr(definitions, "SHA256", hashlib.sha256(_DEFINITION.encode()).hexdigest())
+    definitions.file().parent.mkdir(parents=True)
+    definitions.file().write_text(_DEFINITION)
+    return tmp_path
+
+
+@pytest.fixture
+def run(project: Path) -> Callable[[object], Recorder]:
+    """Run the program on some models; returns what it registered."""
+
+    def _run(models: object, platform: object = PLATFORM) -> Recorder:
+        spec = parse(platform, models, project)
+        return record(lambda: stack.build(spec, project))
+
+    return _run

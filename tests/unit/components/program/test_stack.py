@@ -1,0 +1,230 @@
+"""What the program declares, to the last resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.support.recorder import DIGEST, Recorder
+
+IRIS = {
+    "language": "python",
+    "handler": "predict:predict",
+    "versions": {
+        "v1": {"source": "models/iris/v1", "replicas": 2},
+        "v2": {"source": "models/iris/v2", "environment": {"B": "2", "A": "1"}},
+    },
+    "routes": {"prod": {"weights": {"v1": 90, "v2": 10}}},
+}
+Run = Callable[..., Recorder]
+
+#: What stands once per stack, whatever the models are.
+PLATFORM_KINDS = {
+    "Namespace": 1,
+    "IngressController": 1,
+    "CustomResourceDefinition": 1,
+    "ServiceAccount": 1,
+    "Role": 1,
+    "RoleBinding": 1,
+    "ClusterRole": 1,
+    "ClusterRoleBinding": 1,
+    "IngressClass": 1,
+}
+
+
+def _pod(deployment: Mapping[str, object]) -> dict:
+    return deployment["spec"]["template"]["spec"]
+
+
+def test_one_model_with_two_versions_is_exactly_this(run: Run) -> None:
+    run({"iris": IRIS}).seal(
+        **PLATFORM_KINDS,
+        Model=1,
+        ModelVersion=2,
+        Image=3,  # the harness and two versions
+        Deployment=3,
+        Service=3,
+        PodDisruptionBudget=3,
+        Ingress=2,
+        TraefikService=2,  # latest and prod
+        IngressRoute=3,  # and Traefik's own readiness
+    )
+
+
+def test_objects_are_named_by_model_and_version(run: Run) -> None:
+    recorded = run({"iris": IRIS})
+    for kind in ("Deployment", "Service", "PodDisruptionBudget", "Ingress"):
+        metadata = recorded.one(kind, "iris-v2")["metadata"]
+        assert (metadata["name"], metadata["namespace"]) == ("iris-v2", "models")
+        assert metadata["labels"] == {
+            "app.kubernetes.io/name": "iris",
+            "app.kubernetes.io/version": "v2",
+            "app.kubernetes.io/component": "model",
+            "app.kubernetes.io/part-of": "model-deployment",
+            "app.kubernetes.io/managed-by": "pulumi",
+        }
+
+
+def test_a_deployment_runs_the_digest_and_carries_what_the_cluster_must_know(run: Run) -> None:
+    deployment = run({"iris": IRIS}).one("Deployment", "iris-v1")
+    container = _pod(deployment)["containers"][0]
+    assert container["image"] == f"registry.test/models/iris@{DIGEST}"
+    annotations = deployment["metadata"]["annotations"]
+    assert annotations["model-deployment.io/image-digest"] == DIGEST
+    assert annotations["model-deployment.io/language"] == "python"
+    assert annotations["model-deployment.io/handler"] == "predict:predict"
+    assert len(annotations["model-deployment.io/content-hash"]) == 64
+    assert set(annotations) == {
+        f"model-deployment.io/{name}"
+        for name in (
+            "content-hash",
+            "image-digest",
+            "language",
+            "handler",
+            "git-commit",
+            "published-at",
+        )
+    }
+
+
+def test_the_content_hash_follows_the_source_alone(run: Run, project: Path) -> None:
+    def hashes() -> list[str]:
+        recorded = run({"iris": IRIS})
+        return [
+            recorded.one("Deployment", f"iris-{version}")["metadata"]["annotations"][
+                "model-deployment.io/content-hash"
+            ]
+            for version in ("v1", "v2")
+        ]
+
+    before = hashes()
+    (project / "harness/python/Dockerfile").write_text("FROM scratch\nUSER 1\n")
+    assert hashes() == before
+    (project / "models/iris/v2/predict.py").write_text("def predict(value):\n    return 0\n")
+    after = hashes()
+    assert after[0] == before[0]
+    assert after[1] != before[1]
+
+
+def test_an_image_is_named_by_all_that_goes_into_it(run: Run, project: Path) -> None:
+    first = run({"iris": IRIS})
+    again = run({"iris": IRIS})
+    assert first.one("Image", "iris-v1") == again.one("Image", "iris-v1")
+    (project / "harness/python/Dockerfile").write_text("FROM scratch\nUSER 1\n")
+    other = run({"iris": IRIS})
+    assert other.one("Image", "iris-v1")["imageName"] != first.one("Image", "iris-v1")["imageName"]
+    build = first.one("Image", "iris-v1")["build"]
+    assert build["args"] == {"HARNESS": f"registry.test/models/harness_python@{DIGEST}"}
+    assert (project / build["context"] / "source/predict.py").exists()
+    assert build["dockerfile"] == f"{build['context']}/Dockerfile"
+
+
+def test_pods_have_no_rights_and_nothing_to_write_to(run: Run) -> None:
+    recorded = run({"iris": IRIS})
+    for name in ("iris-v1", "ingress-controller"):
+        pod = _pod(recorded.one("Deployment", name))
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        container = pod["containers"][0]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert container["resources"]["limits"]["memory"]
+        assert container["resources"]["requests"]["cpu"]
+    assert _pod(recorded.one("Deployment", "iris-v1"))["automountServiceAccountToken"] is False
+
+
+def test_a_pod_that_ends_serves_until_it_is_forgotten(run: Run) -> None:
+    pod = _pod(run({"iris": IRIS}).one("Deployment", "iris-v1"))
+    sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    call = next(
+        int(item["value"])
+        for item in pod["containers"][0]["env"]
+        if item["name"] == "MODEL_TIMEOUT_SECONDS"
+    )
+    assert pod["terminationGracePeriodSeconds"] > sleep + call
+
+
+def test_the_environment_is_the_harness_s_and_then_the_user_s(run: Run) -> None:
+    container = _pod(run({"iris": IRIS}).one("Deployment", "iris-v2"))["containers"][0]
+    assert [(item["name"], item["value"]) for item in container["env"]] == [
+        ("MODEL_NAME", "iris"),
+        ("MODEL_VERSION", "v2"),
+        ("MODEL_HANDLER", "predict:predict"),
+        ("MODEL_BODY_BYTES", "10485760"),
+        ("MODEL_IN_FLIGHT", "64"),
+        ("MODEL_TIMEOUT_SECONDS", "30"),
+        ("A", "1"),
+        ("B", "2"),
+    ]
+
+
+def test_a_route_shares_by_weight_and_answers_under_both_addresses(run: Run) -> None:
+    recorded = run({"iris": IRIS})
+    assert recorded.one("TraefikService", "iris-prod")["spec"]["weighted"]["services"] == [
+        {"name": "iris-v1", "port": 80, "weight": 90},
+        {"name": "iris-v2", "port": 80, "weight": 10},
+    ]
+    rule = recorded.one("IngressRoute", "iris-prod")["spec"]["routes"][0]
+    assert rule["match"] == (
+        "PathPrefix(`/models/iris/prod/`) || PathPrefix(`/models/iris/labels/prod/`)"
+    )
+    assert rule["services"] == [{"kind": "TraefikService", "name": "iris-prod"}]
+
+
+def test_latest_is_the_highest_number_not_the_last_line(run: Run) -> None:
+    versions = {
+        "v10": {"source": "models/iris/v1"},
+        "v9": {"source": "models/iris/v2"},
+    }
+    recorded = run({"iris": {**IRIS, "versions": versions, "routes": {}}})
+    services = recorded.one("TraefikService", "iris-latest")["spec"]["weighted"]["services"]
+    assert services == [{"name": "iris-v10", "port": 80, "weight": 100}]
+    rule = recorded.one("IngressRoute", "iris-latest")["spec"]["routes"][0]
+    assert rule["match"] == "PathPrefix(`/models/iris/latest/`)"
+
+
+def test_the_address_of_v1_is_no_prefix_of_that_of_v10(run: Run) -> None:
+    path = run({"iris": IRIS}).one("Ingress", "iris-v1")["spec"]["rules"][0]["http"]["paths"][0]
+    assert path["path"] == "/models/iris/versions/v1/"
+    assert path["pathType"] == "Prefix"
+
+
+def test_traefik_serves_its_own_namespace_and_class_alone(run: Run) -> None:
+    recorded = run({"iris": IRIS})
+    arguments = _pod(recorded.one("Deployment", "ingress-controller"))["containers"][0]["args"]
+    assert "--providers.kubernetescrd.namespaces=models" in arguments
+    assert "--providers.kubernetesingress.namespaces=models" in arguments
+    assert "--providers.kubernetesingress.ingressclass=model-deployment-models" in arguments
+    assert "--providers.kubernetesingress.strictprefixmatching=true" in arguments
+    assert recorded.one("Ingress", "iris-v1")["spec"]["ingressClassName"] == (
+        "model-deployment-models"
+    )
+    rules = recorded.one("ClusterRole", "ingress-controller")["rules"]
+    assert not any("secrets" in rule["resources"] for rule in rules)
+
+
+def test_traefik_is_ready_when_its_routes_are(run: Run) -> None:
+    recorded = run({"iris": IRIS})
+    container = _pod(recorded.one("Deployment", "ingress-controller"))["containers"][0]
+    route = recorded.one("IngressRoute", "ingress-controller-ready")["spec"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/_ready", "port": "traefik"}
+    assert route["entryPoints"] == ["traefik"]
+    assert route["routes"][0]["match"] == "Path(`/_ready`)"
+    assert route["routes"][0]["services"] == [{"kind": "TraefikService", "name": "ping@internal"}]
+
+
+def test_outputs_tell_the_resulting_split(run: Run) -> None:
+    outputs = run({"iris": IRIS}).outputs
+    assert outputs == {
+        "url": "http://models.test:30080",
+        "models": {
+            "iris": {
+                "url": "http://models.test:30080/models/iris",
+                "versions": ["v1", "v2"],
+                "routes": {"latest": {"v2": 100}, "prod": {"v1": 90, "v2": 10}},
+            }
+        },
+    }

@@ -1,0 +1,89 @@
+"""The stack's configuration as Pulumi hands it over, junk included."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pulumi
+import pytest
+from pulumi.runtime import config as runtime
+
+from components.config import load
+
+PLATFORM = {"namespace": "models", "registry": "localhost:5000/models", "hostname": "localhost"}
+MODELS = {
+    "iris": {
+        "language": "python",
+        "handler": "predict:predict",
+        "versions": {"v1": {"source": "models/iris/v1"}},
+    }
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_config(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.delenv("PULUMI_CONFIG", raising=False)
+    yield
+    runtime.set_all_config({}, [])
+
+
+def given(values: dict[str, object], secrets: tuple[str, ...] = ()) -> None:
+    texts = {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
+    }
+    runtime.set_all_config(
+        {key if ":" in key else f"model-deployment:{key}": text for key, text in texts.items()},
+        [f"model-deployment:{name}" for name in secrets],
+    )
+
+
+def refused(project: Path) -> list[str]:
+    with pytest.raises(pulumi.RunError) as caught:
+        load(project)
+    return str(caught.value).splitlines()
+
+
+def test_the_file_arrives(project: Path) -> None:
+    given({"platform": PLATFORM, "models": MODELS, "aws:region": "eu-central-1"})
+    spec = load(project)
+    assert spec.platform.namespace == "models"
+    assert spec.models["iris"].latest == "v1"
+
+
+def test_all_mistakes_of_all_keys_come_at_once(project: Path) -> None:
+    given({"platform": {**PLATFORM, "namespace": "A"}, "modles": MODELS})
+    lines = refused(project)
+    assert lines[0] == "The stack file has 3 mistakes; nothing was changed."
+    assert lines[1].startswith("  platform.namespace: found 'A'")
+    assert lines[2].startswith("  models: found nothing; write it, such as models: {iris")
+    assert lines[3].startswith(
+        "  model-deployment:modles: found an unknown key; did you mean models?"
+    )
+
+
+@pytest.mark.parametrize("text", ["hello", "{", "[" * 100_000, '"x', "5", "null", "NaN", ""])
+def test_junk_instead_of_a_section_is_told_in_words(project: Path, text: str) -> None:
+    given({"platform": text, "models": MODELS})
+    lines = refused(project)
+    assert len(lines) == 2
+    assert lines[1].startswith("  platform: found ")
+    assert "write a map with the keys namespace, registry, hostname" in lines[1]
+
+
+def test_secret_keys_are_left_for_others_to_name(project: Path) -> None:
+    given({"platform": PLATFORM, "models": MODELS, "irisTokenA": "hidden"}, ("irisTokenA",))
+    assert load(project).models
+
+
+def test_a_plain_unknown_key_is_refused(project: Path) -> None:
+    given({"platform": PLATFORM, "models": MODELS, "irisTokenA": "visible"})
+    lines = refused(project)
+    assert lines[1].startswith("  model-deployment:irisTokenA: found an unknown key; write one of")
+    assert "visible" not in lines[1]
+
+
+def test_a_secret_inside_a_section_is_refused_and_never_shown(project: Path) -> None:
+    given({"platform": {**PLATFORM, "namespace": "S3cret"}, "models": MODELS}, ("platform",))
+    lines = refused(project)
+    hint = "make it a secret key of its own: pulumi config set --secret <name>"
+    assert lines[1:] == [f"  platform: found a secret in it; {hint}"]
