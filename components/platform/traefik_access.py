@@ -9,6 +9,7 @@ from pulumi_kubernetes.rbac.v1 import (
     PolicyRuleArgsDict,
     Role,
     RoleBinding,
+    SubjectArgsDict,
 )
 
 _READ = ["get", "list", "watch"]
@@ -57,7 +58,7 @@ def allow(
 ) -> list[pulumi.Resource]:
     """Bind both sets of rules to `account`; returns the bindings, for what must wait for them."""
     cluster_meta: ObjectMetaArgsDict = {"name": cluster_name, "labels": meta["labels"]}
-    subject = {
+    subject: SubjectArgsDict = {
         "kind": "ServiceAccount",
         "name": account.metadata["name"],
         "namespace": meta["namespace"],

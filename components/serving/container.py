@@ -58,7 +58,8 @@ def _environment(model: str, version: str, spec: VersionSpec) -> list[EnvVarArgs
     }
     # sorted, so that the order of the file makes no difference
     both = {**harness, **dict(sorted(spec.environment.items()))}
-    return [{"name": name, "value": value} for name, value in both.items()]
+    # `$(NAME)` would be expanded on the way to the Pod; doubled, it arrives as written
+    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in both.items()]
 
 
 def _probe(path: str, period: int, failures: int) -> ProbeArgsDict:

@@ -86,7 +86,7 @@ def _null_hint(at: Sequence[str]) -> str:
 
 
 def _map_hint(at: Sequence[str]) -> str:
-    keys = ", ".join(_section_at(at).keys())
+    keys = ", ".join(_section_at(at).fields_by_key())
     return f"write a map with the keys {keys}" if keys else "write a map"
 
 
@@ -97,7 +97,7 @@ def _unknown_key(at: tuple[str, ...]) -> Mistake:
         return Mistake(
             at, "a key that is not yet supported", f"take it away: a later release brings {what}"
         )
-    return Mistake(at, "an unknown key", choices(at[-1], section.keys()))
+    return Mistake(at, "an unknown key", choices(at[-1], section.fields_by_key()))
 
 
 def _example(at: Sequence[str]) -> str:
@@ -121,7 +121,7 @@ def _type_at(at: Sequence[str]) -> object:
         if get_origin(kind) is dict:
             kind = get_args(kind)[1]
         else:
-            field = _as_section(kind).keys().get(key)
+            field = _as_section(kind).fields_by_key().get(key)
             kind = None if field is None else field.annotation
     return kind
 
@@ -131,7 +131,7 @@ def _section_at(at: Sequence[str]) -> type[Section]:
 
 
 def _field_at(at: Sequence[str]) -> FieldInfo | None:
-    return _section_at(at[:-1]).keys().get(at[-1])
+    return _section_at(at[:-1]).fields_by_key().get(at[-1])
 
 
 def _as_section(kind: object) -> type[Section]:

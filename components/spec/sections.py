@@ -50,7 +50,7 @@ class Section(BaseModel):
     LATER: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
-    def keys(cls) -> dict[str, FieldInfo]:
+    def fields_by_key(cls) -> dict[str, FieldInfo]:
         """The section's keys as a file has them."""
         return {field.alias or name: field for name, field in cls.model_fields.items()}
 

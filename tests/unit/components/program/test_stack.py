@@ -12,7 +12,7 @@ IRIS = {
     "handler": "predict:predict",
     "versions": {
         "v1": {"source": "models/iris/v1", "replicas": 2},
-        "v2": {"source": "models/iris/v2", "environment": {"B": "2", "A": "1"}},
+        "v2": {"source": "models/iris/v2", "environment": {"B": "$(A)", "A": "1"}},
     },
     "routes": {"prod": {"weights": {"v1": 90, "v2": 10}}},
 }
@@ -157,7 +157,7 @@ def test_the_environment_is_the_harness_s_and_then_the_user_s(run: Run) -> None:
         ("MODEL_IN_FLIGHT", "64"),
         ("MODEL_TIMEOUT_SECONDS", "30"),
         ("A", "1"),
-        ("B", "2"),
+        ("B", "$$(A)"),
     ]
 
 
