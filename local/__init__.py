@@ -1,1 +1,1 @@
-"""The embedded default ground: tools, a one-node cluster, its images, stand-in plugins. Nothing imports it."""
+"""The embedded default ground: tools, a one-node cluster, its images, stand-in plugins."""

@@ -2,8 +2,8 @@
 
     python3 local/bootstrap.py PROGRAM-OR-MODULE [ARGUMENT ...]
 
-Needs nothing but Python's standard library. The environment lies in the user's cache, keyed by the lock file, so that
-every clone with the same lock shares it.
+Needs nothing but Python's standard library. The environment lies in the user's cache, keyed by the
+lock file, so that every clone with the same lock shares it.
 """
 
 import hashlib
@@ -11,11 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-dev.txt"
+TAIL_LINES = 15
 
 
 def fail(found: str, do: str) -> None:
@@ -32,29 +32,24 @@ def environment() -> Path:
         return venv
     print("... Python packages of requirements-dev.txt", file=sys.stderr, flush=True)
     shutil.rmtree(venv, ignore_errors=True)
-    made = subprocess.run([sys.executable, "-m", "venv", venv], capture_output=True, text=True)
+    venv_command = [sys.executable, "-m", "venv", venv]
+    made = subprocess.run(venv_command, capture_output=True, text=True, check=False)
     if made.returncode:
         fail(
             "python3 -m venv does not work here:\n" + made.stdout + made.stderr,
             "apt-get install python3-venv",
         )
-    log = tempfile.NamedTemporaryFile("w+", prefix="pip-", suffix=".log", delete=False)
-    pip = [
-        venv / "bin/python",
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--require-hashes",
-    ]
-    if subprocess.run([*pip, "-r", LOCK], stdout=log, stderr=log).returncode:
+    pip = [venv / "bin/python", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    packages = [*pip, "--require-hashes", "-r", LOCK]
+    done = subprocess.run(
+        packages, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        last = "\n".join(done.stdout.splitlines()[-TAIL_LINES:])
         fail(
-            f"pip could not install requirements-dev.txt; the end of {log.name}:\n"
-            + "".join(Path(log.name).read_text().splitlines(True)[-15:]),
-            "look at the network or pip's configuration",
+            f"pip could not install requirements-dev.txt:\n{last}",
+            "look at the network or at pip's configuration",
         )
-    os.unlink(log.name)
     (venv / "complete").touch()
     print("ok  Python packages", file=sys.stderr, flush=True)
     return venv
@@ -75,7 +70,7 @@ def main() -> None:
     program = programs / name
     if not program.exists():
         program, arguments = programs / "python", ["-m", name, *arguments]
-    os.execv(program, [str(program), *arguments])
+    os.execv(program, [str(program), *arguments])  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def start(paths: Paths) -> None:
 
 
 def _cgroup_processes() -> list[int]:
-    found = set()
+    found: set[int] = set()
     for folder in ground.cgroup_folders():
         for file in folder.rglob("cgroup.procs"):
             found.update(int(line) for line in file.read_text().split())

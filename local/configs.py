@@ -29,7 +29,7 @@ def _may_lower_oom_score() -> bool:
 
 
 def containerd(paths: Paths) -> str:
-    """containerd's TOML: no snapshotters but overlayfs, and names resolved at the local registry first."""
+    """The TOML of containerd: overlayfs alone, and names looked for in the local registry first."""
     restrict = "false" if _may_lower_oom_score() else "true"
     return f"""\
 version = 2
@@ -136,7 +136,7 @@ def kubelet(paths: Paths, cgroup_root: str) -> str:
 
 
 def kube_proxy(paths: Paths) -> str:
-    """iptables mode: the one that serves NodePorts on 127.0.0.1, and there alone."""
+    """Mode iptables: the one that serves NodePorts on 127.0.0.1, and there alone."""
     return yaml.safe_dump(
         {
             "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",

@@ -1,4 +1,4 @@
-"""Takes Traefik's resource definitions from its Go module, where the program would fetch them by URL."""
+"""Takes Traefik's resource definitions from its Go module; the program would fetch them by URL."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What plain `pulumi`, `kubectl` and `docker` need in their environment to work against one stack's ground."""
+"""What plain `pulumi`, `kubectl` and `docker` need in their environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from local.errors import GroundError
 from local.paths import ROOT, Paths
 from local.tools import build
 
-#: The local stack's secrets are nobody's: its passphrase is committed, so that every clone reads them.
+#: The local stack's secrets are nobody's: its passphrase is committed, so that all clones read them.
 PASSPHRASE = ROOT / "local/passphrase"
 
 

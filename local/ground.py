@@ -1,4 +1,4 @@
-"""Looks at the machine before anything is built or started; says in a sentence what stands in the way."""
+"""Looks at the machine before anything is built; says in a sentence what stands in the way."""
 
 from __future__ import annotations
 

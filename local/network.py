@@ -33,7 +33,7 @@ def _sysctl(name: str) -> Path:
 
 
 def set_up(paths: Paths) -> None:
-    """Make the bridge, let it forward, and keep the API server and the kubelet off outside interfaces."""
+    """Make the bridge, let it forward, and keep the API server off outside interfaces."""
     for name in _SYSCTLS:
         kept = paths.run / f"sysctl-{name}"
         if not kept.exists():

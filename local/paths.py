@@ -1,4 +1,4 @@
-"""Where things lie: what was built (cache), what lives on (state), what dies with a reboot (run)."""
+"""Where things lie: what was built (cache), what lives on (state), what a reboot ends (run)."""
 
 from __future__ import annotations
 

@@ -8,8 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn
-from rich.progress import TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -22,7 +28,7 @@ Report = Callable[[int, int, str], None]
 
 @contextmanager
 def step(title: str) -> Iterator[Report]:
-    """Run one named step; the body may report how far it is. The time it took is printed at the end."""
+    """Run one named step; its body may report how far it is. Prints at the end how long it took."""
     started = time.monotonic()
     if console.is_terminal:
         with Progress(

@@ -36,10 +36,10 @@ def run(
         text=True,
         errors="replace",
     )
-    assert process.stdout is not None
-    if stdin is not None:
-        assert process.stdin is not None
-        process.stdin.write(stdin)
+    if process.stdout is None:  # for the type checker: a pipe was asked for
+        raise RuntimeError
+    if process.stdin is not None:
+        process.stdin.write(stdin or "")
         process.stdin.close()
     lines: list[str] = []
     for line in process.stdout:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]  # ships no types
+from supervisor.xmlrpc import SupervisorTransport
 
 from local.errors import GroundError
 from local.paths import Paths

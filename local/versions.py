@@ -1,4 +1,4 @@
-"""What the local stack is made of. A changed line here builds that part anew, beside the old one."""
+"""What the local stack is made of. A changed line builds that part anew, beside the old one."""
 
 PULUMI = "v3.250.0"  # the same as requirements.txt: engine and SDK speak one protocol
 PULUMI_PYTHON_HOST = "v3.79.0"  # the last version of sdk/v3 that holds the language host

@@ -89,7 +89,7 @@ def encode(properties: Mapping[str, Tree]) -> struct_pb2.Struct:
     return struct_pb2.Struct(fields={key: _encode(item) for key, item in properties.items()})
 
 
-def _encode(value: Tree) -> struct_pb2.Value:  # noqa: PLR0911 - one for each kind of value
+def _encode(value: Tree) -> struct_pb2.Value:
     match value:
         case None:
             return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)

@@ -1,4 +1,4 @@
-"""The programs that are built from Go modules or taken out of wheels, each kept in the cache by its version."""
+"""The programs built from Go modules or taken out of wheels, each kept in the cache by version."""
 
 from __future__ import annotations
 

@@ -35,9 +35,7 @@ def main() -> None:
     species = load_iris().target_names.tolist()
     v1, v2 = fit_v1(), fit_v2()
     _write("v1", {"species": species, "coef": v1.coef_, "intercept": v1.intercept_})
-    _write(
-        "v2", {"species": species, "prior": v2.class_prior_, "mean": v2.theta_, "var": v2.var_}
-    )
+    _write("v2", {"species": species, "prior": v2.class_prior_, "mean": v2.theta_, "var": v2.var_})
 
 
 def _write(version: str, weights: Mapping[str, list[str] | np.ndarray]) -> None:

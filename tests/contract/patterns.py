@@ -8,7 +8,9 @@ def differences(pattern: object, found: object, where: str = "$") -> list[str]:
     if isinstance(pattern, dict):
         if not isinstance(found, dict) or pattern.keys() != found.keys():
             return [f"{where}: wanted the keys {sorted(pattern)}, found {found!r}"]
-        return [d for key in pattern for d in differences(pattern[key], found[key], f"{where}.{key}")]
+        return [
+            d for key in pattern for d in differences(pattern[key], found[key], f"{where}.{key}")
+        ]
     if isinstance(pattern, list):
         if not isinstance(found, list) or len(pattern) != len(found):
             return [f"{where}: wanted {len(pattern)} values, found {found!r}"]

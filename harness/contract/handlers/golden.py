@@ -25,7 +25,6 @@ def echo(value):
 
 def nothing():
     """Take and return nothing."""
-    return None
 
 
 def not_numbers():

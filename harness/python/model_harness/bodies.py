@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from typing import Protocol
 
-from granian.rsgi import ProtocolClosed, ProtocolError
+from granian._granian import RSGIProtocolClosed, RSGIProtocolError
 
 from model_harness.errors import RefusedError
 from model_harness.exchange import Exchange
@@ -49,7 +49,7 @@ class Bodies:
             if size is not None and size <= SMALL_BYTES:
                 return await source()
             return await self._stream(source, size)
-        except (ProtocolClosed, ProtocolError) as error:
+        except (RSGIProtocolClosed, RSGIProtocolError) as error:
             raise ClientGoneError from error
         finally:
             self._arriving.pop(exchange, None)
@@ -78,7 +78,9 @@ class Bodies:
         if size is not None and taken != size:
             raise ClientGoneError
         if ends > 1:
-            raise RefusedError(400, "the chunked body broke off (or has trailers, which are refused)")
+            raise RefusedError(
+                400, "the chunked body broke off (or has trailers, which are refused)"
+            )
         return b"".join(pieces)
 
     def _hold(self, count: int) -> None:

@@ -31,7 +31,12 @@ def encode(value: object) -> bytes:
     try:
         return orjson.dumps(value, _default, _NUMPY)
     except TypeError:
+        pass
+    try:
         return orjson.dumps(value, _default, _LENIENT)
+    except TypeError as error:
+        reason = error.__cause__ or error  # orjson hides what _default says behind its own text
+        raise TypeError(f"the result cannot be encoded: {reason}") from None
 
 
 def _default(value: object) -> object:

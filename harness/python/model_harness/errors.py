@@ -22,9 +22,7 @@ class RefusedError(Exception):
     Carries its HTTP status, so that whoever finds the mistake also says what it is.
     """
 
-    def __init__(
-        self, status: int, *errors: str, headers: Mapping[str, str] = NO_HEADERS
-    ) -> None:
+    def __init__(self, status: int, *errors: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """`errors` has one sentence for each thing that is wrong."""
         super().__init__("; ".join(errors))
         self.status = status

@@ -78,7 +78,7 @@ class Front:
             exchange.refuse(refused)
         except ClientGoneError:
             pass
-        except Exception:
+        except Exception:  # noqa: BLE001 - a mistake of ours is answered and logged as well
             logger.exception("the harness failed", extra={"request_id": request_id})
             exchange.refuse(RefusedError(500, "the harness failed; its log has the reason"))
 

@@ -29,7 +29,7 @@ def load(label: str) -> Handler:
     as the error's cause, for the log.
     """
     module_name, _, attribute = label.partition(":")
-    folder = os.getcwd()  # noqa: PTH109 - sys.path holds strings
+    folder = os.getcwd()
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
@@ -37,7 +37,9 @@ def load(label: str) -> Handler:
     except ModuleNotFoundError as error:
         raise StartupError(_not_found(label, module_name, folder, error)) from error
     except SystemExit as error:
-        message = f"handler {label}: importing {module_name} ended the process (SystemExit: {error})"
+        message = (
+            f"handler {label}: importing {module_name} ended the process (SystemExit: {error})"
+        )
         raise StartupError(message) from error
     except Exception as error:
         kind = type(error).__name__
@@ -51,9 +53,7 @@ def load(label: str) -> Handler:
     return _checked(label, getattr(module, attribute))
 
 
-def _not_found(
-    label: str, module_name: str, folder: str, error: ModuleNotFoundError
-) -> str:
+def _not_found(label: str, module_name: str, folder: str, error: ModuleNotFoundError) -> str:
     """Tell "your module is not there" from "your module imports one that is not there"."""
     missing = error.name or ""
     if module_name == missing or module_name.startswith(missing + "."):

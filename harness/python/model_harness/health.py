@@ -117,7 +117,7 @@ def _server(address: tuple[str, int], health: Health, version: str) -> Threading
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """No line per probe."""
 
     server = ThreadingHTTPServer(address, Handler)

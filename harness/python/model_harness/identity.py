@@ -33,7 +33,7 @@ class RequestIds:
         return self._prefix + pairs[number % base] + pairs[third] + pairs[second] + pairs[low]
 
     def of(self, given: str | None) -> str:
-        """Return the client's id where it is one, so that it can follow its request; else a new one.
+        """Return the client's id where it is one, that it may follow its request; else a new one.
 
         Anything else is not echoed: it would stand in logs and headers.
         """

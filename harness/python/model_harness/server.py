@@ -1,7 +1,7 @@
 """Granian, without an event loop: the only module that knows Granian from the inside.
 
-Granian parses HTTP in Rust, outside the GIL, and runs callbacks in a pool of Python threads. Its own
-RSGI mode lets these only wake an asyncio loop in yet another thread, which halves the throughput of
+Granian parses HTTP in Rust, outside the GIL, and runs callbacks in a pool of Python threads. In its
+own RSGI mode these only wake an asyncio loop in yet another thread, which halves the throughput of
 a quick function. Here the pool's two threads step the coroutines themselves. The classes used
 are Granian's own building blocks (`granian.server.embed` is made of them), but not its documented
 interface: the lock file pins the version, and `start` proves that both threads are there.
@@ -11,11 +11,10 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Protocol
+from typing import Protocol, cast
 
-from granian._granian import CallbackScheduler, RSGIWorker, WorkerSignal
+from granian._granian import CallbackScheduler, ListenerSpec, RSGIWorker, WorkerSignal
 from granian.http import HTTP1Settings
-from granian.net import SocketSpec
 from granian.rsgi import Scope
 
 from model_harness.errors import StartupError
@@ -42,12 +41,23 @@ class _Watcher(Protocol):
     proto: GranianProtocol
 
 
+class _Worker(Protocol):
+    def serve_async(
+        self, scheduler: CallbackScheduler, loop: "_DirectLoop", stop: WorkerSignal
+    ) -> None: ...
+
+
+_MakeWorker = Callable[..., _Worker]
+
+
 class _DirectLoop:
     """Stands where Granian expects an asyncio loop: a callback is run at once, where it is."""
 
     @staticmethod
     def call_soon_threadsafe(
-        callback: Callable[..., object], *arguments: object, context: object = None
+        callback: Callable[..., object],
+        *arguments: object,
+        context: object = None,  # noqa: ARG004 - asyncio's argument; there are no contexts here
     ) -> None:
         callback(*arguments)
 
@@ -64,9 +74,10 @@ class _Step:
 
     def __call__(self, _done: _Future | None = None) -> None:
         try:
-            self._send(None).add_done_callback(self)
+            future = self._send(None)
         except StopIteration:
-            pass
+            return
+        future.add_done_callback(self)
 
 
 class _Scheduler(CallbackScheduler):
@@ -95,14 +106,14 @@ class Server:
         """Listen. Returns once both threads have answered a request. Raises StartupError."""
         settings = self._settings
         try:
-            listener = SocketSpec(settings.host, settings.port, CONNECTIONS)
+            listener = ListenerSpec(settings.host, settings.port, CONNECTIONS)
             listener.build()
         except Exception as error:  # pyo3 raises whatever std::net found
             message = f"cannot listen on {settings.host}:{settings.port}: {error}"
             raise StartupError(message) from error
         self._signal.add_cb(self._stopped.set)
         loop = _DirectLoop()
-        worker = RSGIWorker(
+        worker = cast("_MakeWorker", RSGIWorker)(  # Granian's stub lacks two of its arguments
             1,  # its number in Granian's log
             (listener, None),
             None,  # no channel to other workers

@@ -40,7 +40,9 @@ class Settings:
                 "MODEL_NAME", MODEL_NAME, "lower-case letters, digits and hyphens, like iris"
             ),
             version=reader.text("MODEL_VERSION", MODEL_VERSION, "like v1"),
-            handler=reader.text("MODEL_HANDLER", HANDLER, "<module>:<function>, like predict:predict"),
+            handler=reader.text(
+                "MODEL_HANDLER", HANDLER, "<module>:<function>, like predict:predict"
+            ),
             body_bytes=reader.whole("MODEL_BODY_BYTES", cls.body_bytes),
             in_flight=reader.whole("MODEL_IN_FLIGHT", cls.in_flight),
             timeout_seconds=reader.seconds("MODEL_TIMEOUT_SECONDS", cls.timeout_seconds),

@@ -59,7 +59,7 @@ class Signature:
             errors += self._missing(name for name in self.required if name not in given)
             if errors:
                 raise RefusedError(400, *errors)
-        for name, kinds, wanted in self._checks:
+        for name, kinds, _ in self._checks:
             if name in given and type(given[name]) not in kinds:
                 raise RefusedError(400, *self._wrong(given))
 

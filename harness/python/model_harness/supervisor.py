@@ -37,7 +37,7 @@ def _be_child(settings: Settings, parent_alive: int, ready: int) -> None:
     status = 1
     try:
         os.environ.setdefault("RUST_MIN_STACK", str(STACK_BYTES))
-        from model_harness import worker  # the parent stays small: no Granian in it
+        from model_harness import worker  # noqa: PLC0415 - the parent stays small, without Granian
 
         status = worker.main(settings, parent_alive, ready)
     except BaseException:  # noqa: BLE001 - whatever it is, it is shown and ends the process

@@ -50,8 +50,13 @@ class KubernetesResources(Resources):
         return self._cluster
 
     def _waiting(self, urn: str) -> Waiting:
+        told = ""
+
         async def report(note: str) -> None:
-            await self._engine.status(urn, note)
+            nonlocal told
+            if note != told:
+                told = note
+                await self._engine.status(urn, note)
 
         return Waiting(self.cluster, self._configured.cancelled, report)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,32 +12,30 @@ import pytest
 from tests.integration.plugins.stacks import PROGRAM, Stack, kubectl
 
 
-@pytest.fixture(scope="module")
-def namespace() -> Iterator[str]:
-    name = f"plugins-test-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
-
-
-def _stack(folder: Path, namespace: str) -> Stack:
+@contextlib.contextmanager
+def fresh(folder: Path) -> Iterator[Stack]:
+    """A stack and a namespace of its own; both are gone afterwards."""
+    namespace = f"plugins-test-{uuid.uuid4().hex[:8]}"
     (folder / "Pulumi.yaml").write_text("name: plugins\nruntime: python\n")
     (folder / "__main__.py").write_text(PROGRAM)
     made = Stack(folder, namespace)
     made.declare()
     made.succeed("stack", "init")
-    return made
+    kubectl("create", "namespace", namespace)
+    try:
+        yield made
+        made.succeed("destroy", "--yes", "--skip-preview", "--suppress-progress")
+    finally:
+        kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 @pytest.fixture
-def stack(tmp_path: Path, namespace: str) -> Iterator[Stack]:
-    made = _stack(tmp_path, namespace)
-    yield made
-    made.run("destroy", "--yes", "--skip-preview", "--suppress-progress")
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    with fresh(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def shared_stack(tmp_path_factory: pytest.TempPathFactory, namespace: str) -> Iterator[Stack]:
-    made = _stack(tmp_path_factory.mktemp("stack"), namespace)
-    yield made
-    made.run("destroy", "--yes", "--skip-preview", "--suppress-progress")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with fresh(tmp_path_factory.mktemp("stack")) as made:
+        yield made

@@ -20,14 +20,14 @@ def python(code: str, **more: object) -> dict[str, object]:
 
 SLEEP = "import time; time.sleep(3600)"
 LAST_WORDS = "import sys; print('cannot read the weights', file=sys.stderr); sys.exit(3)"
-HUNGRY = "x = bytearray(400_000_000); import time; time.sleep(3600)"
+HUNGRY = "x = b'x' * 400_000_000; import time; time.sleep(3600)"
 
 
 @pytest.fixture(scope="module")
 def broken(shared_stack: Stack) -> str:
     """The output of one update with every broken Deployment: they fail side by side."""
     namespace = shared_stack.namespace
-    probe = {"exec": {"command": ["python3", "-c", "raise SystemExit('weights missing')"]}}
+    probe = {"exec": {"command": ["cat", "/weights"]}, "periodSeconds": 1, "timeoutSeconds": 5}
     shared_stack.declare(
         deployment(namespace, "image", {"image": "localhost:5000/absent:v9"}),
         deployment(namespace, "crash", python(LAST_WORDS)),
@@ -35,12 +35,14 @@ def broken(shared_stack: Stack) -> str:
         deployment(
             namespace,
             "probe",
-            python(SLEEP, readinessProbe={**probe, "periodSeconds": 1}),
+            python(SLEEP, readinessProbe=probe),
             annotations={"pulumi.com/timeoutSeconds": "20"},
         ),
         deployment(namespace, "place", python(SLEEP), pod={"nodeSelector": {"no": "node"}}),
         deployment(
-            namespace, "greedy", python(SLEEP, resources={"requests": {"cpu": "5000"}}),
+            namespace,
+            "greedy",
+            python(SLEEP, resources={"requests": {"cpu": "5000"}}),
             pod={"priorityClassName": "absent"},
         ),
         deployment(
@@ -66,7 +68,10 @@ def story(output: str, name: str) -> str:
         ("image", ["localhost:5000/absent:v9 cannot be pulled", "not found"]),
         ("crash", ["exit code 3", "cannot read the weights", "logs crash-", "--previous"]),
         ("memory", ["more memory than its limit", "OOMKilled"]),
-        ("probe", ["within 20 s", "Readiness probe failed", "weights missing", "logs probe-"]),
+        (
+            "probe",
+            ["within 20 s", "Readiness probe failed", "/weights: No such file", "logs probe-"],
+        ),
         ("place", ["no node can take it (Unschedulable)", "node affinity/selector"]),
         ("greedy", ["its pods are refused", "no PriorityClass with name absent"]),
         ("setting", ['configmap "absent-settings" not found', "CreateContainerConfigError"]),

@@ -31,6 +31,8 @@ class Verdict:
     problems: tuple[Problem, ...] = ()
     next_step: str = ""
     """The command that shows more."""
+    settle: float = 0.0
+    """Seconds for which it must stay ready to be believed."""
 
 
 READY = Verdict(ready=True)

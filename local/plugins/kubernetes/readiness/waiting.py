@@ -47,12 +47,14 @@ class Waiting:
     async def until_ready(self, kind: Kind, live: Object, judge: Judge, seconds: float) -> Object:
         """The object once it is ready; `NotReadyError` with its own reason otherwise."""
         started, pause = time.monotonic(), FIRST_PAUSE
+        steady = 0.0
         since: dict[tuple[str, str], float] = {}
         while True:
             verdict = await asyncio.to_thread(judge, self.cluster, live)
-            if verdict.ready:
-                return live
             now = time.monotonic()
+            steady = (steady or now) if verdict.ready else 0.0
+            if verdict.ready and now - steady >= verdict.settle:
+                return live
             final = lasting(verdict.problems, since, now)
             waited = now - started
             if final or waited >= seconds:

@@ -10,6 +10,13 @@ from local.plugins.values import Object
 REFUSED_PATIENCE = 10.0
 """Seconds that the API server may refuse new pods (quota, policy) before it is final."""
 
+REVISION_HASH = "controller-revision-hash"
+TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
+
+SETTLE = 3.0
+"""Seconds that a container without a readiness probe must run: Kubernetes calls it ready the moment
+it starts, also when it is about to crash."""
+
 REVISION = "deployment.kubernetes.io/revision"
 
 
@@ -17,14 +24,29 @@ def _observed(obj: Object) -> bool:
     return whole(obj, "status", "observedGeneration") >= whole(obj, "metadata", "generation")
 
 
+_UNSEEN = Verdict(ready=False, note="waiting for its controller")
+"""What status and pods say is about the object before this change: not to be judged."""
+
+
 def _title(obj: Object) -> str:
     return f"{text(obj, 'kind')} {text(obj, 'metadata', 'name')}"
+
+
+def _rolled_out(obj: Object) -> Verdict:
+    containers = objects(obj, "spec", "template", "spec", "containers")
+    probed = all("readinessProbe" in container for container in containers)
+    runs = whole(obj, "spec", "replicas", default=1) > 0
+    return Verdict(ready=True, note="watching it run", settle=0.0 if probed or not runs else SETTLE)
 
 
 def _blocked(obj: Object, pods: list[Object], note: str, more: tuple[Problem, ...] = ()) -> Verdict:
     found = [problem for pod in pods for problem in pod_reasons.problems(pod)]
     step = pod_reasons.next_step(text(obj, "metadata", "namespace"), pods)
     return Verdict(False, note, (*found, *more), step)
+
+
+def _label(pod: Object, key: str) -> str:
+    return text(mapping(pod, "metadata", "labels"), key)
 
 
 def newest_replica_set(deployment: Object, replica_sets: list[Object]) -> Object:
@@ -56,12 +78,12 @@ def deployment(obj: Object, pods: list[Object]) -> Verdict:
     """Rolled out as `kubectl rollout status` sees it; `pods` are those of the new ReplicaSet."""
     wanted = whole(obj, "spec", "replicas", default=1)
     if not _observed(obj):
-        return _blocked(obj, pods, "waiting for the deployment controller")
+        return _UNSEEN
     updated = whole(obj, "status", "updatedReplicas")
     present = whole(obj, "status", "replicas")
     available = whole(obj, "status", "availableReplicas")
     if updated >= wanted and present == updated and available >= updated:
-        return READY
+        return _rolled_out(obj)
     return _blocked(obj, pods, f"{available} of {wanted} pods are available", _stuck(obj))
 
 
@@ -93,8 +115,13 @@ def stateful_set(obj: Object, pods: list[Object]) -> Verdict:
             text(obj, "status", "updateRevision"),
         )
         rolled = rolled and (current == update or not wanted)
-    if _observed(obj) and ready >= wanted and rolled:
-        return READY
+    if not _observed(obj):
+        return _UNSEEN
+    pods = [
+        pod for pod in pods if _label(pod, REVISION_HASH) == text(obj, "status", "updateRevision")
+    ]
+    if ready >= wanted and rolled:
+        return _rolled_out(obj)
     return _blocked(obj, pods, f"{ready} of {wanted} pods are ready, {updated} updated")
 
 
@@ -104,8 +131,12 @@ def daemon_set(obj: Object, pods: list[Object]) -> Verdict:
     updated = whole(obj, "status", "updatedNumberScheduled")
     available = whole(obj, "status", "numberAvailable")
     rolls = text(obj, "spec", "updateStrategy", "type") != "OnDelete"
-    if _observed(obj) and available >= wanted and (updated >= wanted or not rolls):
-        return READY
+    if not _observed(obj):
+        return _UNSEEN
+    template = mapping(obj, "metadata", "annotations").get(TEMPLATE_GENERATION)
+    pods = [pod for pod in pods if _label(pod, "pod-template-generation") == template]
+    if available >= wanted and (updated >= wanted or not rolls):
+        return _rolled_out(obj)
     return _blocked(obj, pods, f"available on {available} of {wanted} nodes, {updated} updated")
 
 

@@ -1,0 +1,160 @@
+"""Images: built by the real daemon, pushed to a registry, referred to by digest."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import urllib.request
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from local.plugins.docker.client import executable
+from tests.integration.plugins.stacks import Declared, Stack
+
+BASE = "python:3.11-slim-bookworm"
+REGISTRY = "localhost:5000"
+
+
+@pytest.fixture
+def repository(stack: Stack) -> Iterator[str]:
+    folder = stack.folder / "context"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(
+        f"FROM {BASE}\nARG WORD\nCOPY word /word\nRUN test -s /word\n"
+    )
+    (folder / "word").write_text("one")
+    name = f"{REGISTRY}/plugins-test/{uuid.uuid4().hex[:8]}"
+    yield name
+    listed = [executable(), "image", "ls", "--quiet", "--filter", f"reference={name}"]
+    found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
+    if found:
+        subprocess.run([executable(), "image", "rm", "--force", *found], check=False)
+
+
+def image(repository: str, **build: object) -> Declared:
+    return Declared(
+        "docker:index/image:Image",
+        "image",
+        {
+            "imageName": f"{repository}:v1",
+            "build": {
+                "context": "context",
+                "platform": "linux/amd64",
+                "network": "host",
+                "args": {"WORD": "x"},
+                **build,
+            },
+        },
+    )
+
+
+def manifest(reference: str) -> dict[str, object]:
+    repository, _, digest = reference.removeprefix(f"{REGISTRY}/").partition("@")
+    request = urllib.request.Request(
+        f"http://{REGISTRY}/v2/{repository}/manifests/{digest}",
+        headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        found: dict[str, object] = json.load(answer)
+    return found
+
+
+def test_an_image_is_built_once_pushed_and_known_by_its_digest(
+    stack: Stack, repository: str
+) -> None:
+    stack.declare(image(repository))
+    assert "+ 2 to create" in stack.succeed("preview", "--suppress-progress")
+    stack.up()
+    outputs = stack.state()["image"]["outputs"]
+    assert re.fullmatch(rf"{repository}@sha256:[0-9a-f]{{64}}", outputs["repoDigest"])
+    assert manifest(outputs["repoDigest"])["schemaVersion"] == 2
+    assert outputs["imageName"] == f"{repository}:v1"
+    stack.unchanged()
+    (stack.folder / "context" / "word").touch()
+    stack.unchanged()
+    stack.succeed("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+
+
+@pytest.mark.parametrize("change", ["content", "mode", "new file"])
+def test_a_change_of_the_context_builds_again_and_its_user_sees_the_new_digest(
+    stack: Stack, repository: str, change: str
+) -> None:
+    config = Declared(
+        "kubernetes:core/v1:ConfigMap",
+        "user",
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "user", "namespace": stack.namespace},
+            "data": {"image": {"$output": ["image", "repoDigest"]}},
+        },
+    )
+    (stack.folder / "context" / "Dockerfile").write_text(f"FROM {BASE}\nCOPY . /all\n")
+    stack.declare(image(repository), config)
+    stack.up()
+    before = stack.state()["image"]["outputs"]["repoDigest"]
+    word = stack.folder / "context" / "word"
+    if change == "content":
+        word.write_text("two")
+    elif change == "mode":
+        word.chmod(0o755)
+    else:
+        (word.parent / "more").write_text("more")
+    diff = stack.succeed("preview", "--diff", "--suppress-progress")
+    assert "~ contextDigest" in diff
+    stack.up()
+    after = stack.state()["image"]["outputs"]["repoDigest"]
+    assert after != before
+    assert stack.state()["user"]["outputs"]["data"]["image"] == after
+
+
+def test_an_ignored_file_is_no_change(stack: Stack, repository: str) -> None:
+    (stack.folder / "context" / ".dockerignore").write_text("*.log\n!keep.log\n")
+    stack.declare(image(repository))
+    stack.up()
+    (stack.folder / "context" / "noise.log").write_text("x")
+    stack.unchanged()
+    (stack.folder / "context" / "keep.log").write_text("x")
+    assert "contextDigest" in stack.succeed("preview", "--diff", "--suppress-progress")
+
+
+def test_a_failing_build_shows_its_last_lines(stack: Stack, repository: str) -> None:
+    dockerfile = f"FROM {BASE}\nRUN echo the weights are missing >&2; exit 7\n"
+    (stack.folder / "context" / "Dockerfile").write_text(dockerfile)
+    stack.declare(image(repository))
+    told = stack.fail_up()
+    assert f"Building {repository}:v1 failed" in told
+    assert "the weights are missing" in told
+    assert "7" in told
+
+
+def test_a_failing_push_tells_the_registrys_words_and_no_password(
+    stack: Stack, repository: str
+) -> None:
+    declared = image(repository)
+    declared.inputs["imageName"] = "localhost:1/plugins-test/none:v1"
+    declared.inputs["registry"] = {"username": "me", "password": {"$secret": "hunter2"}}
+    stack.declare(declared)
+    told = stack.fail_up()
+    assert "Pushing localhost:1/plugins-test/none:v1 failed" in told
+    assert "connection refused" in told
+    assert "hunter2" not in told
+    assert "hunter2" not in json.dumps(stack.state())
+
+
+def test_what_cannot_be_honoured_is_refused(stack: Stack, repository: str) -> None:
+    declared = image(repository, shm="1g")
+    declared.inputs["buildOnPreview"] = True
+    stack.declare(declared)
+    told = stack.fail("preview", "--suppress-progress")
+    assert "never builds at preview" in told
+    assert "build.shm" in told
+    stack.declare(Declared("docker:index/container:Container", "box", {"image": "x"}))
+    assert "serves docker:index/image:Image only" in stack.fail("preview", "--suppress-progress")
+    unqualified = image(repository)
+    unqualified.inputs["imageName"] = "word:v1"
+    stack.declare(unqualified)
+    assert "docker.io/word:v1" in stack.fail("preview", "--suppress-progress")

@@ -1,0 +1,233 @@
+"""The line of calls, time-outs, ids, health and bodies, without a server."""
+
+import threading
+import time
+
+import pytest
+from model_harness import health as health_module, watchdog as watchdog_module
+from model_harness.bodies import ARRIVE_SECONDS, Bodies
+from model_harness.calls import Calls
+from model_harness.domino import Domino
+from model_harness.errors import RefusedError
+from model_harness.exchange import Exchange
+from model_harness.health import SILENT_SECONDS, Health
+from model_harness.identity import PATTERN, RequestIds
+from model_harness.settings import Settings
+from model_harness.watchdog import STUCK_EXIT_STATUS, STUCK_SECONDS, Watchdog
+
+SETTINGS = Settings("iris", "v1", "predict:predict", timeout_seconds=10)
+DOMINO = Domino(SETTINGS)
+
+
+class Recorder:
+    """Takes the first answer, as Granian does."""
+
+    def __init__(self) -> None:
+        self.status = 0
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.status = self.status or status
+
+
+def admit(calls: Calls, *values: object) -> Recorder:
+    recorder = Recorder()
+    exchange = Exchange(recorder, "ABCDEFGHIJ012345", "v1", DOMINO)
+    calls.admit(exchange, DOMINO, (list(values), {}))
+    return recorder
+
+
+def test_a_free_function_is_called_at_once() -> None:
+    calls = Calls(1, 10)
+    calls.use(lambda: 0)
+    assert [admit(calls).status for _ in range(3)] == [200, 200, 200]
+
+
+def test_a_call_that_waits_is_run_by_whoever_leads() -> None:
+    calls = Calls(2, 10)
+    entered, go = threading.Event(), threading.Event()
+
+    def function(number: int) -> int:
+        entered.set()
+        go.wait(10)
+        return number
+
+    calls.use(function)
+    answers: list[Recorder] = []
+    leader = threading.Thread(target=lambda: answers.append(admit(calls, 1)))
+    leader.start()
+    assert entered.wait(10)
+    second = admit(calls, 2)
+    assert second.status == 0
+    with pytest.raises(RefusedError) as caught:
+        admit(calls, 3)
+    assert caught.value.status == 429
+    go.set()
+    leader.join(10)
+    assert [answers[0].status, second.status] == [200, 200]
+    assert not calls.full()
+
+
+def test_a_call_that_is_overdue_in_line_never_reaches_the_function() -> None:
+    calls = Calls(8, 10)
+    entered, go, seen = threading.Event(), threading.Event(), []
+
+    def function(number: int) -> None:
+        seen.append(number)
+        entered.set()
+        go.wait(10)
+
+    calls.use(function)
+    leader = threading.Thread(target=admit, args=[calls, 1])
+    leader.start()
+    assert entered.wait(10)
+    second = admit(calls, 2)
+    calls.expire(time.perf_counter() + 9)
+    assert second.status == 0
+    calls.expire(time.perf_counter() + 11)
+    assert second.status == 504
+    go.set()
+    leader.join(10)
+    assert seen == [1]
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(1), KeyboardInterrupt()])
+def test_whatever_the_function_raises_is_its_own_500(error: BaseException) -> None:
+    def function() -> None:
+        raise error
+
+    calls = Calls(1, 10)
+    calls.use(function)
+    assert admit(calls).status == 500
+    assert not calls.full()
+    assert calls.running_seconds(time.perf_counter()) == 0
+
+
+def test_an_exception_that_cannot_be_shown_is_still_answered() -> None:
+    class Broken(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def function() -> None:
+        raise Broken
+
+    calls = Calls(1, 10)
+    calls.use(function)
+    assert admit(calls).status == 500
+
+
+def test_a_function_that_never_returns_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Calls(1, 10)
+    entered, go = threading.Event(), threading.Event()
+    calls.use(lambda: (entered.set(), go.wait(10)))
+    leader = threading.Thread(target=admit, args=[calls])
+    leader.start()
+    assert entered.wait(10)
+    ended: list[int] = []
+    monkeypatch.setattr(watchdog_module.os, "_exit", ended.append)
+    watchdog = Watchdog(calls, Bodies(10), 10)
+    now = time.perf_counter()
+    watchdog.look(now + 10 + STUCK_SECONDS - 5)
+    assert ended == []
+    watchdog.look(now + 10 + STUCK_SECONDS + 1)
+    assert ended == [STUCK_EXIT_STATUS]
+    go.set()
+    leader.join(10)
+
+
+class Silent:
+    """A body that never comes."""
+
+    def __call__(self):
+        return self
+
+    def __await__(self):
+        yield self
+
+
+def test_a_body_that_does_not_come_is_given_up() -> None:
+    bodies, recorder = Bodies(1000), Recorder()
+    exchange = Exchange(recorder, "ABCDEFGHIJ012345", "v1", DOMINO)
+    reading = bodies.read(Silent(), "100", exchange)
+    reading.send(None)
+    bodies.expire(time.perf_counter() + ARRIVE_SECONDS - 5)
+    assert recorder.status == 0
+    bodies.expire(time.perf_counter() + ARRIVE_SECONDS + 1)
+    assert recorder.status == 400
+    reading.close()
+
+
+class Pieces:
+    """A body in pieces; it waits between two of them."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = iter(pieces)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self) -> bytes:
+        await Silent()
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration
+
+
+def test_all_bodies_together_are_bounded() -> None:
+    bodies = Bodies(100)
+    readings = []
+    for _ in range(8):
+        exchange = Exchange(Recorder(), "ABCDEFGHIJ012345", "v1", DOMINO)
+        reading = bodies.read(Pieces(b"x" * 100, b""), None, exchange)
+        reading.send(None)
+        reading.send(None)
+        readings.append(reading)
+    exchange = Exchange(Recorder(), "ABCDEFGHIJ012345", "v1", DOMINO)
+    late = bodies.read(Pieces(b"x", b""), None, exchange)
+    late.send(None)
+    with pytest.raises(RefusedError) as caught:
+        late.send(None)
+    assert caught.value.status == 429
+    for reading in readings:
+        reading.close()
+    again = bodies.read(Pieces(b"x" * 100, b""), None, exchange)
+    again.send(None)
+    again.send(None)
+    again.send(None)
+    with pytest.raises(StopIteration) as done:
+        again.send(None)
+    assert done.value.value == b"x" * 100
+
+
+def test_ids_have_the_contracts_form_and_do_not_repeat() -> None:
+    ids = [RequestIds() for _ in range(3)]
+    made = [one.new() for one in ids for _ in range(5000)]
+    assert len(set(made)) == len(made)
+    assert all(PATTERN.fullmatch(one) for one in made)
+
+
+@pytest.mark.parametrize("given", [None, "", "short", "a" * 16, "A" * 17, "A" * 15 + "\n", "Ä" * 16])
+def test_only_a_request_id_is_kept(given: str | None) -> None:
+    ids = RequestIds()
+    assert ids.of("ABCDEFGHIJ012345") == "ABCDEFGHIJ012345"
+    made = ids.of(given)
+    assert made != given
+    assert PATTERN.fullmatch(made)
+
+
+def test_health_counts_silence_only_once_the_function_is_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(health_module.time, "monotonic", lambda: clock[0])
+    health = Health(SETTINGS)
+    clock[0] += 10_000
+    assert health.live() is None
+    assert health.ready() == "the function is not loaded yet"
+    health.loaded()
+    assert health.ready() == "the front has not answered yet"
+    clock[0] += SETTINGS.timeout_seconds + SILENT_SECONDS - 1
+    assert health.live() is None
+    clock[0] += 2
+    assert health.live() == "the front has not answered for 71 s"
+    health.draining()
+    assert health.ready() == "stopping"

@@ -1,0 +1,88 @@
+"""The harness's environment: typed, and every mistake at once."""
+
+import pytest
+from model_harness.errors import StartupError
+from model_harness.settings import Settings
+
+GOOD = {"MODEL_NAME": "iris", "MODEL_VERSION": "v12", "MODEL_HANDLER": "predict:predict"}
+
+
+def mistakes(**changed: str) -> list[str]:
+    with pytest.raises(StartupError) as caught:
+        Settings.from_environment(GOOD | changed)
+    return str(caught.value).splitlines()
+
+
+def test_what_is_not_set_has_the_contracts_defaults() -> None:
+    settings = Settings.from_environment(GOOD)
+    assert (settings.body_bytes, settings.in_flight) == (10485760, 64)
+    assert settings.timeout_seconds == 30
+    assert (settings.host, settings.port, settings.health_port) == ("0.0.0.0", 8080, 8081)
+    assert settings.version_number == 12
+
+
+def test_what_is_set_is_used() -> None:
+    settings = Settings.from_environment(
+        GOOD
+        | {
+            "MODEL_BODY_BYTES": "1",
+            "MODEL_IN_FLIGHT": "2",
+            "MODEL_TIMEOUT_SECONDS": "0.5",
+            "MODEL_PORT": "3",
+            "MODEL_HEALTH_PORT": "4",
+        }
+    )
+    assert (settings.body_bytes, settings.in_flight, settings.timeout_seconds) == (1, 2, 0.5)
+    assert (settings.port, settings.health_port) == (3, 4)
+
+
+def test_an_empty_environment_misses_three() -> None:
+    with pytest.raises(StartupError) as caught:
+        Settings.from_environment({})
+    assert str(caught.value).splitlines() == [
+        "MODEL_NAME is not set; write lower-case letters, digits and hyphens, like iris",
+        "MODEL_VERSION is not set; write like v1",
+        "MODEL_HANDLER is not set; write <module>:<function>, like predict:predict",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MODEL_NAME", "Iris"),
+        ("MODEL_NAME", "iris-"),
+        ("MODEL_NAME", "a" * 41),
+        ("MODEL_NAME", "iris\n"),
+        ("MODEL_VERSION", "v0"),
+        ("MODEL_VERSION", "v01"),
+        ("MODEL_VERSION", "1"),
+        ("MODEL_VERSION", "v1\n"),
+        ("MODEL_HANDLER", "predict"),
+        ("MODEL_HANDLER", "predict.py:predict:x"),
+        ("MODEL_HANDLER", ":predict"),
+        ("MODEL_HANDLER", "a-b:predict"),
+        ("MODEL_BODY_BYTES", "0"),
+        ("MODEL_BODY_BYTES", "10MB"),
+        ("MODEL_BODY_BYTES", ""),
+        ("MODEL_IN_FLIGHT", "-1"),
+        ("MODEL_IN_FLIGHT", "1.5"),
+        ("MODEL_TIMEOUT_SECONDS", "0"),
+        ("MODEL_TIMEOUT_SECONDS", "nan"),
+        ("MODEL_TIMEOUT_SECONDS", "inf"),
+        ("MODEL_TIMEOUT_SECONDS", "30s"),
+        ("MODEL_PORT", "65536"),
+        ("MODEL_HEALTH_PORT", "0"),
+    ],
+)
+def test_each_mistake_is_one_line_with_name_value_and_way_out(name: str, value: str) -> None:
+    (line,) = mistakes(**{name: value})
+    assert line.startswith(f"{name} is {value!r}; write " if value else f"{name} is '")
+
+
+def test_the_mistakes_come_together() -> None:
+    lines = mistakes(MODEL_NAME="I", MODEL_IN_FLIGHT="x", MODEL_TIMEOUT_SECONDS="y")
+    assert [line.split()[0] for line in lines] == [
+        "MODEL_NAME",
+        "MODEL_IN_FLIGHT",
+        "MODEL_TIMEOUT_SECONDS",
+    ]
