@@ -15,6 +15,9 @@ from components.spec import ResourcesSpec
 USER = 65532
 """The user and group of all images, `nonroot` in the field's base images."""
 
+SCRATCH = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
+"""The one place that a container may write to."""
+
 _SCRATCH_DISK = "256Mi"
 """What a Pod may write to its emptyDirs and its log: more ends it, before it fills the node."""
 

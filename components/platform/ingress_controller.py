@@ -135,7 +135,7 @@ class IngressController(pulumi.ComponentResource):
                 "period_seconds": 1,
                 "timeout_seconds": 2,
             },
-            "volume_mounts": [{"name": "tmp", "mount_path": "/tmp"}],
+            "volume_mounts": [{"name": "tmp", "mount_path": pods.SCRATCH}],
             "termination_message_policy": "FallbackToLogsOnError",
         }
         return {

@@ -42,7 +42,7 @@ def container(
         # slow to judge: a busy model is alive
         "liveness_probe": _probe("live", period=10, failures=6),
         "lifecycle": {"pre_stop": {"sleep": {"seconds": FORGET_SECONDS}}},
-        "volume_mounts": [{"name": "tmp", "mount_path": "/tmp"}],
+        "volume_mounts": [{"name": "tmp", "mount_path": pods.SCRATCH}],
         "termination_message_policy": "FallbackToLogsOnError",
     }
 

@@ -42,5 +42,5 @@ class Checkout:
 
 
 def now() -> str:
-    """This moment, RFC 3339 in UTC."""
+    """The moment, RFC 3339 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

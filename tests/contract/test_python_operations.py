@@ -429,17 +429,19 @@ def test_every_mistake_of_the_settings_is_told_at_once(folder: Path) -> None:
     ]
 
 
-def test_a_taken_port_is_told(serve: Serve, folder: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        harness = HarnessProcess(
-            folder, "predict:quick", {"MODEL_HEALTH_PORT": str(taken.getsockname()[1])}
-        )
-        harness.start()
-        status, _, errors = harness.finish()
+@pytest.mark.parametrize("variable", ["MODEL_PORT", "MODEL_HEALTH_PORT"])
+@pytest.mark.parametrize("taken", ["port", "health_port"])
+def test_a_taken_port_is_told(serve: Serve, folder: Path, variable: str, taken: str) -> None:
+    port = getattr(serve("quick"), taken)
+    second = HarnessProcess(folder, "predict:quick", {variable: str(port)})
+    second.start()
+    try:
+        status, _, errors = second.finish()
+    finally:
+        second.end()
     assert status == 1
-    assert "cannot listen on 127.0.0.1:" in errors.splitlines()[-1]
+    message = f"cannot listen on 127.0.0.1:{port}: Address already in use"
+    assert errors.splitlines()[-1] == message
 
 
 def test_the_users_modules_do_not_shadow_the_harnesss(serve: Serve, folder: Path) -> None:

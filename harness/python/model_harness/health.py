@@ -81,10 +81,9 @@ class Health:
 
     def _front_answers(self) -> bool:
         """Any answer counts: a 404 shows as well that listener, threads and GIL are alive."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
         request = b"GET / HTTP/1.1\r\nHost: health\r\nConnection: close\r\n\r\n"
         try:
-            with socket.create_connection((host, self._settings.port), ANSWER_SECONDS) as front:
+            with socket.create_connection(self._settings.front, ANSWER_SECONDS) as front:
                 front.sendall(request)
                 return front.recv(12).startswith(b"HTTP/1.1 ")
         except OSError:

@@ -7,6 +7,7 @@ are Granian's own building blocks (`granian.server.embed` is made of them), but 
 interface: the lock file pins the version, and `start` proves that both threads are there.
 """
 
+import os
 import socket
 import threading
 import time
@@ -106,10 +107,13 @@ class Server:
         """Listen. Returns once both threads have answered a request. Raises StartupError."""
         settings = self._settings
         try:
+            # Granian shares its port with any other Granian (SO_REUSEPORT): ask without that first.
+            socket.create_server((settings.host, settings.port)).close()
             listener = ListenerSpec(settings.host, settings.port, CONNECTIONS)
             listener.build()
-        except Exception as error:  # pyo3 raises whatever std::net found
-            message = f"cannot listen on {settings.host}:{settings.port}: {error}"
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            message = f"cannot listen on {settings.host}:{settings.port}: {reason}"
             raise StartupError(message) from error
         self._signal.add_cb(self._stopped.set)
         loop = _DirectLoop()
@@ -155,12 +159,11 @@ class Server:
         The pool starts its second thread only once requests queue up; then it would be too late,
         with the first one in a slow call.
         """
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._settings.host, self._settings.host)  # noqa: S104
         request = b"GET / HTTP/1.1\r\nHost: harness\r\nConnection: close\r\n\r\n"
         connections = []
         try:
             for _ in range(THREADS + 2):
-                connection = socket.create_connection((host, self._settings.port), START_SECONDS)
+                connection = socket.create_connection(self._settings.front, START_SECONDS)
                 connections.append(connection)
                 connection.sendall(request)
                 time.sleep(0.001)  # the pool starts at most one thread in 350 us

@@ -31,6 +31,11 @@ class Settings:
         """`v12` is 12."""
         return int(self.version[1:])
 
+    @property
+    def front(self) -> tuple[str, int]:
+        """Where this machine itself reaches the front."""
+        return ("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port)  # noqa: S104
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
         """Read `MODEL_*`. Raises StartupError that names every variable that is wrong."""

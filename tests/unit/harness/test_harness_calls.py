@@ -4,7 +4,8 @@ import threading
 import time
 
 import pytest
-from model_harness import health as health_module, watchdog as watchdog_module
+from model_harness import health as health_module
+from model_harness import watchdog as watchdog_module
 from model_harness.bodies import ARRIVE_SECONDS, Bodies
 from model_harness.calls import Calls
 from model_harness.domino import Domino
@@ -103,12 +104,12 @@ def test_whatever_the_function_raises_is_its_own_500(error: BaseException) -> No
 
 
 def test_an_exception_that_cannot_be_shown_is_still_answered() -> None:
-    class Broken(Exception):
+    class BrokenError(Exception):
         def __str__(self) -> str:
             raise RuntimeError
 
     def function() -> None:
-        raise Broken
+        raise BrokenError
 
     calls = Calls(1, 10)
     calls.use(function)
@@ -205,7 +206,9 @@ def test_ids_have_the_contracts_form_and_do_not_repeat() -> None:
     assert all(PATTERN.fullmatch(one) for one in made)
 
 
-@pytest.mark.parametrize("given", [None, "", "short", "a" * 16, "A" * 17, "A" * 15 + "\n", "Ä" * 16])
+@pytest.mark.parametrize(
+    "given", [None, "", "short", "a" * 16, "A" * 17, "A" * 15 + "\n", "Ä" * 16]
+)
 def test_only_a_request_id_is_kept(given: str | None) -> None:
     ids = RequestIds()
     assert ids.of("ABCDEFGHIJ012345") == "ABCDEFGHIJ012345"
