@@ -18,6 +18,9 @@ USER = 65532
 SCRATCH = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
 """The one place that a container may write to."""
 
+GPU = "nvidia.com/gpu"
+"""The resource name of NVIDIA's device plugin."""
+
 _SCRATCH_DISK = "256Mi"
 """What a Pod may write to its emptyDirs and its log: more ends it, before it fills the node."""
 
@@ -49,9 +52,11 @@ def resources(spec: ResourcesSpec) -> ResourceRequirementsArgsDict:
     No CPU limit: it would throttle the one slow request while cores idle. The request already
     shares them fairly.
     """
+    # a GPU is never shared: its request follows from its limit
+    gpus = {GPU: str(spec.gpu)} if spec.gpu else {}
     return {
         "requests": {"cpu": spec.cpu, "memory": spec.memory},
-        "limits": {"memory": spec.memory, "ephemeral-storage": _SCRATCH_DISK},
+        "limits": {"memory": spec.memory, "ephemeral-storage": _SCRATCH_DISK, **gpus},
     }
 
 

@@ -1,21 +1,55 @@
 """A whole stack: the platform, then the models on it, and what the stack says of itself."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace
 
-from components.naming import LATEST, labels
+from components.errors import StackFileError
+from components.live import effects, immutability
+from components.live.look import Look, look
+from components.live.wanted import wanted
+from components.naming import labels
+from components.platform.admission import guard
 from components.platform.ingress_controller import IngressController, IngressControllerArgs
-from components.serving.model import Model, ModelArgs
+from components.serving.contents import Content, read_all
+from components.serving.model import Model, ModelArgs, routes
 from components.serving.model_image import HarnessImage
-from components.serving.published import Checkout
 from components.spec import StackSpec
 from components.staging import read_harness
 
 
 def build(spec: StackSpec, root: Path) -> None:
-    """Declare everything that `spec` says; `root` is the project's folder."""
+    """Declare everything that `spec` says; `root` is the project's folder.
+
+    Raises `pulumi.RunError` for what must not happen to the cluster as it stands, before anything
+    is declared.
+    """
+    contents = read_all(spec, root)
+    seen = look(spec.platform.namespace)
+    _refuse_changed(contents, seen)
+    _tell_effects(spec, seen)
+    seen.hand_over(spec)
+    _declare(spec, root, contents, seen)
+    _export(spec)
+
+
+def _refuse_changed(contents: Mapping[tuple[str, str], Content], seen: Look) -> None:
+    mistakes = list(immutability.changed(contents, seen.live))
+    if mistakes:
+        raise pulumi.RunError(str(StackFileError(mistakes)))
+
+
+def _tell_effects(spec: StackSpec, seen: Look) -> None:
+    lines = effects.describe({name: wanted(each) for name, each in spec.models.items()}, seen.live)
+    if lines:
+        pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))
+
+
+def _declare(
+    spec: StackSpec, root: Path, contents: Mapping[tuple[str, str], Content], seen: Look
+) -> None:
     platform = spec.platform
     namespace = Namespace(
         platform.namespace,
@@ -30,8 +64,8 @@ def build(spec: StackSpec, root: Path) -> None:
             spec=platform.ingress_controller,
         ),
     )
+    guard(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
     harness = HarnessImage(root, platform.registry, read_harness(root), pulumi.ResourceOptions())
-    checkout = Checkout(root)
     for name, model in spec.models.items():
         Model(
             name,
@@ -42,11 +76,11 @@ def build(spec: StackSpec, root: Path) -> None:
                 ingress_class=ingress.class_name,
                 kinds=ingress.kinds,
                 harness=harness,
-                checkout=checkout,
+                contents={version: contents[name, version] for version in model.versions},
+                gate=seen.gate,
                 spec=model,
             ),
         )
-    _export(spec)
 
 
 def _export(spec: StackSpec) -> None:
@@ -59,10 +93,7 @@ def _export(spec: StackSpec) -> None:
             name: {
                 "url": f"{url}/models/{name}",
                 "versions": list(model.versions),
-                "routes": {
-                    LATEST: {model.latest: 100},
-                    **{route: dict(row.weights) for route, row in model.routes.items()},
-                },
+                "routes": {route: dict(row.weights) for route, row in routes(model).items()},
             }
             for name, model in spec.models.items()
         },

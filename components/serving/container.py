@@ -1,10 +1,12 @@
 """The container of a version: its environment, its probes, its end."""
 
+from dataclasses import dataclass
+
 import pulumi
 from pulumi_kubernetes.core.v1 import ContainerArgsDict, EnvVarArgsDict, ProbeArgsDict
 
 from components import pods
-from components.spec import VersionSpec
+from components.spec import LimitsSpec, VersionSpec
 
 HTTP_PORT = 8080
 HEALTH_PORT = 8081
@@ -18,18 +20,26 @@ FORGET_SECONDS = 3
 
 GRACE_SECONDS = FORGET_SECONDS + CALL_SECONDS + 7
 
-_BODY_BYTES = 10 * 1024 * 1024
-_IN_FLIGHT = 64
+
+@dataclass(frozen=True)
+class ContainerArgs:
+    """A version, its model's limits, its image, and the Secret that holds its secrets."""
+
+    model: str
+    version: str
+    spec: VersionSpec
+    limits: LimitsSpec
+    image: pulumi.Input[str]
+    secret: str
 
 
-def container(
-    model: str, version: str, spec: VersionSpec, image: pulumi.Input[str]
-) -> ContainerArgsDict:
+def container(args: ContainerArgs) -> ContainerArgsDict:
     """The one container of a version's Pods; the names of its variables are the harness's."""
+    spec = args.spec
     return {
         "name": "model",
-        "image": image,
-        "env": _environment(model, version, spec),
+        "image": args.image,
+        "env": [*_environment(args), *_secrets(args)],
         "ports": [
             {"name": "http", "container_port": HTTP_PORT},
             {"name": "health", "container_port": HEALTH_PORT},
@@ -47,19 +57,27 @@ def container(
     }
 
 
-def _environment(model: str, version: str, spec: VersionSpec) -> list[EnvVarArgsDict]:
+def _environment(args: ContainerArgs) -> list[EnvVarArgsDict]:
+    spec = args.spec
     harness = {
-        "MODEL_NAME": model,
-        "MODEL_VERSION": version,
+        "MODEL_NAME": args.model,
+        "MODEL_VERSION": args.version,
         "MODEL_HANDLER": spec.handler,
-        "MODEL_BODY_BYTES": str(_BODY_BYTES),
-        "MODEL_IN_FLIGHT": str(_IN_FLIGHT),
+        "MODEL_BODY_BYTES": str(args.limits.body_bytes),
+        "MODEL_IN_FLIGHT": str(args.limits.in_flight),
         "MODEL_TIMEOUT_SECONDS": str(CALL_SECONDS),
     }
     # sorted, so that the order of the file makes no difference
     both = {**harness, **dict(sorted(spec.environment.items()))}
     # `$(NAME)` would be expanded on the way to the Pod; doubled, it arrives as written
     return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in both.items()]
+
+
+def _secrets(args: ContainerArgs) -> list[EnvVarArgsDict]:
+    return [
+        {"name": name, "value_from": {"secret_key_ref": {"name": args.secret, "key": name}}}
+        for name in sorted(args.spec.secrets)
+    ]
 
 
 def _probe(path: str, period: int, failures: int) -> ProbeArgsDict:

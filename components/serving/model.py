@@ -7,13 +7,14 @@ from pathlib import Path
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
+from components.live.gate import Gate
 from components.naming import LATEST
-from components.serving.model_image import HarnessImage, ModelImage, VersionContent
+from components.serving.contents import Content
+from components.serving.model_image import HarnessImage, ModelImage
 from components.serving.model_version import ModelVersion, ModelVersionArgs
-from components.serving.published import Checkout, now
+from components.serving.published import now
 from components.serving.weighted_route import WeightedRoute, WeightedRouteArgs
-from components.sources import content_hash, read
-from components.spec import ModelSpec, VersionSpec
+from components.spec import ModelSpec, RouteSpec, VersionSpec
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class ModelArgs:
     ingress_class: str
     kinds: list[CustomResource]
     harness: HarnessImage
-    checkout: Checkout
+    contents: Mapping[str, Content]
+    gate: Gate
     spec: ModelSpec
 
 
@@ -43,15 +45,16 @@ class Model(pulumi.ComponentResource):
             version: self._publish(name, version, spec, args)
             for version, spec in args.spec.versions.items()
         }
-        routes = {route: spec.weights for route, spec in args.spec.routes.items()}
-        for route, weights in {LATEST: {args.spec.latest: 100}, **routes}.items():
+        for route, spec in routes(args.spec).items():
             WeightedRoute(
                 WeightedRouteArgs(
                     namespace=args.namespace,
                     model=name,
                     route=route,
-                    weights=weights,
+                    spec=spec,
+                    limits=args.spec.limits,
                     versions=self.versions,
+                    gate=args.gate,
                 ),
                 pulumi.ResourceOptions(parent=self, depends_on=args.kinds),
             )
@@ -60,19 +63,8 @@ class Model(pulumi.ComponentResource):
     def _publish(
         self, model: str, version: str, spec: VersionSpec, args: ModelArgs
     ) -> ModelVersion:
-        tree = read(args.root / spec.source)
-        content = VersionContent(
-            tree, content_hash(tree, spec.language, spec.handler, spec.environment)
-        )
-        image = ModelImage(
-            args.root,
-            args.registry,
-            model,
-            version,
-            content,
-            args.harness,
-            pulumi.ResourceOptions(parent=self),
-        )
+        content = args.contents[version]
+        child = pulumi.ResourceOptions(parent=self)
         return ModelVersion(
             ModelVersionArgs(
                 namespace=args.namespace,
@@ -80,11 +72,38 @@ class Model(pulumi.ComponentResource):
                 model=model,
                 version=version,
                 spec=spec,
-                image=image.reference,
-                image_digest=image.digest,
+                limits=args.spec.limits,
+                secrets={
+                    variable: pulumi.Config().require_secret(key)
+                    for variable, key in spec.secrets.items()
+                },
+                image=self._image(model, version, spec, args),
                 content_hash=content.content_hash,
-                git_commit=args.checkout.commit(spec.source),
+                git_commit=content.commit,
+                git_ref=content.ref,
                 published_at=now(),
             ),
-            pulumi.ResourceOptions(parent=self),
+            child,
         )
+
+    def _image(
+        self, model: str, version: str, spec: VersionSpec, args: ModelArgs
+    ) -> pulumi.Output[str]:
+        content = args.contents[version]
+        if content.tree is None:
+            return pulumi.Output.from_input(str(spec.image))
+        return ModelImage(
+            args.root,
+            args.registry,
+            model,
+            version,
+            content.tree,
+            content.content_hash,
+            args.harness,
+            pulumi.ResourceOptions(parent=self),
+        ).reference
+
+
+def routes(spec: ModelSpec) -> Mapping[str, RouteSpec]:
+    """The routes of a model with `latest`, which nobody writes down."""
+    return {LATEST: RouteSpec(weights={spec.latest: 100}), **spec.routes}

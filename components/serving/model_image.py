@@ -1,6 +1,5 @@
 """The images: one of the harness per language, and one per version on top of it."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
@@ -15,14 +14,6 @@ PLATFORM = "linux/amd64"
 _SHOWN_DIGITS = 12
 _HARNESS_REPOSITORY = "harness_python"
 """With an underscore, which no model's name can have."""
-
-
-@dataclass(frozen=True)
-class VersionContent:
-    """A version's files as they were read, and the hash that names them."""
-
-    tree: Tree
-    content_hash: str
 
 
 def _build(context: str, arguments: dict[str, pulumi.Input[str]]) -> docker.DockerBuildArgsDict:
@@ -61,12 +52,13 @@ class ModelImage:
         registry: str,
         model: str,
         version: str,
-        content: VersionContent,
+        tree: Tree,
+        content_hash: str,
         harness: HarnessImage,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        context = stage_version(root, model, version, content.tree, content.content_hash)
-        tag = f"{version}-{content.content_hash[:_SHOWN_DIGITS]}-{harness.digits}"
+        context = stage_version(root, model, version, tree, content_hash)
+        tag = f"{version}-{content_hash[:_SHOWN_DIGITS]}-{harness.digits}"
         self.image = docker.Image(
             f"{model}-{version}",
             # the tag names all that went in, so it never moves: registries may forbid moving
@@ -80,8 +72,3 @@ class ModelImage:
     def reference(self) -> pulumi.Output[str]:
         """`repository@sha256:...`, what Pods run."""
         return self.image.repo_digest
-
-    @property
-    def digest(self) -> pulumi.Output[str]:
-        """`sha256:...` alone."""
-        return self.image.repo_digest.apply(lambda reference: reference.partition("@")[2])

@@ -1,5 +1,6 @@
 """One version of a model: its Pods, its Service, its budget and its own address."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -11,13 +12,15 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components import pods
 from components.naming import annotation, labels, object_name, selector
-from components.serving.container import GRACE_SECONDS, container
-from components.spec import VersionSpec
+from components.serving.autoscaler import autoscaler
+from components.serving.container import GRACE_SECONDS, ContainerArgs, container
+from components.serving.secret_values import fingerprint, secret
+from components.spec import LimitsSpec, VersionSpec
 
 COMPONENT = "model"
 SERVICE_PORT = 80
 
-_KEPT_ONCE_WRITTEN = ("published-at", "git-commit")
+_KEPT_ONCE_WRITTEN = ("published-at", "git-commit", "git-ref")
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,14 @@ class ModelVersionArgs:
     model: str
     version: str
     spec: VersionSpec
-    image: pulumi.Input[str]
-    image_digest: pulumi.Input[str]
+    limits: LimitsSpec
+    secrets: Mapping[str, pulumi.Output[str]]
+    """The values of the version's secrets, by variable."""
+    image: pulumi.Output[str]
+    """`repository@sha256:...`"""
     content_hash: str
     git_commit: str
+    git_ref: str
     published_at: str
 
 
@@ -60,7 +67,15 @@ class ModelVersion(pulumi.ComponentResource):
             "annotations": {"pulumi.com/skipAwait": "true"},
         }
         pods_of_version = selector(args.model, args.version)
-        self.deployment = self._deployment(name, args, meta)
+        waits = [secret(name, meta, args.secrets, child)] if args.secrets else []
+        self.deployment = self._deployment(name, args, meta, waits)
+        if args.spec.autoscaling:
+            autoscaler(
+                name,
+                meta_unawaited,
+                args.spec.autoscaling,
+                pulumi.ResourceOptions(parent=self, depends_on=[self.deployment]),
+            )
         self.service = Service(
             name,
             metadata=meta_unawaited,
@@ -103,23 +118,36 @@ class ModelVersion(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _deployment(
-        self, name: str, args: ModelVersionArgs, meta: ObjectMetaArgsDict
+        self,
+        name: str,
+        args: ModelVersionArgs,
+        meta: ObjectMetaArgsDict,
+        waits: Sequence[pulumi.Resource],
     ) -> Deployment:
         told: dict[str, pulumi.Input[str]] = {
             "content-hash": args.content_hash,
-            "image-digest": args.image_digest,
+            "image-digest": args.image.apply(lambda image: image.partition("@")[2]),
             "language": args.spec.language,
             "handler": args.spec.handler,
             "git-commit": args.git_commit,
             "published-at": args.published_at,
+            **({"git-ref": args.git_ref} if args.git_ref else {}),
         }
-        annotations = {annotation(key): value for key, value in told.items()}
+        annotations = {
+            **{annotation(key): value for key, value in told.items()},
+            # the stack file is the truth: what the autoscaler or a hand wrote gives way to it
+            "pulumi.com/patchForce": "true",
+        }
+        pod_meta: ObjectMetaArgsDict = {"labels": labels(COMPONENT, args.model, args.version)}
+        if args.secrets:
+            pod_meta["annotations"] = {annotation("secrets"): fingerprint(args.secrets)}
         spec = args.spec
         return Deployment(
             name,
             metadata={**meta, "annotations": annotations},
             spec={
-                "replicas": spec.replicas,
+                # with an autoscaler the number is its own
+                **({} if spec.autoscaling else {"replicas": spec.replicas}),
                 "revision_history_limit": 3,
                 "progress_deadline_seconds": spec.deadline_seconds,
                 "selector": {"match_labels": selector(args.model, args.version)},
@@ -129,9 +157,25 @@ class ModelVersion(pulumi.ComponentResource):
                     "rolling_update": {"max_surge": 1, "max_unavailable": 0},
                 },
                 "template": {
-                    "metadata": {"labels": labels(COMPONENT, args.model, args.version)},
+                    "metadata": pod_meta,
                     "spec": {
-                        "containers": [container(args.model, args.version, spec, args.image)],
+                        "containers": [
+                            container(
+                                ContainerArgs(
+                                    model=args.model,
+                                    version=args.version,
+                                    spec=spec,
+                                    limits=args.limits,
+                                    image=args.image,
+                                    secret=name,
+                                )
+                            )
+                        ],
+                        **(
+                            {"node_selector": dict(spec.node_selector)}
+                            if spec.node_selector
+                            else {}
+                        ),
                         "automount_service_account_token": False,
                         "enable_service_links": False,
                         "security_context": pods.pod_security(),
@@ -145,6 +189,10 @@ class ModelVersion(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
+                depends_on=waits,
+                # only a version that nobody can have used gets here with another hash
+                replace_on_changes=[f'metadata.annotations["{annotation("content-hash")}"]'],
+                delete_before_replace=True,
                 ignore_changes=[
                     f'metadata.annotations["{annotation(key)}"]' for key in _KEPT_ONCE_WRITTEN
                 ],

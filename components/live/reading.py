@@ -1,0 +1,115 @@
+"""One read of the API server per run, as whoever runs Pulumi."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import cast
+
+import pulumi
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+from urllib3.exceptions import HTTPError
+
+from components.live.state import Live, Object, live
+
+_PAGE = "500"
+_SHOWN = 300
+_SECONDS = (3, 30)
+"""To connect, and to answer."""
+
+_MODELS = "app.kubernetes.io/part-of=model-deployment,app.kubernetes.io/component=model"
+_ROUTES = "app.kubernetes.io/part-of=model-deployment,app.kubernetes.io/component=route"
+
+
+class UnreadableError(Exception):
+    """The cluster could not be looked at; the text says why."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The API server that the Kubernetes plugin talks to."""
+
+    api: client.ApiClient
+
+    @classmethod
+    def of_stack(cls) -> "Cluster":
+        """As the plugin finds it: the stack's `kubernetes:*` settings, else the environment.
+
+        Raises UnreadableError.
+        """
+        settings = pulumi.Config("kubernetes")
+        context, text = settings.get("context"), settings.get("kubeconfig")
+        try:
+            if text and text.lstrip().startswith(("{", "apiVersion", "kind")):
+                # JSON is YAML, but the client wants a dictionary
+                given = cast("dict[str, object]", json.loads(text))
+                return cls(config.new_client_from_config_dict(given, context=context))
+            return cls(config.new_client_from_config(config_file=text, context=context))
+        except (ConfigException, OSError, ValueError) as error:
+            raise UnreadableError(str(error)) from None
+
+    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Object | None:
+        """One object or list by its path; None where there is no such thing."""
+        status, data = self._call("GET", path, query, {"Accept": "application/json"})
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if status != HTTPStatus.OK:
+            raise UnreadableError(f"{path}: {status} {data[:_SHOWN].decode(errors='replace')}")
+        return cast("Object", json.loads(data))
+
+    def apply(self, path: str, manager: str, body: Object) -> None:
+        """Server-side apply, as `manager`. Raises UnreadableError where it is refused."""
+        query = [("fieldManager", manager), ("force", "true")]
+        headers = {"Accept": "application/json", "Content-Type": "application/apply-patch+yaml"}
+        status, data = self._call("PATCH", path, query, headers, body)
+        if status not in (HTTPStatus.OK, HTTPStatus.CREATED):
+            raise UnreadableError(f"{path}: {status} {data[:_SHOWN].decode(errors='replace')}")
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        headers: dict[str, str],
+        body: Object | None = None,
+    ) -> tuple[int, bytes]:
+        request = self.api.param_serialize(
+            method,
+            path,
+            query_params=query,
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = self.api.call_api(*request, _request_timeout=_SECONDS)
+            return answer.status, answer.read()
+        except (ApiException, HTTPError) as error:
+            raise UnreadableError(f"{self.api.configuration.host}: {error}") from None
+
+    def _items(self, path: str, selector: str) -> list[Object]:
+        found: list[Object] = []
+        token = ""
+        while True:
+            query = [("labelSelector", selector), ("limit", _PAGE), ("continue", token)]
+            page = self.get(path, query)
+            if page is None:
+                return found
+            found += cast("list[Object]", page["items"])
+            token = cast("dict[str, str]", page["metadata"]).get("continue", "")
+            if not token:
+                return found
+
+    def read(self, namespace: str) -> Live:
+        """Everything of a namespace that this project wrote. Raises UnreadableError."""
+        routes = f"/apis/traefik.io/v1alpha1/namespaces/{namespace}"
+        return live(
+            self._items(f"/apis/apps/v1/namespaces/{namespace}/deployments", _MODELS),
+            [
+                item
+                for kind in ("traefikservices", "ingressroutes")
+                for item in self._items(f"{routes}/{kind}", _ROUTES)
+            ],
+        )

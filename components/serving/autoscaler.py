@@ -1,0 +1,36 @@
+"""Replicas by load: between a least and a most, by the share of the CPU that Pods asked for."""
+
+import pulumi
+from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+
+from components.spec import AutoscalingSpec
+
+_CALM_SECONDS = 60
+"""How long load must have been lower before Pods go: a slow start is dear."""
+
+
+def autoscaler(
+    name: str, meta: ObjectMetaArgsDict, spec: AutoscalingSpec, opts: pulumi.ResourceOptions
+) -> HorizontalPodAutoscaler:
+    """The HorizontalPodAutoscaler of the Deployment of the same name."""
+    return HorizontalPodAutoscaler(
+        name,
+        metadata=meta,
+        spec={
+            "scale_target_ref": {"api_version": "apps/v1", "kind": "Deployment", "name": name},
+            "min_replicas": spec.min,
+            "max_replicas": spec.max,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {
+                        "name": "cpu",
+                        "target": {"type": "Utilization", "average_utilization": spec.cpu},
+                    },
+                }
+            ],
+            "behavior": {"scale_down": {"stabilization_window_seconds": _CALM_SECONDS}},
+        },
+        opts=opts,
+    )

@@ -1,0 +1,32 @@
+"""A version's secrets: values of the stack's encrypted configuration, as one Secret of its own."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import pulumi
+from pulumi_kubernetes.core.v1 import Secret
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+
+_SHOWN_DIGITS = 8
+"""Enough to see that values changed, too few to find them by trying."""
+
+
+def secret(
+    name: str,
+    meta: ObjectMetaArgsDict,
+    values: Mapping[str, pulumi.Output[str]],
+    opts: pulumi.ResourceOptions,
+) -> Secret:
+    """The Secret with one key per variable."""
+    return Secret(name, metadata=meta, type="Opaque", string_data=dict(values), opts=opts)
+
+
+def fingerprint(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
+    """Changes with the values, so that Pods are rolled when one is rotated."""
+
+    def _digest(known: Mapping[str, str]) -> str:
+        text = json.dumps(sorted(known.items()))
+        return hashlib.sha256(text.encode()).hexdigest()[:_SHOWN_DIGITS]
+
+    return pulumi.Output.all(**values).apply(_digest)

@@ -1,0 +1,264 @@
+"""What Traefik is told of a route, as plain data: pure functions, nothing of Pulumi.
+
+A request passes, from the outside in:
+
+    rule -> a tenth of them copied (mirror) -> arms by weight (sticky) -> an arm (failover)
+
+- **Equal entries instead of weights.** Traefik deals out by a fixed schedule and begins anew at
+  every change of any route: at few requests and many changes the smaller arm of 90/10 would never
+  have its turn. It shuffles entries of equal weight, however: nine of one and one of the other are
+  right on average whenever it begins.
+- **An arm is named by its version's own Ingress** (`arm`). One balancer per version serves all of
+  its addresses, and a cookie, which is a hash of that name, holds whatever stands beside the arm.
+- **Names of further objects have a dot**, which no model's name can hold: they collide with none.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from math import gcd
+from typing import Literal
+
+from components.naming import LATEST, object_name
+from components.platform import steering
+from components.spec import LimitsSpec, RouteSpec
+
+SERVICE_PORT_NAME = "http"
+"""The port of a version's Service, as its Ingress names it."""
+
+HEADER = "X-Model-Version"
+
+_SHARED_PRIORITY = 100
+_PICKED_PRIORITY = 200
+"""Set, since Traefik else takes the length of the rule's text."""
+
+_COOKIE_SECONDS = 24 * 60 * 60
+"""How long a client keeps its arm: a day, so that a ramp of days reaches everybody."""
+
+_FAILED = ["500-599"]
+_NOT_ANSWERED = ["502"]
+"""Traefik's own: the connection broke. The failover version's own errors are final."""
+
+_MEMORY_BYTES = 64 * 1024
+"""Of a body that is still arriving; the rest of it waits on disk, however slow its sender is."""
+
+_TOTAL = 100
+
+Kind = Literal["IngressRoute", "Middleware", "TraefikService"]
+Reference = dict[str, object]
+
+
+@dataclass(frozen=True)
+class RouteObject:
+    """One object, without what all have in common."""
+
+    kind: Kind
+    name: str
+    spec: dict[str, object]
+    shares: bool = False
+    """Whether it is the one that moves the traffic: it carries the split as an annotation."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route of a model in its namespace."""
+
+    namespace: str
+    model: str
+    name: str
+    spec: RouteSpec
+    limits: LimitsSpec = field(default=LimitsSpec())
+
+    @property
+    def object_name(self) -> str:
+        """The name of its objects."""
+        return object_name(self.model, self.name)
+
+
+def latest(namespace: str, model: str, version: str) -> list[RouteObject]:
+    """The address of the highest version: one object, since there is nothing to share out."""
+    route = Route(namespace, model, LATEST, RouteSpec(weights={version: _TOTAL}))
+    alone = f"{_paths(route)} && (!{_any_version()} || {_version(version)})"
+    rule = _rule(alone, _SHARED_PRIORITY, [arm(namespace, model, version)])
+    return [_ingress_route(route, [rule], shares=True)]
+
+
+def objects(route: Route) -> list[RouteObject]:
+    """The objects of a weighted route, each after those that it names."""
+    safety = [_with_failover(route, version) for version in _arms(route)]
+    return [
+        *_body_limit(route),
+        *(safety if route.spec.failover else []),
+        _shares(route),
+        *_copies(route),
+        _ingress_route(route, _rules(route)),
+    ]
+
+
+def versions(spec: RouteSpec) -> set[str]:
+    """Every version that must be Available before the route may change."""
+    mirrored = {spec.mirror.version} if spec.mirror else set()
+    return {*spec.weights, *mirrored, *({spec.failover} if spec.failover else ())}
+
+
+def arm(namespace: str, model: str, version: str) -> Reference:
+    """A version as Traefik has it from the version's Ingress."""
+    name = f"{namespace}-{object_name(model, version)}-{SERVICE_PORT_NAME}@kubernetes"
+    return {"kind": "TraefikService", "name": name}
+
+
+def _arms(route: Route) -> list[str]:
+    """The versions of the weights, and the one that stands behind them."""
+    failover = route.spec.failover
+    return list(dict.fromkeys([*route.spec.weights, *([failover] if failover else [])]))
+
+
+def _arm(route: Route, version: str) -> Reference:
+    """An arm of this route: with its failover, where the route has one."""
+    if route.spec.failover:
+        return {"kind": "TraefikService", "name": f"{route.object_name}.{version}"}
+    return arm(route.namespace, route.model, version)
+
+
+def _with_failover(route: Route, version: str) -> RouteObject:
+    """Another version answers, in the same request, what this one fails at.
+
+    The failover version itself is asked once more, but only where its Pod died with the request.
+    """
+    failover = str(route.spec.failover)
+    last = version == failover
+    return RouteObject(
+        "TraefikService",
+        f"{route.object_name}.{version}",
+        {
+            "failover": {
+                "service": arm(route.namespace, route.model, version),
+                "fallback": arm(route.namespace, route.model, version)
+                if last
+                else _arm(route, failover),
+                "errors": {"status": _NOT_ANSWERED if last else _FAILED},
+            }
+        },
+    )
+
+
+def _equal_entries(weights: Mapping[str, int]) -> list[str]:
+    """`{a: 90, b: 10}` as nine times a and once b."""
+    divisor = reduce(gcd, weights.values())
+    return [name for name, weight in weights.items() for _ in range(weight // divisor)]
+
+
+def _shares(route: Route) -> RouteObject:
+    entries = [_arm(route, version) for version in _equal_entries(route.spec.weights)]
+    weighted: dict[str, object] = {"services": [{**entry, "weight": 1} for entry in entries]}
+    if route.spec.sticky:
+        # A name of its own: one client may use many models. Not `secure`: there is no TLS yet.
+        weighted["sticky"] = {
+            "cookie": {
+                "name": route.object_name,
+                "path": "/",
+                "httpOnly": True,
+                "sameSite": "lax",
+                "maxAge": _COOKIE_SECONDS,
+            }
+        }
+    return RouteObject("TraefikService", route.object_name, {"weighted": weighted}, shares=True)
+
+
+def _copied(route: Route) -> str:
+    return f"{route.object_name}.mirror"
+
+
+def _copies(route: Route) -> list[RouteObject]:
+    """The way of the requests that are copied, all of them: which ones, the rule decides."""
+    mirror = route.spec.mirror
+    if not mirror:
+        return []
+    # its Service by itself, not the arm: only so can it have its own limits
+    copy = {
+        "name": object_name(route.model, mirror.version),
+        "port": SERVICE_PORT_NAME,
+        "percent": _TOTAL,
+        "middlewares": [{"name": name} for name in steering.COPY_MIDDLEWARES],
+        "serversTransport": steering.COPY_TRANSPORT,
+    }
+    main: Reference = {"kind": "TraefikService", "name": route.object_name}
+    return [
+        RouteObject("TraefikService", _copied(route), {"mirroring": {**main, "mirrors": [copy]}})
+    ]
+
+
+def _body_limit(route: Route) -> list[RouteObject]:
+    """Mirror and failover hold a request's body in memory: one that is too long must not get there.
+
+    It also holds back the answer until it is whole, without which a failed arm's chunked answer
+    would reach the client as a success.
+    """
+    if not (route.spec.mirror or route.spec.failover):
+        return []
+    limit = {
+        "maxRequestBodyBytes": route.limits.body_bytes,
+        "memRequestBodyBytes": min(_MEMORY_BYTES, route.limits.body_bytes),
+    }
+    return [RouteObject("Middleware", f"{route.object_name}.body", {"buffering": limit})]
+
+
+def _rules(route: Route) -> list[dict[str, object]]:
+    """Without the header the shares, with it the arm that it names; else nobody answers: 404."""
+    limits = [item.name for item in _body_limit(route)]
+    shared = _rule(
+        f"{_paths(route)} && !{_any_version()}", _SHARED_PRIORITY, _entrances(route), limits
+    )
+    picked = [
+        _rule(
+            f"{_paths(route)} && {_version(version)}",
+            _PICKED_PRIORITY,
+            [_arm(route, version)],
+            limits if route.spec.failover else (),
+        )
+        for version in route.spec.weights
+    ]
+    return [shared, *picked]
+
+
+def _entrances(route: Route) -> list[Reference]:
+    """Where requests enter that name no version: some by the way on which they are copied."""
+    if not route.spec.mirror:
+        return [{"kind": "TraefikService", "name": route.object_name}]
+    percent = route.spec.mirror.percent
+    ways = {_copied(route): percent, route.object_name: _TOTAL - percent}
+    return [{"kind": "TraefikService", "name": name} for name in _equal_entries(ways)]
+
+
+def _ingress_route(
+    route: Route, rules: Sequence[Mapping[str, object]], *, shares: bool = False
+) -> RouteObject:
+    spec = {"entryPoints": ["web"], "routes": list(rules)}
+    return RouteObject("IngressRoute", route.object_name, spec, shares)
+
+
+def _rule(
+    match: str, priority: int, services: Sequence[Reference], middlewares: Sequence[str] = ()
+) -> dict[str, object]:
+    limits = {"middlewares": [{"name": name} for name in middlewares]} if middlewares else {}
+    return {
+        "kind": "Rule",
+        "match": match,
+        "priority": priority,
+        "services": list(services),
+        **limits,
+    }
+
+
+def _paths(route: Route) -> str:
+    """Both addresses of a route. Each ends in a slash: a prefix of text is not one of a path."""
+    names = [route.name] if route.name == LATEST else [route.name, f"labels/{route.name}"]
+    return "(" + " || ".join(f"PathPrefix(`/models/{route.model}/{name}/`)" for name in names) + ")"
+
+
+def _version(version: str) -> str:
+    return f"Header(`{HEADER}`, `{version}`)"
+
+
+def _any_version() -> str:
+    return f"HeaderRegexp(`{HEADER}`, `^`)"
