@@ -11,8 +11,9 @@ from components.live.gate import Gate
 from components.naming import LATEST
 from components.serving.contents import Content
 from components.serving.model_image import HarnessImage, ModelImage
-from components.serving.model_version import ModelVersion, ModelVersionArgs
+from components.serving.model_version import ModelVersion
 from components.serving.published import now
+from components.serving.version_args import ModelVersionArgs
 from components.serving.weighted_route import WeightedRoute, WeightedRouteArgs
 from components.spec import ModelSpec, RouteSpec, VersionSpec
 

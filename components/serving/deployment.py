@@ -1,0 +1,106 @@
+"""The Deployment of a version: what runs, and what is told about it."""
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgsDict
+from pulumi_kubernetes.core.v1 import PodSpecArgsDict
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+
+from components import pods
+from components.naming import annotation, labels, selector
+from components.serving.container import GRACE_SECONDS, ContainerArgs, container
+from components.serving.secret_values import fingerprint
+from components.serving.version_args import COMPONENT, ModelVersionArgs
+
+_KEPT_ONCE_WRITTEN = ("published-at", "git-commit", "git-ref")
+
+
+def deployment(
+    name: str,
+    args: ModelVersionArgs,
+    meta: ObjectMetaArgsDict,
+    parent: pulumi.Resource,
+    waits: Sequence[pulumi.Resource],
+) -> Deployment:
+    """Declare it; it is there once the version is Available."""
+    deadline = f"{args.spec.deadline_seconds}s"
+    return Deployment(
+        name,
+        metadata={**meta, "annotations": _annotations(args)},
+        spec=_spec(name, args),
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            depends_on=waits,
+            # only a version that nobody can have used gets here with another hash
+            replace_on_changes=[_path("content-hash")],
+            delete_before_replace=True,
+            ignore_changes=[_path(key) for key in _KEPT_ONCE_WRITTEN],
+            custom_timeouts=pulumi.CustomTimeouts(create=deadline, update=deadline),
+        ),
+    )
+
+
+def _path(key: str) -> str:
+    return f'metadata.annotations["{annotation(key)}"]'
+
+
+def _annotations(args: ModelVersionArgs) -> dict[str, pulumi.Input[str]]:
+    told: dict[str, pulumi.Input[str]] = {
+        "content-hash": args.content_hash,
+        "image-digest": args.image.apply(lambda image: image.partition("@")[2]),
+        "language": args.spec.language,
+        "handler": args.spec.handler,
+        "git-commit": args.git_commit,
+        "published-at": args.published_at,
+    }
+    if args.git_ref:
+        told["git-ref"] = args.git_ref
+    # the stack file is the truth: what the autoscaler or a hand wrote gives way to it
+    forced: dict[str, pulumi.Input[str]] = {"pulumi.com/patchForce": "true"}
+    return {**{annotation(key): value for key, value in told.items()}, **forced}
+
+
+def _spec(name: str, args: ModelVersionArgs) -> DeploymentSpecArgsDict:
+    pod_meta: ObjectMetaArgsDict = {"labels": labels(COMPONENT, args.model, args.version)}
+    if args.secrets:
+        pod_meta["annotations"] = {annotation("secrets"): fingerprint(args.secrets)}
+    spec: DeploymentSpecArgsDict = {
+        "revision_history_limit": 3,
+        "progress_deadline_seconds": args.spec.deadline_seconds,
+        "selector": {"match_labels": selector(args.model, args.version)},
+        # a new Pod answers before an old one goes
+        "strategy": {
+            "type": "RollingUpdate",
+            "rolling_update": {"max_surge": 1, "max_unavailable": 0},
+        },
+        "template": {"metadata": pod_meta, "spec": _pod(name, args)},
+    }
+    if not args.spec.autoscaling:  # with an autoscaler the number is its own
+        spec["replicas"] = args.spec.replicas
+    return spec
+
+
+def _pod(name: str, args: ModelVersionArgs) -> PodSpecArgsDict:
+    only = container(
+        ContainerArgs(
+            model=args.model,
+            version=args.version,
+            spec=args.spec,
+            limits=args.limits,
+            image=args.image,
+            secret=name,
+        )
+    )
+    pod: PodSpecArgsDict = {
+        "containers": [only],
+        "automount_service_account_token": False,
+        "enable_service_links": False,
+        "security_context": pods.pod_security(),
+        "termination_grace_period_seconds": GRACE_SECONDS,
+        "topology_spread_constraints": pods.spread(selector(args.model, args.version)),
+        "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "128Mi"}}],
+    }
+    if args.spec.node_selector:
+        pod["node_selector"] = dict(args.spec.node_selector)
+    return pod

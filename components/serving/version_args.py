@@ -1,0 +1,31 @@
+"""What a version's component is given."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from components.spec import LimitsSpec, VersionSpec
+
+COMPONENT = "model"
+"""The label by which the cluster's inventory finds versions."""
+
+
+@dataclass(frozen=True)
+class ModelVersionArgs:
+    """A version as the stack file has it, its image, and what is told about it."""
+
+    namespace: pulumi.Input[str]
+    ingress_class: str
+    model: str
+    version: str
+    spec: VersionSpec
+    limits: LimitsSpec
+    secrets: Mapping[str, pulumi.Output[str]]
+    """The values of the version's secrets, by variable."""
+    image: pulumi.Output[str]
+    """`repository@sha256:...`"""
+    content_hash: str
+    git_commit: str
+    git_ref: str
+    published_at: str
