@@ -77,6 +77,8 @@ RouteName = Annotated[
     _schema(rf"(?!(versions|latest|labels|v[0-9]+)$){_LABEL}", _LONGEST_ROUTE),
 ]
 VersionName = Annotated[str, AfterValidator(_version_name), _schema(_VERSION, _LONGEST_VERSION)]
+VersionReference = Annotated[str, _schema(_VERSION, _LONGEST_VERSION)]
+"""Names a version from elsewhere in the file; that there is one of this name says its form."""
 NamespaceName = Annotated[str, AfterValidator(_namespace_name), _schema(_LABEL, _LONGEST_NAMESPACE)]
 
 

@@ -11,7 +11,12 @@ make every published version look changed. It is sha256 over fields, each preced
    and for each file, sorted by its path's bytes: path relative to the source with `/`, `x` if
    the owner may execute it or `-`, sha256 of its bytes
 
-Times, owners, umask, empty folders and where the project lies do not count.
+A version from an image has the image's digest (32 bytes) in the tree's place, and
+`model-deployment/image-content/1` in front: the same image in another registry is the same content.
+
+Not covered is what may change under a published version: the names and values of its secrets,
+limits, replicas, resources, routes. Nor do times, owners, umask, empty folders and where the
+project lies count.
 """
 
 import hashlib
@@ -56,6 +61,9 @@ class Problem:
     hint: str
 
 
+NO_FILES = Problem("a folder without files", "put the handler's code in it")
+
+
 @dataclass(frozen=True)
 class File:
     """A file of a tree: its path relative to it with `/`, and what an image keeps of its mode."""
@@ -97,17 +105,16 @@ def read(folder: Path) -> Tree:
 
 def content_hash(tree: Tree, language: str, handler: str, environment: Mapping[str, str]) -> str:
     """What identifies a version's content: 64 hexadecimal digits. See the module for the format."""
-    variables = [text.encode() for pair in sorted(environment.items()) for text in pair]
-    return _digest(
-        [
-            b"model-deployment/content/1",
-            language.encode(),
-            handler.encode(),
-            _number(len(environment)),
-            *variables,
-            bytes.fromhex(tree.digest),
-        ]
-    )
+    digest = bytes.fromhex(tree.digest)
+    return _content(b"model-deployment/content/1", language, handler, environment, digest)
+
+
+def content_hash_of_image(
+    image: str, language: str, handler: str, environment: Mapping[str, str]
+) -> str:
+    """The content hash of a version whose image, `<name>@sha256:<digits>`, was built elsewhere."""
+    digest = bytes.fromhex(image.rpartition("@sha256:")[2])
+    return _content(b"model-deployment/image-content/1", language, handler, environment, digest)
 
 
 def problems(folder: Path) -> list[Problem]:
@@ -123,8 +130,13 @@ def problems(folder: Path) -> list[Problem]:
         elif not entry.is_file():
             found.append(Problem(f"{quote(path)}, which is no file", "take it away"))
     if empty:
-        found.append(Problem("a folder without files", "put the handler's code in it"))
+        found.append(NO_FILES)
     return found
+
+
+def counts(name: str) -> bool:
+    """Whether a file or folder of this name is part of a source."""
+    return name not in LEFT_OUT and not name.endswith(LEFT_OUT_ENDINGS)
 
 
 def _sorted_paths(folder: Path) -> list[str]:
@@ -136,13 +148,21 @@ def _entries(folder: Path, prefix: str = "") -> Iterator[tuple[os.DirEntry[str],
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     for entry in ordered:
-        if entry.name in LEFT_OUT or entry.name.endswith(LEFT_OUT_ENDINGS):
+        if not counts(entry.name):
             continue
         path = prefix + entry.name
         if entry.is_dir(follow_symlinks=False):
             yield from _entries(Path(entry.path), path + "/")
         else:
             yield entry, path
+
+
+def _content(
+    kind: bytes, language: str, handler: str, environment: Mapping[str, str], digest: bytes
+) -> str:
+    variables = [text.encode() for pair in sorted(environment.items()) for text in pair]
+    number = _number(len(environment))
+    return _digest([kind, language.encode(), handler.encode(), number, *variables, digest])
 
 
 def _number(value: int) -> bytes:

@@ -1,18 +1,17 @@
 """Writes the folders that images are built from, below `.build/`, which Git ignores.
 
 An image's plugin compares the path of its context and hashes modes with the bytes. So the path is
-relative and carries the content hash, and modes are normalised. A folder appears whole or not at
-all: it is written aside, then renamed.
+relative and carries the content hash, and modes are normalised.
 """
 
 import contextlib
 import os
 import shutil
 import stat
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
+from components import whole_folder
 from components.naming import object_name
 from components.sources import File, SourceError, Tree, read
 
@@ -57,13 +56,11 @@ def stage_version(root: Path, model: str, version: str, source: Tree, content_ha
 def _stage(root: Path, name: str, tree: Tree, prefix: str, extra: dict[str, bytes]) -> str:
     target = root / BUILD / name
     with _told_in_words():
-        if not _is_whole(target, tree, prefix, extra):
-            (root / BUILD).mkdir(exist_ok=True)
-            with _aside(root / BUILD) as fresh:
-                _write(fresh, tree, prefix, extra)
-                if read(fresh / prefix).digest != tree.digest:
-                    raise SourceError(f"{tree.folder}: changed while it was read; run it again")
-                _replace(target, fresh, lambda: _is_whole(target, tree, prefix, extra))
+        whole_folder.ensure(
+            target,
+            lambda folder: _is_whole(folder, tree, prefix, extra),
+            lambda folder: _write(folder, tree, prefix, extra),
+        )
     return f"{BUILD}/{name}"
 
 
@@ -93,17 +90,8 @@ def _write(folder: Path, tree: Tree, prefix: str, extra: dict[str, bytes]) -> No
         (folder / name).chmod(_FILE)
     for parent, _, _ in os.walk(folder):
         os.chmod(parent, _FOLDER)
-
-
-def _replace(target: Path, fresh: Path, is_whole: Callable[[], bool]) -> None:
-    """Renames `fresh` to `target`; if another run was quicker, its folder is as good."""
-    if target.exists():
-        os.rename(target, fresh.with_name(fresh.name + "-old"))
-    try:
-        os.rename(fresh, target)
-    except OSError:
-        if not is_whole():
-            raise
+    if read(folder / prefix).digest != tree.digest:
+        raise SourceError(f"{tree.folder}: changed while it was read; run it again")
 
 
 @contextlib.contextmanager
@@ -113,17 +101,6 @@ def _told_in_words() -> Iterator[None]:
         yield
     except OSError as error:
         raise SourceError(f"{error.filename}: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def _aside(folder: Path) -> Iterator[Path]:
-    """A folder beside the target, on the same disk, and gone afterwards."""
-    path = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
-    try:
-        yield path
-    finally:
-        for leftover in (path, path.with_name(path.name + "-old")):
-            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _mode(file: File) -> int:

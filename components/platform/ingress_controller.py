@@ -9,21 +9,31 @@ from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
     PodTemplateSpecArgsDict,
+    ResourceRequirementsArgsDict,
     Service,
     ServiceAccount,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
-from pulumi_kubernetes.networking.v1 import IngressClass
+from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components import pods
 from components.naming import labels
-from components.platform import definitions
-from components.platform.traefik import GRACE_SECONDS, PORTS, READY, arguments
+from components.platform import definitions, steering
+from components.platform.default_certificate import default_certificate
+from components.platform.traefik import GRACE_SECONDS, PORTS, READY, arguments, ready_route
 from components.platform.traefik_access import allow
 from components.spec import IngressControllerSpec
+from components.spec.quantities import memory_bytes
 
 NAME = "ingress-controller"
+_READY_NAME = f"{NAME}.ready"
+_DISK = "1Gi"
+"""For bodies that are on their way to a mirror or a failover; past it the Pod is ended."""
+
+_HEAP_SHARE = 0.8
+"""Of its memory that Traefik's heap may fill before its collector works harder."""
+
 _SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "model-deployment"}
 
 
@@ -41,7 +51,7 @@ class IngressController(pulumi.ComponentResource):
     """Traefik with its definitions, rights, class, Service and disruption budget.
 
     Ready means: its routes are loaded. `class_name` is what an Ingress names to be served;
-    `kinds` are the definitions that routes must wait for.
+    `kinds` are the definitions, and what all routes share: routes and Services wait for them.
     """
 
     class_name: str
@@ -59,7 +69,7 @@ class IngressController(pulumi.ComponentResource):
             "namespace": args.namespace,
             "labels": labels(NAME),
         }
-        self.kinds = [_definition(item, child) for item in definitions.load()]
+        self.kinds = self._kinds(args, meta)
         account = ServiceAccount(
             NAME, metadata=meta, automount_service_account_token=False, opts=child
         )
@@ -70,8 +80,9 @@ class IngressController(pulumi.ComponentResource):
             spec={"controller": "traefik.io/ingress-controller"},
             opts=child,
         )
-        ready = self._ready_route(meta)
-        deployment = Deployment(
+        self.service = self._service(args, meta)
+        ready = self._ready_route(args, meta)
+        Deployment(
             NAME,
             metadata=meta,
             spec={
@@ -91,28 +102,67 @@ class IngressController(pulumi.ComponentResource):
             spec={"max_unavailable": 1, "selector": {"match_labels": _SELECTOR}},
             opts=child,
         )
-        self.service = self._service(args, meta, deployment)
         self.register_outputs({"className": self.class_name})
 
-    def _ready_route(self, meta: ObjectMetaArgsDict) -> CustomResource:
-        """A route to Traefik's own ping: it answers in the same swap as the models' routes."""
-        return CustomResource(
-            f"{NAME}-ready",
-            api_version="traefik.io/v1alpha1",
-            kind="IngressRoute",
-            metadata={**meta, "name": f"{NAME}-ready"},
+    def _kinds(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> list[CustomResource]:
+        child = pulumi.ResourceOptions(parent=self)
+        kinds = [_definition(item, child) for item in definitions.load()]
+        defined = pulumi.ResourceOptions(parent=self, depends_on=kinds)
+        shared = [
+            CustomResource(
+                item.name,
+                api_version="traefik.io/v1alpha1",
+                kind=item.kind,
+                metadata={**meta, "name": item.name},
+                spec=item.spec,
+                opts=defined,
+            )
+            for item in steering.objects()
+        ]
+        return [*kinds, *shared, default_certificate(meta, args.hostname, defined)]
+
+    def _ready_route(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> CustomResource:
+        """A route to Traefik's own ping that stands only once both kinds of addresses do.
+
+        Traefik reads Ingresses and its own kinds apart. This route names a service of each, so it
+        answers only when the models' versions and their routes do, too.
+        """
+        service = f"{args.namespace_name}-{NAME}-web@kubernetes"
+        ingress = Ingress(
+            _READY_NAME,
+            metadata={
+                **meta,
+                "name": _READY_NAME,
+                "annotations": {
+                    "pulumi.com/skipAwait": "true",
+                    "traefik.ingress.kubernetes.io/router.entrypoints": "traefik",
+                },
+            },
             spec={
-                "entryPoints": ["traefik"],
-                "routes": [
+                "ingress_class_name": self.class_name,
+                "rules": [
                     {
-                        "kind": "Rule",
-                        "match": f"Path(`{READY}`)",
-                        "priority": 1000,
-                        "services": [{"kind": "TraefikService", "name": "ping@internal"}],
+                        "http": {
+                            "paths": [
+                                {
+                                    "path": f"{READY}/ingress",
+                                    "path_type": "Exact",
+                                    "backend": {"service": {"name": NAME, "port": {"name": "web"}}},
+                                }
+                            ]
+                        }
                     }
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=self.kinds),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.service]),
+        )
+        return CustomResource(
+            _READY_NAME,
+            api_version="traefik.io/v1alpha1",
+            kind="IngressRoute",
+            metadata={**meta, "name": _READY_NAME},
+            spec=ready_route(service),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.kinds, ingress]),
         )
 
     def _template(
@@ -123,7 +173,8 @@ class IngressController(pulumi.ComponentResource):
             "image": args.spec.image,
             "args": arguments(args.namespace_name, self.class_name, args.hostname),
             "ports": [{"name": name, "container_port": port} for name, port in PORTS.items()],
-            "resources": pods.resources(args.spec.resources),
+            "env": [{"name": "GOMEMLIMIT", "value": str(_heap_bytes(args.spec))}],
+            "resources": _resources(args.spec),
             "security_context": pods.container_security(),
             "liveness_probe": {
                 "http_get": {"path": "/ping", "port": "traefik"},
@@ -154,16 +205,14 @@ class IngressController(pulumi.ComponentResource):
                 "termination_grace_period_seconds": GRACE_SECONDS,
                 "topology_spread_constraints": pods.spread(_SELECTOR),
                 "containers": [container],
-                "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "64Mi"}}],
+                "volumes": [{"name": "tmp", "empty_dir": {"size_limit": _DISK}}],
             },
         }
 
-    def _service(
-        self, args: IngressControllerArgs, meta: ObjectMetaArgsDict, deployment: Deployment
-    ) -> Service:
+    def _service(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> Service:
         return Service(
             NAME,
-            # the Deployment was awaited: waiting again for its endpoints only costs time
+            # the Deployment is awaited: waiting for endpoints, too, only costs time
             metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
             spec={
                 "type": "NodePort",
@@ -177,8 +226,18 @@ class IngressController(pulumi.ComponentResource):
                     }
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[deployment]),
+            opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _resources(spec: IngressControllerSpec) -> ResourceRequirementsArgsDict:
+    given = pods.resources(spec.resources)
+    limits = cast("dict[str, str]", given["limits"])
+    return {**given, "limits": {**limits, "ephemeral-storage": _DISK}}
+
+
+def _heap_bytes(spec: IngressControllerSpec) -> int:
+    return int(memory_bytes(spec.resources.memory) * _HEAP_SHARE)
 
 
 def _definition(item: dict[str, object], opts: pulumi.ResourceOptions) -> CustomResource:

@@ -54,7 +54,7 @@ class WeightedRoute:
                     api_version=API_VERSION,
                     kind=item.kind,
                     metadata=_metadata(args, item),
-                    spec=may_move.apply(lambda _, spec=item.spec: spec) if may_move else item.spec,
+                    spec=_once(may_move, item.spec),
                     opts=pulumi.ResourceOptions.merge(
                         opts, pulumi.ResourceOptions(depends_on=list(done))
                     ),
@@ -94,3 +94,9 @@ def _may_move(args: WeightedRouteArgs) -> pulumi.Output[None] | None:
     asked |= {spec.failover} if spec.failover else set()
     rolled_out = pulumi.Output.all(*[args.versions[name].deployment.id for name in sorted(asked)])
     return rolled_out.apply(lambda _: args.gate.check(args.model, args.route, sorted(asked)))
+
+
+def _once(
+    allowed: pulumi.Output[None] | None, spec: dict[str, object]
+) -> pulumi.Input[dict[str, object]]:
+    return allowed.apply(lambda _: spec) if allowed else spec

@@ -2,19 +2,23 @@
 
 from components.errors import Mistake, StackFileError
 from components.spec.parsing import parse
+from components.spec.platform_sections import IngressControllerSpec, PlatformSpec
 from components.spec.quantities import cpu_millicores, memory_bytes
-from components.spec.sections import (
-    IngressControllerSpec,
-    ModelSpec,
-    PlatformSpec,
+from components.spec.route_sections import MirrorSpec, RouteSpec
+from components.spec.sections import LimitsSpec, ModelSpec, StackSpec
+from components.spec.version_sections import (
+    AutoscalingSpec,
+    GitSource,
     ResourcesSpec,
-    RouteSpec,
-    StackSpec,
     VersionSpec,
 )
 
 __all__ = [
+    "AutoscalingSpec",
+    "GitSource",
     "IngressControllerSpec",
+    "LimitsSpec",
+    "MirrorSpec",
     "Mistake",
     "ModelSpec",
     "PlatformSpec",

@@ -6,24 +6,26 @@ from pathlib import Path
 
 from components.errors import Mistake, quote
 from components.sources import problems
+from components.spec.git_folders import GitFolders
 from components.spec.handlers import handler_mistake
 from components.spec.raw import mapping, text, versions
 
 
 def mistakes(models: object, root: Path) -> Iterator[Mistake]:
     """Every mistake of this kind in the raw models; `root` is the project's folder."""
+    in_git = GitFolders(root)
     for model, version, data in versions(models):
+        at = ("models", model, "versions", version, "source")
         source = text(data.get("source"))
         if source is None:
-            continue
-        at = ("models", model, "versions", version)
-        refused = list(_folder_mistakes(root, source, (*at, "source")))
+            folder, refused = in_git.find(mapping(data, "source"), at)
+        else:
+            folder, refused = root / source, list(_folder_mistakes(root, source, at))
         yield from refused
         inherits = "handler" not in data
         handler = text(mapping(models, model).get("handler") if inherits else data["handler"])
-        if handler is not None and not refused:
-            folder = root / source
-            mistake = handler_mistake(folder, handler, (*at, "source"), (*at, "handler"))
+        if handler is not None and folder is not None and not refused:
+            mistake = handler_mistake(folder, handler, at, (*at[:-1], "handler"))
             if mistake is not None:
                 yield mistake
 

@@ -6,14 +6,17 @@ walking the types along the path.
 
 import datetime
 from collections.abc import Sequence
-from typing import get_args, get_origin
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from components.errors import REFUSAL, Mistake, choices, describe, key_text
-from components.spec.sections import INHERITED, Section, StackSpec
+from components.spec.section import Section
+from components.spec.sections import StackSpec
+from components.spec.version_sections import FOLDER, GIT, INHERITED, ONE_OF
 
 _KEY = "[key]"
 _VERSION_DEPTH = 5
@@ -29,7 +32,7 @@ def mistakes(error: ValidationError, data: object) -> list[Mistake]:
 
 
 def _mistake(details: ErrorDetails, data: object) -> Mistake | None:
-    at = tuple(key_text(key) for key in details["loc"] if key != _KEY)
+    at = _keys(details["loc"])
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if _is_of_a_version(at) and at[-1] in INHERITED:
         version = _value_at(data, at[:-1])
@@ -41,9 +44,6 @@ def _mistake(details: ErrorDetails, data: object) -> Mistake | None:
             return None  # the model's own mistake, handed down to this version
     match kind:
         case "missing":
-            version = _value_at(data, at[:-1])
-            if at[-1] == "source" and isinstance(version, dict) and "image" in version:
-                return None  # a version has one of the two; `image` is refused by name
             return Mistake(at, "nothing", _example(at))
         case "extra_forbidden":
             return _unknown_key(at)
@@ -55,12 +55,23 @@ def _mistake(details: ErrorDetails, data: object) -> Mistake | None:
             return Mistake(at, describe(value), _hint(kind, at, value, context))
 
 
+def _keys(loc: Sequence[object]) -> tuple[str, ...]:
+    """The keys of a file; pydantic adds which form of a source it took, and marks wrong keys."""
+    keys = [key_text(key) for key in loc if key != _KEY]
+    forms = slice(_VERSION_DEPTH, _VERSION_DEPTH + 1)
+    if _is_of_a_version(keys[:_VERSION_DEPTH]) and keys[_VERSION_DEPTH - 1] == "source":
+        keys[forms] = [key for key in keys[forms] if key not in (FOLDER, GIT)]
+    return tuple(keys)
+
+
 def _hint(kind: str, at: Sequence[str], value: object, context: dict[str, object]) -> str:
     match kind:
         case "model_type" | "model_attributes_type" | "dict_type":
-            return _map_hint(at)
+            return f"write {_map(at)}"
         case "string_type":
-            return _text_hint(value)
+            return _text_hint(at, value)
+        case "bool_type":
+            return "write true or false"
         case "int_type":
             whole = isinstance(value, str) and value.isascii() and value.isdigit()
             return "write the number without quotes" if whole else "write a whole number"
@@ -73,21 +84,21 @@ def _hint(kind: str, at: Sequence[str], value: object, context: dict[str, object
     return "write a value of the right kind"
 
 
-def _text_hint(value: object) -> str:
+def _text_hint(at: Sequence[str], value: object) -> str:
     if isinstance(value, bool | int | float | datetime.date):
         return "write it in quotes: without them YAML does not read it as text"
-    return "write text"
+    return f"write text, or {_map(at)}" if _section_at(at).model_fields else "write text"
 
 
 def _null_hint(at: Sequence[str]) -> str:
     field = _field_at(at)
-    optional = field is not None and not field.is_required()
+    optional = field is not None and not field.is_required() and at[-1] not in ONE_OF
     return _example(at) + (", or take the line away" if optional else "")
 
 
-def _map_hint(at: Sequence[str]) -> str:
+def _map(at: Sequence[str]) -> str:
     keys = ", ".join(_section_at(at).fields_by_key())
-    return f"write a map with the keys {keys}" if keys else "write a map"
+    return f"a map with the keys {keys}" if keys else "a map"
 
 
 def _unknown_key(at: tuple[str, ...]) -> Mistake:
@@ -103,7 +114,7 @@ def _unknown_key(at: tuple[str, ...]) -> Mistake:
 def _example(at: Sequence[str]) -> str:
     field = _field_at(at)
     if field is None or not field.examples:
-        return _map_hint(at)
+        return f"write {_map(at)}"
     return f"write it, such as {at[-1]}: {_flow(field.examples[0])}"
 
 
@@ -111,7 +122,7 @@ def _flow(value: object) -> str:
     """A value in YAML's one-line form."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
-    return str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _type_at(at: Sequence[str]) -> object:
@@ -135,7 +146,10 @@ def _field_at(at: Sequence[str]) -> FieldInfo | None:
 
 
 def _as_section(kind: object) -> type[Section]:
-    """The section itself, or the one without keys for what is none."""
+    """The section itself, or the one that a union holds; the one without keys for what is none."""
+    if get_origin(kind) in (Annotated, Union, UnionType):
+        found = [_as_section(choice) for choice in get_args(kind)]
+        return next((section for section in found if section is not Section), Section)
     return kind if isinstance(kind, type) and issubclass(kind, Section) else Section
 
 

@@ -6,15 +6,18 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from components.errors import Mistake, StackFileError, key_text
-from components.spec import folders, messages, references
+from components.spec import exclusions, folders, messages, references
 from components.spec.sections import StackSpec
 
 
-def parse(platform: object, models: object, root: Path) -> StackSpec:
+def parse(
+    platform: object, models: object, root: Path, secret_keys: frozenset[str] | None = None
+) -> StackSpec:
     """Checks the two sections of a stack file as YAML gives them, whatever that is.
 
-    `root` is the project's folder, which `source` is relative to. Raises StackFileError with all
-    mistakes; nothing else, for any input.
+    `root` is the project's folder, which `source` is relative to; `secret_keys` are the names of
+    the stack's secrets, if they are known. Raises StackFileError with all mistakes; nothing else,
+    for any input.
     """
     data = {"platform": platform, "models": models}
     found: list[Mistake] = []
@@ -24,6 +27,7 @@ def parse(platform: object, models: object, root: Path) -> StackSpec:
     except ValidationError as error:
         found += messages.mistakes(error, data)
     found += references.mistakes(models)
+    found += exclusions.mistakes(models, secret_keys)
     found += folders.mistakes(models, root)
     if found or spec is None:
         raise StackFileError(in_file_order(found, data))

@@ -6,6 +6,8 @@ the raw data and leave wrong types to the models.
 
 from collections.abc import Iterator
 
+from pydantic import TypeAdapter, ValidationError
+
 
 def mapping(data: object, *keys: str) -> dict[str, object]:
     """The map under these keys, its text keys alone; empty where there is none."""
@@ -27,3 +29,12 @@ def versions(models: object) -> Iterator[tuple[str, str, dict[str, object]]]:
 def text(data: object) -> str | None:
     """The value if it is text."""
     return data if isinstance(data, str) else None
+
+
+def accepts(kind: TypeAdapter[str], value: object) -> bool:
+    """Whether the value has this type; what is wrong with it otherwise, the models tell."""
+    try:
+        kind.validate_python(value, strict=True)
+    except ValidationError:
+        return False
+    return True

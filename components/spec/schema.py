@@ -7,7 +7,9 @@ a schema can say: totals, references and folders are checked by `parse` alone.
 import json
 from pathlib import Path
 
-from components.spec.sections import INHERITED, Section, StackSpec, VersionSpec
+from components.spec.section import Section
+from components.spec.sections import StackSpec
+from components.spec.version_sections import INHERITED, VersionSpec
 
 SCHEMA_FILE = Path("stacks/schema.json")
 
@@ -70,9 +72,8 @@ def _refine(definition: dict[str, object], section: type[Section]) -> None:
     properties = definition["properties"]
     if isinstance(properties, dict):
         properties |= {key: _later(what) for key, what in section.LATER.items()}
-    required = definition.get("required")
-    if section is VersionSpec and isinstance(required, list):
-        definition["required"] = [key for key in required if key not in INHERITED]
+    if section is VersionSpec and definition.get("required") == list(INHERITED):
+        del definition["required"]
 
 
 def _later(what: str) -> dict[str, object]:

@@ -1,174 +1,39 @@
 """The sections of a stack file as strict, frozen pydantic models: plain values, no Pulumi.
 
-Keys are camelCase in YAML, snake_case here. `LATER` holds the keys that the contract knows and
-this release does not: they are refused by name, so that nobody believes them to work.
+Keys are camelCase in YAML, snake_case here. This module holds the whole file and the models;
+routes, versions and the platform have modules of their own.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic.alias_generators import to_camel
-from pydantic.fields import FieldInfo
+from pydantic import Field, model_validator
 
-from components.errors import refusal
-from components.naming import ModelName, NamespaceName, RouteName, VersionName, version_number
-from components.spec.values import (
-    Cpu,
-    DeadlineSeconds,
-    EnvironmentName,
-    EnvironmentValue,
-    Handler,
-    Hostname,
-    ImageName,
-    Language,
-    Memory,
-    NodePort,
-    Percent,
-    Registry,
-    Replicas,
-    SourceFolder,
-)
-
-INHERITED = ("language", "handler")
-"""Keys of a model that hold for each of its versions which does not set them itself."""
-
-_TOTAL = 100
+from components.naming import ModelName, RouteName, VersionName, version_number
+from components.spec.platform_sections import PlatformSpec
+from components.spec.route_sections import RouteSpec
+from components.spec.section import Section
+from components.spec.values import BodyBytes, Handler, InFlight, Language
+from components.spec.version_sections import INHERITED, VersionSpec
 
 
-class Section(BaseModel):
-    """What all sections share. In Python fields go by their names, in a file by their aliases."""
+class LimitsSpec(Section):
+    """What one replica takes on, so that no caller fills its memory."""
 
-    model_config = ConfigDict(
-        strict=True,
-        extra="forbid",
-        frozen=True,
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
+    body_bytes: BodyBytes = Field(
+        default=10 * 1024 * 1024,
+        description="Longest body of a request, in bytes.",
+        examples=[10485760],
     )
-    LATER: ClassVar[Mapping[str, str]] = {}
-
-    @classmethod
-    def fields_by_key(cls) -> dict[str, FieldInfo]:
-        """The section's keys as a file has them."""
-        return {field.alias or name: field for name, field in cls.model_fields.items()}
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _written(cls, value: object) -> object:
-        """`handler:` with nothing behind it is a slip, not a wish for the default."""
-        if value is None:
-            raise refusal("write its value")
-        return value
-
-
-class ResourcesSpec(Section):
-    """What one replica gets. Memory is requested and limited alike: it cannot be taken back."""
-
-    LATER = {"gpu": "GPUs per replica"}
-
-    cpu: Cpu = Field(
-        default="500m", description="Cores that a replica asks for.", examples=["500m"]
-    )
-    memory: Memory = Field(
-        default="512Mi", description="Memory of a replica, request and limit.", examples=["1Gi"]
-    )
-
-
-class IngressControllerSpec(Section):
-    """Traefik: two replicas, so that one may go without a lost request."""
-
-    replicas: Replicas = Field(default=2, description="Number of Traefik's Pods.", examples=[2])
-    node_port: NodePort = Field(
-        default=30080, description="Port of every node that leads to Traefik.", examples=[30080]
-    )
-    image: ImageName = Field(
-        default="traefik:v3.7.13", description="Traefik's image.", examples=["traefik:v3.7.13"]
-    )
-    resources: ResourcesSpec = Field(default=ResourcesSpec(), description="What one Traefik gets.")
-
-
-class PlatformSpec(Section):
-    """What stands once per stack."""
-
-    LATER = {
-        "messageBroker": "RabbitMQ for the events",
-        "deploymentWatcher": "the watcher behind the status",
-        "loadBalancer": "the load balancer in front",
-    }
-
-    namespace: NamespaceName = Field(
-        description="Namespace of everything that is deployed.", examples=["models"]
-    )
-    registry: Registry = Field(
-        description="Where images are pushed, without a tag.", examples=["localhost:5000/models"]
-    )
-    hostname: Hostname = Field(
-        description="Host's name of the models' addresses.", examples=["localhost"]
-    )
-    ingress_controller: IngressControllerSpec = Field(
-        default=IngressControllerSpec(), description="Traefik, in front of the models."
-    )
-
-
-def _total(weights: dict[str, int]) -> dict[str, int]:
-    total = sum(weights.values())
-    if total != _TOTAL:
-        raise refusal(f"write whole numbers that add up to {_TOTAL}", f"a total of {total}")
-    return weights
-
-
-class RouteSpec(Section):
-    """How an address shares its traffic among versions."""
-
-    LATER = {
-        "sticky": "a client that keeps its version",
-        "mirror": "a copy of the traffic for another version",
-        "failover": "another version that answers when one fails",
-    }
-
-    weights: Annotated[dict[str, Percent], AfterValidator(_total)] = Field(
-        description="Version: its share. Whole numbers, total 100; 0 is allowed.",
-        examples=[{"v1": 90, "v2": 10}],
-    )
-
-
-class VersionSpec(Section):
-    """One version, immutable once published. Language and handler are the model's if not set."""
-
-    LATER = {
-        "image": "a version from an image digest",
-        "autoscaling": "replicas by load",
-        "secrets": "variables from secrets",
-        "nodeSelector": "a choice of nodes",
-        "threads": "threads for handlers that wait",
-        "workers": "processes per replica",
-        "timeoutSeconds": "a time limit per call",
-    }
-
-    source: SourceFolder = Field(
-        description="Folder of the code and data, relative to the project.",
-        examples=["models/iris/v1"],
-    )
-    language: Language = Field(description="Language of the handler.", examples=["python"])
-    handler: Handler = Field(
-        description="<module>:<function> that answers.", examples=["predict:predict"]
-    )
-    replicas: Replicas = Field(default=1, description="Number of Pods.", examples=[2])
-    resources: ResourcesSpec = Field(default=ResourcesSpec(), description="What one replica gets.")
-    environment: dict[EnvironmentName, EnvironmentValue] = Field(
-        default_factory=dict, description="Variables for the handler, values in quotes."
-    )
-    deadline_seconds: DeadlineSeconds = Field(
-        default=300, description="Time to become Available before the update fails.", examples=[300]
+    in_flight: InFlight = Field(
+        default=64, description="Calls that a replica holds at once; more get 429.", examples=[64]
     )
 
 
 class ModelSpec(Section):
     """One model: its versions, and the routes that share traffic among them."""
 
-    LATER = {"limits": "limits of bodies and calls", "tokens": "tokens that callers must show"}
+    LATER: ClassVar[Mapping[str, str]] = {"tokens": "tokens that callers must show"}
 
     language: Language | None = Field(
         default=None, description="Language of the handlers.", examples=["python"]
@@ -183,6 +48,9 @@ class ModelSpec(Section):
     )
     routes: dict[RouteName, RouteSpec] = Field(
         default_factory=dict, description="Weighted addresses by name; prod is the main one."
+    )
+    limits: LimitsSpec = Field(
+        default=LimitsSpec(), description="What one replica takes on. May change at any time."
     )
 
     @model_validator(mode="before")

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from components.errors import refusal
 from components.spec.quantities import canonical_cpu, canonical_memory
@@ -16,8 +16,15 @@ _HOSTNAME = rf"{_HOST_LABEL}(\.{_HOST_LABEL})*"
 _LONGEST_HOSTNAME = 253
 _REPOSITORY = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _REGISTRY = rf"{_HOSTNAME}(:[0-9]{{1,5}})?(/{_REPOSITORY})*"
-_IMAGE = rf"{_REGISTRY}(:[A-Za-z0-9_][A-Za-z0-9._-]{{0,127}})?(@sha256:[0-9a-f]{{64}})?"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
+_DIGEST = r"sha256:[0-9a-f]{64}"
+_IMAGE = rf"{_REGISTRY}(:{_TAG})?(@{_DIGEST})?"
+_IMAGE_DIGEST = rf"{_REGISTRY}(:{_TAG})?@{_DIGEST}"
 _HARNESS_VARIABLES = "MODEL_"
+_NODE_LABEL = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_CONFIG_KEY = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
+_SECTIONS = ("platform", "models")
+"""Keys of the stack's configuration that are read as plain text."""
 _ENGINE_DATE = r"[0-9-]{10} [0-9:]{8}(\.[0-9]+)? [+-][0-9]{4} .*"
 """What Pulumi's engine makes of an unquoted date; the handler would meet text nobody wrote."""
 
@@ -76,10 +83,12 @@ def _image(text: str) -> str:
     return text
 
 
-def _source(value: object) -> object:
-    if isinstance(value, dict):
-        raise refusal("write the folder as text: {path, ref} is not yet supported")
-    return value
+def _image_digest(text: str) -> str:
+    if "@" not in text:
+        raise refusal("write its digest, <name>@sha256:<digits>: a tag may move to another image")
+    if not re.fullmatch(_IMAGE_DIGEST, text):
+        raise refusal("write <name>@sha256: and 64 digits of 0-9 and a-f")
+    return text
 
 
 def _environment_name(text: str) -> str:
@@ -98,6 +107,28 @@ def _environment_value(text: str) -> str:
     return text
 
 
+def _secret_key(text: str) -> str:
+    if text in _SECTIONS:
+        raise refusal(f"write the name of a secret key; {text} is a section of this file")
+    if not re.fullmatch(_CONFIG_KEY, text):
+        raise refusal("write the name of a secret key of this stack, such as irisApiKey")
+    return text
+
+
+def _node_label_name(text: str) -> str:
+    prefix, slash, name = text.rpartition("/")
+    right_prefix = re.fullmatch(_HOSTNAME, prefix) and len(prefix) <= _LONGEST_HOSTNAME
+    if not re.fullmatch(_NODE_LABEL, name) or (slash and not right_prefix):
+        raise refusal("write a label's name, such as kubernetes.io/arch or disk")
+    return text
+
+
+def _node_label_value(text: str) -> str:
+    if text and not re.fullmatch(_NODE_LABEL, text):
+        raise refusal("write a label's value: at most 63 letters, digits and ._- between them")
+    return text
+
+
 def _pattern(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
@@ -109,16 +140,30 @@ Language = Annotated[
 Hostname = Annotated[str, AfterValidator(_hostname), _pattern(_HOSTNAME)]
 Registry = Annotated[str, AfterValidator(_registry), _pattern(_REGISTRY)]
 ImageName = Annotated[str, AfterValidator(_image), _pattern(_IMAGE)]
-SourceFolder = Annotated[str, BeforeValidator(_source), WithJsonSchema({"type": "string"})]
+ImageDigest = Annotated[str, AfterValidator(_image_digest), _pattern(_IMAGE_DIGEST)]
+SourceFolder = str
+"""Checked with the disk at hand, by `folders`."""
 EnvironmentName = Annotated[
     str, AfterValidator(_environment_name), _pattern(rf"(?!{_HARNESS_VARIABLES}){_IDENTIFIER}")
 ]
 EnvironmentValue = Annotated[str, AfterValidator(_environment_value)]
+SecretKey = Annotated[
+    str, AfterValidator(_secret_key), _pattern(rf"(?!({'|'.join(_SECTIONS)})$){_CONFIG_KEY}")
+]
+NodeLabelName = Annotated[
+    str, AfterValidator(_node_label_name), _pattern(rf"({_HOSTNAME}/)?{_NODE_LABEL}")
+]
+NodeLabelValue = Annotated[str, AfterValidator(_node_label_value), _pattern(rf"({_NODE_LABEL})?")]
 Cpu = Annotated[str, AfterValidator(canonical_cpu), _pattern(r"([0-9]+m|[0-9]+(\.[0-9]{1,3})?)")]
 Memory = Annotated[
     str, AfterValidator(canonical_memory), _pattern(r"[0-9]+(\.[0-9]{1,3})?([KMGT]i|[kMGT])?")
 ]
 Percent = Annotated[int, Field(ge=0, le=100)]
+MirrorPercent = Annotated[int, Field(ge=1, le=100)]
+CpuPercent = Annotated[int, Field(ge=1, le=100)]
+Gpu = Annotated[int, Field(ge=0, le=64)]
+BodyBytes = Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)]
+InFlight = Annotated[int, Field(ge=1, le=10_000)]
 Replicas = Annotated[int, Field(ge=1, le=1000)]
 NodePort = Annotated[int, Field(ge=1024, le=65535)]
 DeadlineSeconds = Annotated[int, Field(ge=1, le=86400)]

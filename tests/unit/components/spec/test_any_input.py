@@ -1,6 +1,8 @@
 """Properties: whatever stands in the file, it is taken or refused in words; never a traceback."""
 
+import re
 import string
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ KEYS = JUNK_TEXT | st.sampled_from(
         *("namespace", "registry", "hostname", "ingressController", "resources", "cpu", "memory"),
         *("iris", "language", "handler", "versions", "routes", "v1", "v2", "prod", "weights"),
         *("source", "replicas", "environment", "deadlineSeconds", "image", "autoscaling"),
+        *("path", "ref", "min", "max", "secrets", "nodeSelector", "gpu", "limits", "inFlight"),
+        *("sticky", "mirror", "version", "percent", "failover"),
     ]
 )
 SCALARS = (
@@ -40,14 +44,33 @@ JUNK = st.recursive(
     max_leaves=20,
 )
 # Almost right, so that the checks behind the types are reached as well.
+IN_GIT = st.fixed_dictionaries(
+    {"path": JUNK_TEXT | st.just("models/tagged"), "ref": JUNK_TEXT | st.just("iris-1.0")}
+)
+MIRROR = st.fixed_dictionaries({"version": KEYS | JUNK, "percent": SCALARS})
 VERSIONS = st.dictionaries(
     KEYS,
-    JUNK | st.fixed_dictionaries({"source": JUNK_TEXT}, optional={"handler": JUNK}),
+    JUNK
+    | st.fixed_dictionaries(
+        {"source": JUNK_TEXT | JUNK | IN_GIT},
+        optional={
+            "handler": JUNK,
+            "image": JUNK,
+            "autoscaling": JUNK,
+            "environment": st.dictionaries(KEYS, SCALARS, max_size=2),
+            "secrets": JUNK | st.dictionaries(KEYS, SCALARS, max_size=2),
+            "nodeSelector": JUNK | st.dictionaries(KEYS, SCALARS, max_size=2),
+        },
+    ),
     max_size=3,
 )
 ROUTES = st.dictionaries(
     KEYS,
-    JUNK | st.fixed_dictionaries({"weights": st.dictionaries(KEYS, SCALARS, max_size=3)}),
+    JUNK
+    | st.fixed_dictionaries(
+        {"weights": st.dictionaries(KEYS, SCALARS, max_size=3)},
+        optional={"sticky": JUNK, "mirror": JUNK | MIRROR, "failover": KEYS | JUNK},
+    ),
     max_size=3,
 )
 MODELS = st.dictionaries(
@@ -61,13 +84,13 @@ SHARED = settings(
 
 
 @SHARED
-@given(platform=JUNK, models=JUNK | MODELS)
+@given(platform=JUNK, models=JUNK | MODELS, secrets=st.none() | st.frozensets(JUNK_TEXT))
 def test_any_input_is_taken_or_refused_in_words(
-    project: Path, platform: object, models: object
+    project: Path, platform: object, models: object, secrets: frozenset[str] | None
 ) -> None:
     refused: StackFileError | None = None
     try:
-        parse(platform, models, project)
+        parse(platform, models, project, secrets)
     except StackFileError as error:
         refused = error
     if refused:
@@ -90,14 +113,20 @@ def test_a_number_too_long_for_text_is_refused_in_words(project: Path) -> None:
         parse({10**5000: 1}, {"iris": {"versions": {"v1": version}}}, project)
 
 
-def mistakes_of(weights: dict[str, int], project: Path) -> tuple[Mistake, ...]:
+def mistakes_of(
+    weights: dict[str, int],
+    project: Path,
+    route: dict[str, object] | None = None,
+    more: Iterable[str] = (),
+) -> tuple[Mistake, ...]:
+    """Of a model whose versions are those of its one route, and `more`."""
     platform = {"namespace": "models", "registry": "localhost:5000", "hostname": "localhost"}
     version = {"source": "models/iris/v1"}
     iris = {
         "language": "python",
         "handler": "predict:predict",
-        "versions": dict.fromkeys(weights, version),
-        "routes": {"prod": {"weights": weights}},
+        "versions": dict.fromkeys([*weights, *more], version),
+        "routes": {"prod": {"weights": weights, **(route or {})}},
     }
     try:
         parse(platform, {"iris": iris}, project)
@@ -120,6 +149,78 @@ def test_any_other_total_is_refused_once_with_the_total(project: Path, shares: l
     total = sum(shares)
     found = mistakes_of({f"v{i}": share for i, share in enumerate(shares, 1)}, project)
     assert [mistake.found for mistake in found] == ([] if total == 100 else [f"a total of {total}"])
+
+
+@st.composite
+def shares(draw: st.DrawFn) -> dict[str, int]:
+    """Right weights of a few versions."""
+    edges = [0, *sorted(draw(st.lists(st.integers(0, 100), max_size=3))), 100]
+    return {f"v{i}": edges[i] - edges[i - 1] for i in range(1, len(edges))}
+
+
+NAMED = st.none() | st.sampled_from(["v1", "v2", "v3", "v4", "v7", "v8", "V1", "latest"])
+
+
+@SHARED
+@given(
+    weights=shares(),
+    sticky=st.booleans(),
+    percent=st.integers(-1, 102),
+    mirror=NAMED,
+    failover=NAMED,
+)
+def test_a_route_names_versions_that_are_there_and_can_do_what_it_asks(
+    project: Path,
+    weights: dict[str, int],
+    sticky: bool,
+    percent: int,
+    mirror: str | None,
+    failover: str | None,
+) -> None:
+    known = {*weights, "v7"}
+    wrong = set()
+    if mirror and (mirror not in known or weights.get(mirror, 0) > 0):
+        wrong.add("mirror.version")
+    if mirror and not 1 <= percent <= 100:
+        wrong.add("mirror.percent")
+    if failover and (failover not in known or {failover} == weights.keys()):
+        wrong.add("failover")
+    route: dict[str, object] = {"sticky": sticky}
+    if mirror:
+        route["mirror"] = {"version": mirror, "percent": percent}
+    if failover:
+        route["failover"] = failover
+    found = [mistake.path for mistake in mistakes_of(weights, project, route, ["v7"])]
+    assert sorted(found) == sorted(f"models.iris.routes.prod.{key}" for key in wrong)
+
+
+@SHARED
+@given(sticky=JUNK)
+def test_sticky_is_true_or_false_and_nothing_that_looks_so(project: Path, sticky: object) -> None:
+    found = [mistake.path for mistake in mistakes_of({"v1": 100}, project, {"sticky": sticky})]
+    assert found == ([] if isinstance(sticky, bool) else ["models.iris.routes.prod.sticky"])
+
+
+@SHARED
+@given(names=st.lists(st.text(string.ascii_letters + "_1", max_size=3), max_size=4), cut=st.data())
+def test_a_variable_stands_in_environment_or_in_secrets(
+    project: Path, names: list[str], cut: st.DataObject
+) -> None:
+    kinds = st.sampled_from(["environment", "secrets", "both"])
+    chosen = {name: cut.draw(kinds) for name in names if re.fullmatch(r"[A-Za-z_]\w*", name)}
+    parts = {
+        part: dict.fromkeys([name for name in chosen if chosen[name] in (part, "both")], "key")
+        for part in ("environment", "secrets")
+    }
+    platform = {"namespace": "models", "registry": "localhost:5000", "hostname": "localhost"}
+    version = {"source": "models/iris/v1", **parts}
+    model = {"language": "python", "handler": "predict:predict", "versions": {"v1": version}}
+    found: list[str] = []
+    try:
+        parse(platform, {"iris": model}, project)
+    except StackFileError as error:
+        found = [mistake.at[-1] for mistake in error.mistakes]
+    assert sorted(found) == sorted(name for name in chosen if chosen[name] == "both")
 
 
 MODEL: TypeAdapter[str] = TypeAdapter(ModelName)

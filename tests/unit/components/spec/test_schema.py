@@ -20,7 +20,11 @@ BEYOND_A_SCHEMA = (
     *("collision_", "weights_below", "weights_above", "weights_empty", "weight_of_", "source_"),
     *("handler_", "language_missing", "registry_digest", "registry_tag", "hostname_", "cpu_zero"),
     *("memory_without_unit", "ingress_image_", "environment_value_nul", "replicas_float"),
-    *("weight_float", "cpu_half", "environment_date"),
+    *("weight_float", "cpu_half", "environment_date", "mirror_of_", "failover_", "ingress_gpu"),
+    *("secrets_and", "secrets_unknown", "secrets_nothing", "autoscaling_max_below", "git_path_"),
+    *("git_handler", "git_ref_branch", "git_ref_head", "git_ref_unknown", "git_wrong", "git_with_"),
+    *("git_empty_folder", "git_syntax", "git_ref_range", "git_ref_slash", "node_selector_prefix"),
+    *("node_selector_name_number",),
 )
 
 

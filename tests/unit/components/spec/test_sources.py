@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components import sources, staging
-from components.sources import SourceError, content_hash, read
+from components.sources import SourceError, content_hash, content_hash_of_image, read
 
 FILES = {"predict.py": "def predict(): ...\n", "data/weights.json": "[1]", "run.sh": "exit\n"}
 
@@ -92,6 +92,42 @@ def test_handler_language_and_environment_count_and_do_not_run_together(tmp_path
         hash_of(folder, Ab="c"),
         hash_of(folder, A="b", c=""),
         hash_of(folder, A="", b="c"),
+    ]
+    assert len(set(hashes)) == len(hashes)
+
+
+DIGEST = "0123456789abcdef" * 4
+
+
+def hash_of_image(name: str = "iris", **changes: str) -> str:
+    handler = changes.pop("handler", "predict:predict")
+    language = changes.pop("language", "python")
+    digest = changes.pop("digest", DIGEST)
+    return content_hash_of_image(f"{name}@sha256:{digest}", language, handler, changes)
+
+
+def test_the_hash_of_an_image_is_pinned() -> None:
+    assert hash_of_image(LOG="info", A="b") == (
+        "73ea4ff2f4b6e16b66826be75a8d1e063ad5c7e09065a45bba8c448b9865987c"
+    )
+
+
+def test_an_image_is_the_same_content_under_any_name_and_order() -> None:
+    one = hash_of_image("registry.example.com/iris:1.0", A="1", B="2")
+    assert one == hash_of_image("mirror.example.com:5000/copies/iris", B="2", A="1")
+
+
+def test_digest_handler_language_and_environment_of_an_image_count(tmp_path: Path) -> None:
+    digest = read(make(tmp_path)).digest
+    hashes = [
+        hash_of_image(),
+        hash_of_image(digest="f" * 64),
+        hash_of_image(handler="predict:other"),
+        hash_of_image(language="r"),
+        hash_of_image(A="bc"),
+        hash_of_image(Ab="c"),
+        hash_of_image(digest=digest),
+        hash_of(tmp_path),  # the same digest, but of a folder
     ]
     assert len(set(hashes)) == len(hashes)
 

@@ -1,0 +1,96 @@
+"""`python -m bench.traffic [NAME ...]`: the figures of routes. Exits 1 where one does not hold."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from bench.traffic import sharing, steady
+from bench.traffic.cluster import get
+from bench.traffic.figures import Figure
+from bench.traffic.ground import Ground
+from bench.traffic.latency import LOADS, Load, route_change
+
+Bench = Callable[[Ground, float], Awaitable[Figure | list[Figure]]]
+_LEAST_STEADY = 20_000
+"""Requests that last for all that happens (100 s)."""
+
+
+def _some(count: int, scale: float, least: int = 10) -> int:
+    return max(least, int(count * scale))
+
+
+def _change(load: Load) -> Bench:
+    return lambda ground, scale: route_change(ground, load, _some(200, scale))
+
+
+BENCHES: dict[str, Bench] = {
+    "split": lambda ground, scale: sharing.split(ground, _some(20_000, scale)),
+    "split-while-others-change": lambda ground, scale: sharing.split_while_others_change(
+        ground, _some(3000, scale)
+    ),
+    "sticky": lambda ground, scale: sharing.sticky(ground, _some(100, scale)),
+    "header": lambda ground, scale: sharing.header(ground, _some(200, scale)),
+    "mirror": lambda ground, scale: sharing.mirror(ground, _some(5000, scale)),
+    "failover": lambda ground, scale: sharing.failover(ground, _some(10_000, scale)),
+    "steady": lambda ground, scale: steady.changes(ground, _some(60_000, scale, _LEAST_STEADY)),
+    "killed": lambda ground, _: steady.kills(ground, with_failover=False),
+    "killed-with-failover": lambda ground, _: steady.kills(ground, with_failover=True),
+    **{f"change-{load.models}{'-full' if load.full else ''}": _change(load) for load in LOADS},
+}
+
+
+async def _run(names: list[str], ground: Ground, scale: float) -> bool:
+    ground.start()
+    holds = True
+    for name in names:
+        found = await BENCHES[name](ground, scale)
+        for figure in found if isinstance(found, list) else [found]:
+            figure.print()
+            holds = holds and figure.holds
+    return holds
+
+
+def image_of_models(namespace: str) -> str:
+    """The image of some version that runs there: it has the harness, which is all that is used."""
+    label = "app.kubernetes.io/component=model"
+    found = cast(
+        "list[dict[str, dict[str, dict[str, dict[str, list[dict[str, str]]]]]]]",
+        get("-n", namespace, "deployments", "-l", label)["items"],
+    )
+    if not found:
+        raise SystemExit(f"namespace {namespace} has no model whose image could be used: make up")
+    return found[0]["spec"]["template"]["spec"]["containers"][0]["image"]
+
+
+def main() -> int:
+    """Run the benches that the command line names, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench.traffic", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
+    parser.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of the requests")
+    parser.add_argument("--namespace", default="bench-traffic", help="made and deleted")
+    parser.add_argument("--port", type=int, default=8004, help="node port of its Traefik")
+    parser.add_argument("--models", default="models", help="namespace whose model image is used")
+    parser.add_argument("--traefik", default="traefik:v3.7.13", help="image of its Traefik")
+    parser.add_argument("--keep", action="store_true", help="leave the namespace, without Pods")
+    given = parser.parse_args()
+    unknown = set(given.names) - BENCHES.keys()
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    if not shutil.which("kubectl") or "KUBECONFIG" not in os.environ:
+        parser.error('kubectl or its KUBECONFIG is missing: eval "$(make -s env)"')
+    ground = Ground(given.namespace, given.port, image_of_models(given.models), given.traefik)
+    try:
+        holds = asyncio.run(_run(given.names or list(BENCHES), ground, given.scale))
+    finally:
+        ground.stop()
+        if not given.keep:
+            ground.remove()
+    return 0 if holds else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

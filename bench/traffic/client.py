@@ -1,0 +1,175 @@
+"""A small HTTP/1.1 client that keeps connections and times answers, so that the load is light.
+
+Requests start at fixed times whether or not earlier ones are answered (`paced`): a slow answer
+does not hide behind the ones that were then not sent.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+_SECONDS = 40.0
+BODY = b'{"parameters": [1]}'
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; status 0: the connection broke, `error` says how."""
+
+    started: float
+    """`time.monotonic()` when it was sent."""
+    seconds: float
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    error: str = ""
+
+    @property
+    def ended(self) -> float:
+        """When the answer was whole."""
+        return self.started + self.seconds
+
+    @property
+    def version(self) -> str:
+        """The version that answered, as it says itself."""
+        return self.headers.get("x-model-version", "")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the client got what it asked for."""
+        return self.status == 200  # noqa: PLR2004 - HTTP's
+
+
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Client:
+    """Keeps connections to one address; use within one event loop."""
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.reconnected = 0
+        """Requests sent again, since a kept connection was closed before it took a byte back."""
+        self._host, self._port = host, port
+        self._idle: list[Connection] = []
+
+    async def post(
+        self, path: str, body: bytes = BODY, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """One request. What any HTTP client does: a kept connection that is gone is made anew."""
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        fields = {"Content-Length": str(len(body)), **(headers or {})}
+        head += "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        request = head.encode() + b"\r\n" + body
+        started = time.monotonic()
+        connection: Connection | None = None
+        try:
+            async with asyncio.timeout(_SECONDS):
+                while (kept := self._kept()) is not None:
+                    connection = kept
+                    if (found := await self._exchange(kept, request)) is not None:
+                        return Answer(started, time.monotonic() - started, *found)
+                    self.reconnected += 1
+                connection = await asyncio.open_connection(self._host, self._port)
+                found = await self._exchange(connection, request)
+                if found is None:
+                    raise ConnectionError("closed without an answer")
+                return Answer(started, time.monotonic() - started, *found)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+            if connection:
+                connection[1].close()
+            text = f"{type(error).__name__}: {error}"
+            return Answer(started, time.monotonic() - started, error=text)
+
+    async def close(self) -> None:
+        """Close what is kept."""
+        while (kept := self._kept()) is not None:
+            kept[1].close()
+            with contextlib.suppress(OSError):
+                await kept[1].wait_closed()
+
+    def _kept(self) -> Connection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection[0].at_eof():
+                return connection
+            connection[1].close()
+        return None
+
+    async def _exchange(
+        self, connection: Connection, request: bytes
+    ) -> tuple[int, dict[str, str], bytes] | None:
+        reader, writer = connection
+        try:
+            writer.write(request)
+            await writer.drain()
+            first = await reader.readline()
+        except ConnectionError:
+            first = b""
+        if not first:
+            writer.close()
+            return None
+        headers: dict[str, str] = {}
+        while (line := await reader.readline()) not in (b"\r\n", b""):
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.strip().lower()] = value.strip()
+        body = await _body(reader, headers)
+        if headers.get("connection", "").lower() == "close":
+            writer.close()
+        else:
+            self._idle.append(connection)
+        return int(first.split()[1]), headers, body
+
+
+async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
+    if headers.get("transfer-encoding", "").lower() != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", "0")))
+    whole = b""
+    while size := int((await reader.readline()).split(b";")[0], 16):
+        whole += await reader.readexactly(size)
+        await reader.readexactly(2)
+    await reader.readline()
+    return whole
+
+
+async def paced(client: Client, paths: Sequence[str], rate: float, count: int) -> list[Answer]:
+    """`count` requests at `rate` a second, each at its time, to the paths in turn."""
+    start = time.monotonic()
+    tasks: list[asyncio.Task[Answer]] = []
+    for number in range(count):
+        wait = start + number / rate - time.monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        tasks.append(asyncio.create_task(client.post(paths[number % len(paths)])))
+    return list(await asyncio.gather(*tasks))
+
+
+async def flood(
+    client: Client,
+    path: str,
+    count: int,
+    connections: int = 8,
+    headers: Mapping[str, str] | None = None,
+) -> list[Answer]:
+    """`count` requests as fast as `connections` callers get answers."""
+    answers: list[Answer] = []
+    left: Iterator[int] = iter(range(count))
+
+    async def caller() -> None:
+        answers.extend([await client.post(path, headers=headers) for _ in left])
+
+    await asyncio.gather(*(caller() for _ in range(connections)))
+    return answers
+
+
+def by_version(answers: Sequence[Answer]) -> Counter[str]:
+    """How many each version answered; failures count under their status."""
+    return Counter(item.version if item.ok else f"failed {item.status}" for item in answers)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that `percent` of all do not exceed."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]

@@ -1,0 +1,59 @@
+"""Objects of the cluster by kubectl, which is on PATH with its KUBECONFIG (`make env`)."""
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+Manifest = Mapping[str, object]
+
+_FIELD_MANAGER = "bench-traffic"
+
+
+def kubectl(*arguments: str, given: str = "") -> str:
+    """What kubectl prints. Raises RuntimeError with its complaint."""
+    done = subprocess.run(
+        ["kubectl", *arguments], input=given, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"kubectl {' '.join(arguments[:6])}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def get(*arguments: str) -> dict[str, object]:
+    """An object or a list."""
+    return cast("dict[str, object]", json.loads(kubectl("get", *arguments, "-o", "json")))
+
+
+def apply(items: Iterable[Manifest]) -> None:
+    """Put all of them there, in order."""
+    whole = {"apiVersion": "v1", "kind": "List", "items": list(items)}
+    manager = f"--field-manager={_FIELD_MANAGER}"
+    kubectl("apply", "--server-side", "--force-conflicts", manager, "-f-", given=json.dumps(whole))
+
+
+def delete(namespace: str, items: Sequence[Manifest]) -> None:
+    """Take all of them away, the last kind first; what is not there is no mistake."""
+    names: dict[str, list[str]] = {}
+    for item in reversed(items):
+        metadata = cast("Mapping[str, str]", item["metadata"])
+        names.setdefault(cast("str", item["kind"]), []).append(metadata["name"])
+    for kind, found in names.items():
+        kubectl("-n", namespace, "delete", kind, *found, "--ignore-not-found", "--wait=false")
+
+
+def rolled_out(namespace: str, deployment: str, seconds: int = 180) -> None:
+    """Wait for a Deployment. Raises RuntimeError when it does not get there."""
+    limit = f"--timeout={seconds}s"
+    kubectl("-n", namespace, "rollout", "status", f"deployment/{deployment}", limit)
+
+
+def pods(namespace: str, selector: str) -> list[str]:
+    """Names of the Pods that run and are not on their way out."""
+    found = get("-n", namespace, "pods", "-l", selector)["items"]
+    items = cast("list[dict[str, dict[str, object]]]", found)
+    return [
+        str(item["metadata"]["name"])
+        for item in items
+        if item["status"].get("phase") == "Running" and "deletionTimestamp" not in item["metadata"]
+    ]

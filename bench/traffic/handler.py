@@ -1,0 +1,19 @@
+"""The model of the benchmarks: answers at once, or as its environment says."""
+
+import itertools
+import os
+import time
+
+_FAIL_EVERY = int(os.environ.get("ARM_FAIL_EVERY", "0"))
+_SLEEP_SECONDS = float(os.environ.get("ARM_SLEEP_SECONDS", "0"))
+_calls = itertools.count(1)
+
+
+def predict(_value: object = None, **_others: object) -> int:
+    """The number of this call in this process; raises on every n-th where the environment asks."""
+    number = next(_calls)
+    if _SLEEP_SECONDS:
+        time.sleep(_SLEEP_SECONDS)
+    if _FAIL_EVERY and number % _FAIL_EVERY == 0:
+        raise ValueError("as asked")
+    return number

@@ -1,0 +1,120 @@
+"""From the API server's reply to a changed weight until the first answer that shows it."""
+
+import asyncio
+import random
+import statistics
+import time
+from dataclasses import dataclass
+
+from bench.traffic.api import Routes
+from bench.traffic.client import Client, percentile
+from bench.traffic.cluster import Manifest, apply
+from bench.traffic.figures import Figure, milliseconds
+from bench.traffic.ground import Ground, Version
+from bench.traffic.sharing import MODEL, address
+from components.spec import MirrorSpec, RouteSpec
+
+_AT_A_TIME = 50
+_SHOWN_SECONDS = 10.0
+_GAP_SECONDS = (0.15, 0.35)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Routes that are present, and how soon a change of one must show: median and 99 %, in ms."""
+
+    models: int
+    full: bool
+    """With mirror and failover; else two arms alone."""
+    median: float
+    most: float
+
+
+LOADS = (Load(1, False, 10, 50), Load(200, False, 60, 150), Load(200, True, 170, 250))
+
+
+def _name(number: int) -> str:
+    """The first one is the model that has Pods: these refuse paths of another name."""
+    return f"{MODEL}-{number:03}" if number else MODEL
+
+
+def _spec(load: Load, first: str) -> RouteSpec:
+    second = "v2" if first == "v1" else "v1"
+    weights = {first: 100, second: 0}
+    if not load.full:
+        return RouteSpec(weights=weights)
+    mirror = MirrorSpec(version="v3", percent=10)
+    return RouteSpec(weights=weights, mirror=mirror, failover="v1")
+
+
+def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
+    """The objects of all models: versions first, since routes name them."""
+    versions: list[Manifest] = []
+    routes: list[Manifest] = []
+    for number in range(load.models):
+        model = _name(number)
+        for name in ("v1", "v2", "v3") if load.full else ("v1", "v2"):
+            # many addresses, a few Pods: they are those of the one model that has any
+            if number:
+                versions += ground.addresses(Version(model, name), Version(MODEL, name))
+        spec = RouteSpec(weights={"v1": 90, "v2": 10}) if number and not load.full else None
+        routes += ground.latest(model, "v2")
+        routes += ground.route(model, "prod", spec or _spec(load, "v1"))
+    return [versions, routes]
+
+
+async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
+    """`changes` of one model's route, each with some rest before it, `load.models` present."""
+    ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
+    present = _present(ground, load)
+    for items in present:
+        for start in range(0, len(items), _AT_A_TIME):
+            await asyncio.to_thread(apply, items[start : start + _AT_A_TIME])
+        await asyncio.sleep(2)
+    client, routes, path = Client(ground.port), Routes(ground.namespace), address("prod")
+    took: list[float] = []
+    failed = 0
+    try:
+        for number in range(changes):
+            to = ("v2", "v1")[number % 2]
+            await asyncio.sleep(random.uniform(*_GAP_SECONDS))  # noqa: S311 - no secret
+            shares = [
+                item
+                for item in ground.route(MODEL, "prod", _spec(load, to))
+                if item["kind"] == "TraefikService" and "weighted" in str(item["spec"])
+            ]
+            shown = asyncio.create_task(_shown(client, path, to))
+            replied = await routes.change(shares)
+            when, wrong = await shown
+            took.append(max(0.0, when - replied))  # at times the answer overtakes the reply
+            failed += wrong
+    finally:
+        for items in reversed(present):
+            await asyncio.to_thread(ground.take_away, items)
+    median, most = statistics.median(took), percentile(took, 99)
+    holds = milliseconds(median) <= load.median and milliseconds(most) <= load.most and not failed
+    kind = "full" if load.full else "two-arm"
+    text = (
+        f"{load.models} {kind} routes, {changes} changes: median {milliseconds(median)} ms, "
+        f"p99 {milliseconds(most)} ms (limits {load.median}, {load.most}); {failed} failed"
+    )
+    values = {
+        "models": load.models,
+        "full": load.full,
+        "changes": changes,
+        "median_ms": milliseconds(median),
+        "p99_ms": milliseconds(most),
+        "failed": failed,
+    }
+    return Figure("route change", holds, text, values)
+
+
+async def _shown(client: Client, path: str, version: str) -> tuple[float, int]:
+    """When the first answer of `version` came, and how many requests failed until then."""
+    end, failed = time.monotonic() + _SHOWN_SECONDS, 0
+    while time.monotonic() < end:
+        answer = await client.post(path)
+        if answer.version == version:
+            return answer.ended, failed
+        failed += not answer.ok
+    raise RuntimeError(f"{version} has not answered {path} for {_SHOWN_SECONDS} s")

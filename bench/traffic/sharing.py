@@ -1,0 +1,197 @@
+"""Who answers: the split, also while other routes change; cookies and the header; copies."""
+
+import asyncio
+import contextlib
+import random
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+
+from bench.traffic.api import Routes
+from bench.traffic.client import Answer, Client, by_version, flood, paced, percentile
+from bench.traffic.cluster import kubectl
+from bench.traffic.figures import Figure, binomial_band, milliseconds
+from bench.traffic.ground import Ground, Version
+from components.spec import MirrorSpec, RouteSpec
+
+MODEL = "bench"
+V1 = Version(MODEL, "v1", 2)
+V2 = Version(MODEL, "v2", 2)
+V3 = Version(MODEL, "v3")
+SPLIT = {"v1": 90, "v2": 10}
+_SHARE = 0.1
+_NOT_FOUND = 404
+
+
+def address(route: str, model: str = MODEL) -> str:
+    """Where a route of a model of the benchmarks is asked."""
+    return f"/models/{model}/{route}/model"
+
+
+async def split(ground: Ground, count: int) -> Figure:
+    """A route of 90 to 10, and nothing else happens."""
+    ground.publish(V1, V2)
+    ground.lead(MODEL, "split", RouteSpec(weights=SPLIT))
+    client = Client(ground.port)
+    await asyncio.sleep(1)
+    return _share("split", await flood(client, address("split"), count))
+
+
+async def split_while_others_change(ground: Ground, count: int, rate: float = 10) -> Figure:
+    """The same at few requests, while another model's route changes twice a second."""
+    ground.publish(V1, V2)
+    ground.lead(MODEL, "split", RouteSpec(weights=SPLIT))
+    other = Version("bench-other", "v1")
+    ground.publish(other, Version("bench-other", "v2"))
+    client = Client(ground.port)
+    await asyncio.sleep(1)
+    async with _changing(ground, "bench-other") as changes:
+        answers = await paced(client, [address("split")], rate, count)
+    return _share("split while another route changes", answers, {"changes": changes["made"]})
+
+
+@contextlib.asynccontextmanager
+async def _changing(ground: Ground, model: str) -> AsyncIterator[Counter[str]]:
+    """A route of `model` changes its weights twice a second."""
+    made: Counter[str] = Counter()
+    routes = Routes(ground.namespace)
+    ground.lead(model, "prod", RouteSpec(weights=SPLIT))
+
+    async def change() -> None:
+        while True:
+            first = 10 + 10 * (made["made"] % 2)
+            spec = RouteSpec(weights={"v1": first, "v2": 100 - first})
+            await routes.change(ground.route(model, "prod", spec))
+            made["made"] += 1
+            # off the beat of the requests: chance shall decide who comes first after a change
+            await asyncio.sleep(random.uniform(0.3, 0.6))  # noqa: S311 - no secret
+
+    task = asyncio.create_task(change())
+    try:
+        yield made
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _share(name: str, answers: Sequence[Answer], more: dict[str, object] | None = None) -> Figure:
+    found = by_version(answers)
+    low, high = binomial_band(len(answers), _SHARE)
+    holds = low <= found["v2"] <= high and found["v1"] + found["v2"] == len(answers)
+    text = f"{found['v2']} of {len(answers)} to the arm of weight 10 ({low} to {high} is chance)"
+    values = {"answers": dict(found), "share": found["v2"] / len(answers), "band": [low, high]}
+    return Figure(name, holds, text, {**values, **(more or {})})
+
+
+async def sticky(ground: Ground, clients: int, calls: int = 20) -> Figure:
+    """A client's cookie meets the same arm, also when the weights turn around."""
+    ground.publish(V1, V2)
+    ground.lead(MODEL, "sticky", RouteSpec(weights=SPLIT, sticky=True))
+    client, path = Client(ground.port), address("sticky")
+    await asyncio.sleep(1)
+    new = await flood(client, path, clients)
+    first = Counter(item.version for item in new)
+    turned = RouteSpec(weights={"v2": 90, "v1": 10}, sticky=True)
+    moved, again = 0, 0
+    for step in range(2):
+        if step:
+            await asyncio.to_thread(ground.lead, MODEL, "sticky", turned)
+            await asyncio.sleep(1)
+        for one in new:
+            cookie = {"Cookie": one.headers.get("set-cookie", "").partition(";")[0]}
+            later = await flood(client, path, calls // 2, 2, cookie)
+            moved += sum(item.version != one.version for item in later)
+            again += sum("set-cookie" in item.headers for item in later)
+    shown = new[0].headers.get("set-cookie", "")
+    holds = not moved and not again and all("set-cookie" in item.headers for item in new)
+    holds = holds and len(first) == len(SPLIT) and "HttpOnly" in shown and "Lax" in shown
+    text = f"{clients} clients ({dict(first)}), {calls} calls each, weights turned: {moved} moved"
+    return Figure("sticky", holds, text, {"clients": dict(first), "moved": moved, "cookie": shown})
+
+
+async def header(ground: Ground, count: int) -> Figure:
+    """`X-Model-Version` picks an arm, one of weight 0, too; one that is none gets 404."""
+    ground.publish(V1, V2, V3)
+    ground.lead(MODEL, "header", RouteSpec(weights={"v1": 100, "v2": 0}))
+    client, path = Client(ground.port), address("header")
+    await asyncio.sleep(1)
+    found = {
+        asked: by_version(await flood(client, path, count, headers={"X-Model-Version": asked}))
+        for asked in ("v1", "v2", "v3", "v22", "V2")
+    }
+    nobody = {f"failed {_NOT_FOUND}": count}
+    wanted = {"v1": {"v1": count}, "v2": {"v2": count}, "v3": nobody, "v22": nobody, "V2": nobody}
+    shown = {asked: dict(answers) for asked, answers in found.items()}
+    return Figure("header", shown == wanted, f"{count} each: {shown}", {"answers": shown})
+
+
+async def mirror(ground: Ground, count: int, rate: float = 100) -> list[Figure]:
+    """The copy's share, and what the live answers take with the mirror well, slow, and stopped."""
+    slow = Version(MODEL, "v3", 1, {"ARM_SLEEP_SECONDS": "5", "MODEL_TIMEOUT_SECONDS": "10"})
+    ground.publish(V1, V2, V3)
+    client = Client(ground.port)
+    ground.lead(MODEL, "plain", RouteSpec(weights=SPLIT))
+    copied = RouteSpec(weights=SPLIT, mirror=MirrorSpec(version="v3", percent=10))
+    ground.lead(MODEL, "mirrored", copied)
+    await asyncio.sleep(1)
+    share = await _mirror_share(client, count)
+    took: dict[str, list[float]] = {}
+    failed = 0
+    for name in ("well", "slow", "stopped"):
+        if name == "slow":
+            await asyncio.to_thread(ground.publish, slow)
+        elif name == "stopped":
+            kubectl("-n", ground.namespace, "scale", "deployment", f"{MODEL}-v3", "--replicas=0")
+        await asyncio.sleep(2)
+        # in turn with an uncopied route: whatever else the machine does then hits both alike
+        paths = [address("plain"), address("mirrored")]
+        answers = await paced(client, paths, rate, count)
+        failed += sum(not item.ok for item in answers)
+        took[f"without, {name}"] = [item.seconds for item in answers[0::2]]
+        took[name] = [item.seconds for item in answers[1::2]]
+    await asyncio.to_thread(ground.publish, V3)
+    shown = {
+        name: [milliseconds(percentile(values, at)) for at in (50, 99)]
+        for name, values in took.items()
+    }
+    ratios = [shown[name][0] / shown[f"without, {name}"][0] for name in ("well", "slow", "stopped")]
+    text = ", ".join(f"{name} {p50}/{p99}" for name, (p50, p99) in shown.items())
+    holds = not failed and max(ratios) <= 1.5  # noqa: PLR2004 - noise of a shared machine
+    values = {"milliseconds": shown, "failed": failed}
+    return [share, Figure("mirror latency", holds, f"p50/p99 ms: {text}; {failed} failed", values)]
+
+
+async def _mirror_share(client: Client, count: int) -> Figure:
+    before = await _calls_of_v3(client)
+    answers = await flood(client, address("mirrored"), count)
+    await asyncio.sleep(2)
+    copies = await _calls_of_v3(client) - before - 1
+    low, high = binomial_band(count, _SHARE)
+    holds = low <= copies <= high and all(item.version in SPLIT for item in answers)
+    text = f"{copies} of {count} copied at 10 % ({low} to {high} is chance)"
+    return Figure("mirror share", holds, text, {"copies": copies, "of": count, "band": [low, high]})
+
+
+async def _calls_of_v3(client: Client) -> int:
+    """Asked of the one Pod of the mirror, which counts its calls; this one counts, too."""
+    answer = await client.post(address("versions/v3"))
+    found = re.search(rb'"result":(\d+)', answer.body)
+    if not found:
+        raise RuntimeError(f"v3 does not tell its calls: {answer}")
+    return int(found[1])
+
+
+async def failover(ground: Ground, count: int) -> Figure:
+    """An arm that raises on half its calls: the client sees none of it."""
+    failing = Version(MODEL, "v4", 1, {"ARM_FAIL_EVERY": "2"})
+    ground.publish(V1, failing)
+    spec = RouteSpec(weights={"v1": 50, "v4": 50}, sticky=True, failover="v1")
+    ground.lead(MODEL, "failover", spec)
+    client = Client(ground.port)
+    await asyncio.sleep(1)
+    answers = await flood(client, address("failover"), count)
+    found = by_version(answers)
+    holds = found["v1"] + found["v4"] == count and abs(found["v4"] - count / 4) <= count / 20
+    text = f"{dict(found)} of {count}; half of v4's calls raise"
+    return Figure("failover", holds, text, {"answers": dict(found)})

@@ -1,0 +1,196 @@
+"""A steady stream while everything happens to it that happens to a model in its life."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from bench.traffic.client import Answer, Client, by_version, paced
+from bench.traffic.cluster import kubectl
+from bench.traffic.figures import Figure
+from bench.traffic.ground import Ground, Version
+from bench.traffic.sharing import address
+from components.spec import RouteSpec
+
+MODEL = "steady"
+RATE = 200
+_SETTLED_SECONDS = 1.0
+"""How long after a change an arm of weight 0 may still answer."""
+_STEPS = 10
+_KILL_SECONDS = 3.0
+"""Around a kill: what is in flight then may fail."""
+
+
+@dataclass
+class Changes:
+    """What weights the route got, and when the API server had taken them."""
+
+    made: list[tuple[float, dict[str, int]]] = field(default_factory=list)
+
+    def late(self, answers: Sequence[Answer]) -> list[Answer]:
+        """Answers of an arm that had had no weight for more than a second when they were sent."""
+        return [item for item in answers if item.ok and self._weight(item) == 0]
+
+    def _weight(self, answer: Answer) -> int:
+        """The largest weight of the answering arm in the second before the request."""
+        known = [made for made in self.made if made[0] <= answer.started]
+        lately = [at for at in known if at[0] > answer.started - _SETTLED_SECONDS]
+        # what held when that second began counts, too
+        before = known[len(known) - len(lately) - 1 : len(known) - len(lately)]
+        return max((made[1].get(answer.version, 0) for made in before + lately), default=1)
+
+
+class Life:
+    """The events, in their order; each returns when it is done."""
+
+    def __init__(self, ground: Ground, spec: RouteSpec) -> None:
+        self.changes = Changes()
+        self._ground = ground
+        self._spec = spec
+        self.v1, self.v2, self.v3 = (Version(MODEL, name, 2) for name in ("v1", "v2", "v3"))
+
+    async def lead(self, weights: dict[str, int]) -> None:
+        """Change the weights."""
+        spec = self._spec.model_copy(update={"weights": weights})
+        await asyncio.to_thread(self._ground.lead, MODEL, "prod", spec)
+        self.changes.made.append((time.monotonic(), weights))
+
+    async def ramp(self) -> None:
+        """From v1 to v2 in ten steps."""
+        for step in range(1, _STEPS + 1):
+            await self.lead({"v1": 100 - 10 * step, "v2": 10 * step})
+            await asyncio.sleep(2)
+
+    async def roll(self) -> None:
+        """Replace all Pods of the arm that has the traffic."""
+        anew = Version(MODEL, "v2", 2, {"ROLLED": str(time.time())})
+        await asyncio.to_thread(self._ground.publish, anew)
+        self.v2 = anew
+
+    async def publish_and_retire(self) -> None:
+        """A new version takes the traffic, the oldest goes."""
+        await asyncio.to_thread(self._ground.publish, self.v3)
+        await self.lead({"v2": 50, "v3": 50})
+        await asyncio.sleep(_SETTLED_SECONDS)
+        await asyncio.to_thread(self._ground.retire, self.v1)
+
+    async def delete_pods(self) -> None:
+        """One Pod of each arm that has traffic, as a drain does it."""
+        for version in (self.v2, self.v3):
+            pods = await asyncio.to_thread(self._ground.pods, version)
+            await self._kubectl("delete", "pod", pods[0], "--wait=false")
+            await asyncio.sleep(5)
+
+    async def delete_traefik(self) -> None:
+        """One of two."""
+        pods = await asyncio.to_thread(self._ground.traefiks)
+        await self._kubectl("delete", "pod", pods[0], "--wait=false")
+        await asyncio.sleep(10)
+
+    async def kill(self) -> list[float]:
+        """One Pod of each arm, by SIGKILL and at once; returns when."""
+        times = []
+        for version in (self.v1, self.v2):
+            pods = await asyncio.to_thread(self._ground.pods, version)
+            times.append(time.monotonic())
+            await self._kubectl("delete", "pod", pods[0], "--force", "--grace-period=0")
+            await asyncio.sleep(8)
+        return times
+
+    async def _kubectl(self, *arguments: str) -> None:
+        await asyncio.to_thread(kubectl, "-n", self._ground.namespace, *arguments)
+
+
+async def _begin(ground: Ground, spec: RouteSpec, weights: dict[str, int]) -> Life:
+    life = Life(ground, spec)
+    await asyncio.to_thread(ground.publish, life.v1, life.v2)
+    await life.lead(weights)
+    await asyncio.sleep(2)
+    return life
+
+
+async def changes(ground: Ground, count: int) -> Figure:
+    """Nothing may fail, whatever happens; `count` should last for all of it (about 70 s)."""
+    life = await _begin(ground, RouteSpec(weights={"v1": 100}), {"v1": 100, "v2": 0})
+    events = (
+        life.ramp,
+        life.roll,
+        life.publish_and_retire,
+        life.delete_pods,
+        life.delete_traefik,
+    )
+    client = Client(ground.port)
+    log: list[tuple[str, float]] = []
+
+    async def live() -> None:
+        for event in events:
+            await _logged(event, log)
+            await asyncio.sleep(1)
+
+    answers, _ = await asyncio.gather(_stream(client, count), live())
+    wrong, late = [item for item in answers if not item.ok], life.changes.late(answers)
+    names = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in log)
+    text = (
+        f"{len(wrong)} of {len(answers)} failed, {len(late)} late, {client.reconnected} on a kept "
+        f"connection that was closed ({names})"
+    )
+    values = {
+        "requests": len(answers),
+        "failed": len(wrong),
+        "late": len(late),
+        "reconnected": client.reconnected,
+        "events": dict(log),
+        "errors": _errors(wrong),
+        "answers": dict(by_version(answers)),
+    }
+    return Figure("steady", not wrong and not late, text, values)
+
+
+async def _logged(event: Callable[[], Awaitable[object]], log: list[tuple[str, float]]) -> None:
+    start = time.monotonic()
+    await event()
+    log.append((event.__name__, time.monotonic() - start))
+
+
+async def _stream(client: Client, count: int) -> list[Answer]:
+    return await paced(client, [address("prod", MODEL)], RATE, count)
+
+
+async def kills(ground: Ground, *, with_failover: bool) -> Figure:
+    """Pods killed by SIGKILL: at most what they had in flight fails, with a failover nothing."""
+    weights = {"v1": 50, "v2": 50}
+    spec = RouteSpec(weights=weights)
+    if with_failover:
+        spec = spec.model_copy(update={"failover": "v1"})
+    life = await _begin(ground, spec, weights)
+    client = Client(ground.port)
+    answers, times = await asyncio.gather(_stream(client, RATE * 20), life.kill())
+    wrong = [item for item in answers if not item.ok]
+    allowed = 0 if with_failover else sum(_in_flight(answers, at) for at in times)
+    name = "killed, with failover" if with_failover else "killed"
+    text = f"{len(wrong)} of {len(answers)} failed; {allowed} were in flight at most"
+    values = {
+        "requests": len(answers),
+        "failed": len(wrong),
+        "in_flight": allowed,
+        "errors": _errors(wrong),
+    }
+    return Figure(name, len(wrong) <= allowed, text, values)
+
+
+def _in_flight(answers: Sequence[Answer], at: float) -> int:
+    """The most requests that were under way at one moment soon after a kill was asked for."""
+    edges: list[tuple[float, int]] = []
+    for item in answers:
+        if at <= item.started <= at + _KILL_SECONDS:
+            edges += [(item.started, 1), (item.ended, -1)]
+    most = now = 0
+    for _, step in sorted(edges):
+        now += step
+        most = max(most, now)
+    return most
+
+
+def _errors(wrong: Sequence[Answer]) -> dict[str, int]:
+    return dict(Counter(f"{item.status} {item.error}".strip() for item in wrong))

@@ -1,0 +1,200 @@
+"""Sources at a commit of the project's repository, read without touching the work tree.
+
+The files are the blobs themselves: `git archive` and a checkout would apply attributes and the
+user's settings (line ends, filters), and the same commit would differ between machines. They lie
+below `.build/` once per folder and commit, and are compared with the commit before each use.
+"""
+
+import hashlib
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from components import whole_folder
+from components.errors import quote
+from components.sources import NO_FILES, Problem, SourceError, Tree, counts, read
+from components.staging import BUILD
+
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_SHOWN_DIGITS = 12
+_SHA1_DIGITS = 40
+_SYMBOLIC_LINK, _SUBMODULE, _EXECUTABLE = b"120000", b"160000", b"100755"
+_CHUNK = 1 << 20
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
+
+
+class GitSourceError(SourceError):
+    """What keeps a tag, a commit or a folder in Git from being a source."""
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"found {each.found}, {each.hint}" for each in problems))
+
+
+@dataclass(frozen=True)
+class _Blob:
+    """A file of a commit: its path relative to the source, and Git's name for its content."""
+
+    path: str
+    executable: bool
+    name: str
+
+
+def resolve(root: Path, ref: str) -> str:
+    """The commit, in full, that a tag or the first digits of a commit name.
+
+    Raises GitSourceError for anything else; a branch is refused by name, for it moves.
+    """
+    tagged = _commit(root, f"refs/tags/{ref}")
+    if tagged:
+        return tagged
+    if _COMMIT.fullmatch(ref):
+        commit = _commit(root, ref)
+        if commit.startswith(ref):  # else it is a branch of that name
+            return commit
+    if _git(root, "for-each-ref", f"refs/heads/{ref}", f"refs/remotes/*/{ref}"):
+        hint = "write a tag or a commit: a branch moves, a version stays"
+        raise GitSourceError(Problem(f"the branch {quote(ref)}", hint))
+    hint = "write one that exists, or fetch it: git fetch --tags"
+    raise GitSourceError(Problem(f"{quote(ref)}, which is no tag or commit here", hint))
+
+
+def read_git(root: Path, path: str, commit: str) -> Tree:
+    """The files of a folder at a commit. Raises SourceError as `check_out` and `read` do."""
+    return read(check_out(root, path, commit))
+
+
+def check_out(root: Path, path: str, commit: str) -> Path:
+    """A folder below `.build/` that holds the files of `path` at this commit, and nothing else.
+
+    `path` is relative to `root`, the project's folder, which may lie deep in the repository.
+    Raises GitSourceError for what an image would not hold as it is there, such as links.
+    """
+    blobs = _list(root, path, commit)
+    digits = hashlib.sha256(os.fsencode(path)).hexdigest()[:_SHOWN_DIGITS]
+    target = root / BUILD / f"git-{commit[:_SHOWN_DIGITS]}-{digits}"
+    try:
+        whole_folder.ensure(
+            target,
+            lambda folder: _is_whole(folder, blobs),
+            lambda folder: _write(root, folder, blobs),
+        )
+    except OSError as error:
+        raise SourceError(f"{error.filename or target}: {error.strerror}") from error
+    return target
+
+
+def _commit(root: Path, name: str) -> str:
+    """The commit of this name; nothing if there is none."""
+    return _git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").decode().strip()
+
+
+def _list(root: Path, path: str, commit: str) -> list[_Blob]:
+    blobs: list[_Blob] = []
+    refused: list[Problem] = []
+    try:
+        listing = _git(root, "ls-tree", "-r", "-z", "--full-tree", f"{commit}:./{path}")
+    except GitSourceError as error:
+        found = f"{quote(path)}, which is no folder at that commit"
+        raise GitSourceError(Problem(found, "write a folder that the commit has")) from error
+    for line in listing.split(b"\0")[:-1]:
+        about, _, raw_name = line.partition(b"\t")
+        mode, _, blob = about.split(b" ")
+        name = os.fsdecode(raw_name)
+        if not all(counts(part) for part in name.split("/")):
+            continue
+        if mode == _SYMBOLIC_LINK:
+            hint = "put the file itself in its place"
+            refused.append(Problem(f"the symbolic link {quote(name)}", hint))
+        elif mode == _SUBMODULE:
+            refused.append(Problem(f"the submodule {quote(name)}", "put its files in its place"))
+        else:
+            blobs.append(_Blob(name, mode == _EXECUTABLE, blob.decode()))
+    if refused or not blobs:
+        raise GitSourceError(*(refused or [NO_FILES]))
+    return blobs
+
+
+def _is_whole(folder: Path, blobs: Sequence[_Blob]) -> bool:
+    """Compares all that is there with what the commit says, down to the bytes."""
+    expected = {blob.path: blob for blob in blobs}
+    found = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    if {str(file.relative_to(folder)) for file in found} != expected.keys():
+        return False
+    for file in found:
+        blob, mode = expected[str(file.relative_to(folder))], file.lstat().st_mode
+        if not stat.S_ISREG(mode) or bool(mode & stat.S_IXUSR) != blob.executable:
+            return False
+        if _blob_name(file, blob.name) != blob.name:
+            return False
+    return True
+
+
+def _blob_name(file: Path, like: str) -> str:
+    """Git's name for a file's content, by the hash that this repository uses."""
+    kind = "sha1" if len(like) == _SHA1_DIGITS else "sha256"
+    digest = hashlib.new(kind, usedforsecurity=False)
+    digest.update(b"blob %d\0" % file.stat().st_size)
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _write(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
+    """All of it by one process of Git, one file after the other: memory holds none of them."""
+    command = ["git", "--no-replace-objects", "cat-file", "--batch"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=root, stdin=pipe, stdout=pipe) as git:
+        if git.stdin is None or git.stdout is None:
+            raise SourceError("git: no pipe to it")
+        for blob in blobs:
+            git.stdin.write(blob.name.encode() + b"\n")
+            git.stdin.flush()
+            header = git.stdout.readline().split()
+            if not header or header[-1] == b"missing":
+                raise SourceError(f"git: {blob.path} is missing in this clone; fetch it")
+            file = folder / blob.path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("wb") as stream:
+                _copy(git.stdout, stream, int(header[-1]))
+            git.stdout.read(1)
+            file.chmod(0o755 if blob.executable else 0o644)
+    pointers = [blob.path for blob in blobs if _is_lfs_pointer(folder / blob.path)]
+    if pointers:
+        hint = "put the file itself into Git, or write a folder as the source"
+        raise GitSourceError(
+            *(Problem(f"{quote(name)}, a pointer of Git LFS", hint) for name in pointers)
+        )
+
+
+def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
+    while size:
+        chunk = source.read(min(size, _CHUNK))
+        if not chunk:
+            raise SourceError("git: ended before it gave the whole file")
+        target.write(chunk)
+        size -= len(chunk)
+
+
+def _is_lfs_pointer(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(len(_LFS_POINTER)) == _LFS_POINTER
+
+
+def _git(root: Path, *arguments: str) -> bytes:
+    """What Git prints; nothing where it silently finds nothing."""
+    command = ["git", "--no-replace-objects", *arguments]
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    except OSError as error:
+        raise SourceError(f"git: {error.strerror}") from error
+    if done.returncode and done.stderr:
+        reason = done.stderr.decode(errors="replace").splitlines()[0]
+        raise GitSourceError(Problem(f"no answer from Git ({reason})", "mend what it says"))
+    return b"" if done.returncode else done.stdout

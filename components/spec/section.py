@@ -1,0 +1,41 @@
+"""What all sections of a stack file share."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+
+from components.errors import refusal
+
+
+class Section(BaseModel):
+    """A strict, frozen map. In Python fields go by their names, in a file by their aliases.
+
+    `LATER` holds the keys that the contract knows and this release does not: they are refused by
+    name, so that nobody believes them to work.
+    """
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+    LATER: ClassVar[Mapping[str, str]] = {}
+
+    @classmethod
+    def fields_by_key(cls) -> dict[str, FieldInfo]:
+        """The section's keys as a file has them."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _written(cls, value: object) -> object:
+        """`handler:` with nothing behind it is a slip, not a wish for the default."""
+        if value is None:
+            raise refusal("write its value")
+        return value
