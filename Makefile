@@ -8,7 +8,7 @@ RUN := @python3 local/bootstrap.py
 .PHONY: help up env down clean test test-unit lint format schema lock
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$\$/, "$$"); printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## From a fresh clone to models that answer (CLUSTER=<context>: on a cluster of yours; STACK=<stack>)
 	$(RUN) local up --stack '$(STACK)' --cluster '$(CLUSTER)'
