@@ -8,12 +8,12 @@ RUN := @python3 local/bootstrap.py
 .PHONY: help up env down clean test test-unit lint format schema lock
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/\$\$/, "$$"); printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## From a fresh clone to models that answer (CLUSTER=<context>: on a cluster of yours; STACK=<stack>)
 	$(RUN) local up --stack '$(STACK)' --cluster '$(CLUSTER)'
 
-env: ## Print what pulumi, kubectl and curl need: eval "$$(make -s env)"
+env: ## Print what pulumi, kubectl and curl need; the README says how to eval it
 	$(RUN) local env
 
 down: ## Stop the local stack and keep what was built
