@@ -34,8 +34,6 @@ CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21}
 #: Programs of a Kubernetes node, as the kernel shortens their names.
 NODE_AGENTS = ("kubelet", "k3s", "k3s-server", "k3s-agent", "k0s", "rke2", "microk8s")
 
-#: The folders of everything that runs in pods.
-
 _ELSEWHERE = "or use a cluster of yours: make up CLUSTER=<context>"
 
 
