@@ -24,13 +24,16 @@ def _unified() -> bool:
 
 
 def folders() -> list[Path]:
-    """Our folder in each hierarchy: one with cgroup v2, one per controller with v1."""
+    """Our folder in each hierarchy: one with cgroup v2, one per controller with v1.
+
+    Where both are mounted, containerd also uses the one of v2 (`unified`) for its bookkeeping.
+    """
     if _unified():
         return [ROOT / CGROUP[1:]]
     return [
         path / CGROUP[1:]
         for path in (sorted(ROOT.iterdir()) if ROOT.is_dir() else [])
-        if (path / "cgroup.procs").exists() and path.name != "unified"
+        if (path / "cgroup.procs").exists()
     ]
 
 
@@ -70,11 +73,13 @@ def processes() -> list[int]:
     """Everything that runs in pods."""
     found: set[int] = set()
     for folder in folders():
-        for file in folder.rglob("cgroup.procs"):
+        # not rglob: containers end, and their cgroups vanish, while this walks
+        for path, _, _ in os.walk(folder):
             try:
-                found.update(int(line) for line in file.read_text().split())
+                lines = Path(path, "cgroup.procs").read_text().split()
             except OSError:
-                continue  # its container ended meanwhile
+                continue
+            found.update(int(line) for line in lines)
     return sorted(found)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import socket
 import subprocess
@@ -9,10 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from local import cgroups, configs, images, network, pki, supervise
+from local import cgroups, configs, images, network, pki, programs, supervise, teardown
 from local.errors import GroundError
 from local.paths import Paths
-from local.progress import step
+from local.progress import say, step
 from local.shell import run
 from local.tools import build
 
@@ -87,6 +89,24 @@ def running(paths: Paths) -> bool:
     return bool(states) and set(states.values()) == {"RUNNING"} and _node_ready(paths)()
 
 
+def _recipe(paths: Paths) -> str:
+    """Changes with whatever the processes were started from."""
+    parts = [programs.commands(paths), configs.all_files(paths, cgroups.CGROUP)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _started_from(paths: Paths) -> Path:
+    return paths.run / "recipe"
+
+
+def _stop_outdated(paths: Paths) -> None:
+    """Stop a ground that was started from something else; its models come back with the new one."""
+    mark = _started_from(paths)
+    if supervise.states(paths) and (not mark.exists() or mark.read_text() != _recipe(paths)):
+        say("the processes of the ground changed: they are started anew")
+        teardown.stop(paths)
+
+
 def _prepare(paths: Paths) -> None:
     for folder in (paths.state, paths.logs, paths.run):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -96,7 +116,9 @@ def _prepare(paths: Paths) -> None:
         pki.kubeconfig(paths.pki, user, inside, paths.pki / f"{user}.kubeconfig", "local")
     pki.kubeconfig(paths.pki, "admin", network.API_SERVER, paths.kubeconfig, network.NODE)
     configs.write_all(paths, cgroups.CGROUP)
+    cgroups.prepare()
     network.set_up(paths)
+    _started_from(paths).write_text(_recipe(paths))
 
 
 def _dockerd_ready(paths: Paths) -> Callable[[], bool]:
@@ -111,6 +133,7 @@ def _dockerd_ready(paths: Paths) -> Callable[[], bool]:
 
 def start(paths: Paths) -> None:
     """Start what does not run, wait until the cluster works, and fill its registry."""
+    _stop_outdated(paths)
     if not supervise.states(paths):
         with step("processes of the ground"):
             _prepare(paths)

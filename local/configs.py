@@ -175,9 +175,9 @@ def _machine_resolv_conf() -> str:
     return path.read_text() if path.exists() else ""
 
 
-def write_all(paths: Paths, cgroup_root: str) -> None:
-    """Write each file to its place below the state folder."""
-    for file, text in {
+def all_files(paths: Paths, cgroup_root: str) -> dict[str, str]:
+    """Each file's text, by its path below the state's folder ``etc``."""
+    return {
         "containerd.toml": containerd(paths),
         "certs.d/_default/hosts.toml": registry_hosts(),
         "cni/10-bridge.conflist": cni(paths),
@@ -185,7 +185,12 @@ def write_all(paths: Paths, cgroup_root: str) -> None:
         "kubelet.yaml": kubelet(paths, cgroup_root),
         "kube-proxy.yaml": kube_proxy(paths),
         "resolv.conf": resolv_conf(_machine_resolv_conf()),
-    }.items():
+    }
+
+
+def write_all(paths: Paths, cgroup_root: str) -> None:
+    """Write each file to its place below the state folder."""
+    for file, text in all_files(paths, cgroup_root).items():
         path = paths.state / "etc" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

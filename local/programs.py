@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local import network
+from local.cgroups import CGROUP
 from local.paths import Paths
 from local.versions import KUBERNETES
 
@@ -141,6 +142,8 @@ def _dockerd(paths: Paths) -> list[str]:
             "ip6tables": False,
             "ip-forward": False,
             "registry-mirror": f"http://{network.REGISTRY}",
+            # builds run below our own cgroup, which goes at the end
+            "cgroup-parent": f"{CGROUP}/docker",
             "storage-driver": "overlay2",
             "log-level": "warn",
         },

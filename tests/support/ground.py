@@ -34,8 +34,8 @@ def processes() -> dict[int, str]:
     in_pods = {
         int(line)
         for folder in cgroups()
-        for file in folder.rglob("cgroup.procs")
-        for line in _read(file).split()
+        for path, _, _ in os.walk(folder)
+        for line in _read(Path(path, "cgroup.procs")).split()
     }
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from local import configs, network, programs
+from local.cgroups import CGROUP
 from local.paths import Paths
 from local.supervise import _config
 
@@ -110,8 +111,12 @@ def test_everything_that_a_process_keeps_is_in_our_folders(paths: Paths) -> None
     for command in programs.commands(paths).values():
         for flag in command[1:]:
             name, _, value = flag.removeprefix("--").partition("=")
-            if value.startswith("/"):
+            if value.startswith("/") and name != "cgroup-parent":
                 assert value.startswith((str(paths.state), str(paths.run))), name
+
+
+def test_builds_run_below_the_cgroup_that_goes_at_the_end(paths: Paths) -> None:
+    assert flags(paths, "dockerd")["cgroup-parent"].startswith(f"{CGROUP}/")
 
 
 def test_supervisord_runs_all_of_them_in_the_order_of_need(tmp_path_factory) -> None:
