@@ -13,7 +13,7 @@ help: ## This list
 up: ## From a fresh clone to models that answer (CLUSTER=<context>: on a cluster of yours; STACK=<stack>)
 	$(RUN) local up --stack '$(STACK)' --cluster '$(CLUSTER)'
 
-env: ## Print what pulumi, kubectl and curl need: eval "$$(make -s env)"
+env: ## Print what pulumi, kubectl and curl need; the README says how to eval it
 	$(RUN) local env
 
 down: ## Stop the local stack and keep what was built

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
-from local import cluster, environment, ground
+from local import cluster, environment, ground, packages, teardown
 from local.definitions import keep_definitions
 from local.errors import GroundError
+from local.foreign import ForeignCluster
+from local.lock import alone
 from local.paths import ROOT, Paths
 from local.plugins.install import install
-from local.progress import say
-from local.stack import ForeignCluster, Stack, wait_and_show
+from local.progress import complain, say
+from local.stack import Stack, wait_and_show
 from local.tools import build
 
 
@@ -26,7 +33,7 @@ def _plugins(paths: Paths) -> None:
 
 def _up(paths: Paths, stack: str) -> None:
     ground.check(paths, built=all(product.built(paths) for product in build.PRODUCTS))
-    ground.install_packages()
+    packages.install()
     build.build_all(paths)
     keep_definitions(paths)
     cluster.start(paths)
@@ -37,48 +44,86 @@ def _up(paths: Paths, stack: str) -> None:
 
 
 def _up_elsewhere(paths: Paths, stack: str, context: str) -> None:
+    environment.pulumi(paths)  # says that it is missing before anything is asked of the cluster
     foreign = ForeignCluster(paths, context)
     _plugins(paths)
     deployed = Stack(paths, stack, foreign.environment())
     deployed.up()
-    with foreign.front_door(str(deployed.outputs()["url"])) as base:
+    with foreign.front_door(str(deployed.outputs()["url"]), deployed.namespace()) as base:
         wait_and_show(deployed, base)
 
 
 def _env(paths: Paths) -> None:
+    """Needs nothing that runs or is built: what it names is there after `make up`."""
     for name, value in environment.local(paths).items():
         print(f"export {name}={shlex.quote(value)}")
 
 
+def _down(paths: Paths) -> None:
+    ground.check_root()
+    teardown.stop(paths)
+    say("ok  the local stack is down; `make up` brings the same models back")
+
+
+def _clean(paths: Paths) -> None:
+    ground.check_root()
+    teardown.delete(paths)
+    say("ok  the local stack is deleted, with all that was built for it")
+
+
+def _stopped(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _adjust_to_machine() -> None:
+    """Find Debian's programs for administrators, and reach what is on this machine directly."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    for name in ("NO_PROXY", "no_proxy"):
+        others = os.environ.get(name)
+        os.environ[name] = ",".join([*([others] if others else []), "localhost", "127.0.0.1"])
+    signal.signal(signal.SIGTERM, _stopped)
+    signal.signal(signal.SIGHUP, _stopped)
+
+
+def _run(arguments: argparse.Namespace, paths: Paths) -> None:
+    if arguments.command == "env":
+        _env(paths)
+        return
+    _adjust_to_machine()
+    with alone(paths.state):
+        match arguments.command:
+            case "up" if arguments.cluster:
+                _up_elsewhere(paths, arguments.stack, arguments.cluster)
+            case "up":
+                _up(paths, arguments.stack)
+            case "down":
+                _down(paths)
+            case "clean":
+                _clean(paths)
+
+
 def main() -> int:
-    """Run one command; a GroundError becomes two lines and status 1."""
+    """Run one command; what a person can mend becomes two lines and status 1."""
     parser = argparse.ArgumentParser(prog="local")
     parser.add_argument("command", choices=["up", "env", "down", "clean"])
     parser.add_argument("--stack", default="local", help="which stacks/Pulumi.<stack>.yaml")
     parser.add_argument(
         "--cluster", default="", help="a kubeconfig context of yours, instead of the local cluster"
     )
-    arguments = parser.parse_args()
-    paths = Paths.of_user()
     try:
-        match arguments.command:
-            case "up" if arguments.cluster:
-                _up_elsewhere(paths, arguments.stack, arguments.cluster)
-            case "up":
-                _up(paths, arguments.stack)
-            case "env":
-                _env(paths)
-            case "down":
-                cluster.stop(paths)
-            case "clean":
-                cluster.delete(paths)
+        _run(parser.parse_args(), Paths.of_user())
     except GroundError as error:
-        say(f"[red]error[/red] {error}")
-        return 1
+        complain(str(error))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        complain(f"the disk is full: {error}\n  -> make room and run the same command again")
     except KeyboardInterrupt:
         say("stopped; the same command goes on from here")
         return 130
-    return 0
+    else:
+        return 0
+    return 1
 
 
 if __name__ == "__main__":

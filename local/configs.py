@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import yaml
@@ -17,7 +16,7 @@ CNI_PLUGINS = "/usr/lib/cni"
 
 
 def _may_lower_oom_score() -> bool:
-    """Containers of system pods want a negative oom_score_adj; in some sandboxes even root may not."""
+    """System pods want a negative oom_score_adj; in some sandboxes even root may not."""
     score = Path("/proc/self/oom_score_adj")
     before = score.read_text()
     try:
@@ -35,9 +34,15 @@ def containerd(paths: Paths) -> str:
 version = 2
 root = "{paths.state}/containerd"
 state = "{paths.run}/containerd"
-disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
-  "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs",
-  "io.containerd.tracing.processor.v1.otlp", "io.containerd.internal.v1.tracing"]
+disabled_plugins = [
+  "io.containerd.internal.v1.opt",
+  "io.containerd.internal.v1.tracing",
+  "io.containerd.snapshotter.v1.aufs",
+  "io.containerd.snapshotter.v1.btrfs",
+  "io.containerd.snapshotter.v1.devmapper",
+  "io.containerd.snapshotter.v1.zfs",
+  "io.containerd.tracing.processor.v1.otlp",
+]
 
 [grpc]
   address = "{paths.containerd_socket}"
@@ -59,7 +64,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 
 
 def registry_hosts() -> str:
-    """The local registry stands in for every public one, so that manifests keep production's names."""
+    """The local registry stands in for every public one: manifests keep production's names."""
     return f'[host."http://{network.REGISTRY}"]\n  capabilities = ["pull", "resolve"]\n'
 
 
@@ -159,32 +164,33 @@ def kube_proxy(paths: Paths) -> str:
     )
 
 
-def resolv_conf() -> str:
+def resolv_conf(machine: str) -> str:
     """The machine's name servers, without those on its own loopback: a pod cannot reach them."""
-    lines = (
-        Path("/etc/resolv.conf").read_text().splitlines()
-        if os.path.exists("/etc/resolv.conf")
-        else []
-    )
-    return (
-        "\n".join(
-            line for line in lines if not line.startswith(("nameserver 127.", "nameserver ::1"))
-        )
-        + "\n"
-    )
+    loopback = ("nameserver 127.", "nameserver ::1")
+    return "".join(f"{line}\n" for line in machine.splitlines() if not line.startswith(loopback))
 
 
-def write_all(paths: Paths, cgroup_root: str) -> None:
-    """Write each file to its place below the state folder."""
-    for file, text in {
+def _machine_resolv_conf() -> str:
+    path = Path("/etc/resolv.conf")
+    return path.read_text() if path.exists() else ""
+
+
+def all_files(paths: Paths, cgroup_root: str) -> dict[str, str]:
+    """Each file's text, by its path below the state's folder ``etc``."""
+    return {
         "containerd.toml": containerd(paths),
         "certs.d/_default/hosts.toml": registry_hosts(),
         "cni/10-bridge.conflist": cni(paths),
         "registry.yaml": registry(paths),
         "kubelet.yaml": kubelet(paths, cgroup_root),
         "kube-proxy.yaml": kube_proxy(paths),
-        "resolv.conf": resolv_conf(),
-    }.items():
+        "resolv.conf": resolv_conf(_machine_resolv_conf()),
+    }
+
+
+def write_all(paths: Paths, cgroup_root: str) -> None:
+    """Write each file to its place below the state folder."""
+    for file, text in all_files(paths, cgroup_root).items():
         path = paths.state / "etc" / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

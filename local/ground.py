@@ -7,30 +7,9 @@ import shutil
 import socket
 from pathlib import Path
 
-from local import supervise
+from local import cgroups, network, rules, supervise
 from local.errors import GroundError
 from local.paths import Paths
-from local.progress import step
-from local.shell import run
-
-#: Debian package -> a program that it brings.
-PACKAGES = {
-    "etcd-server": "etcd",
-    "containerd": "containerd",
-    "runc": "runc",
-    "docker.io": "dockerd",
-    "docker-registry": "docker-registry",
-    "containernetworking-plugins": "/usr/lib/cni/bridge",
-    "iptables": "iptables",
-    "iproute2": "ip",
-    "conntrack": "conntrack",
-    "debootstrap": "debootstrap",
-    "gcc": "gcc",
-    "libc6-dev": "/usr/include/stdio.h",
-    "git": "git",
-    "curl": "curl",
-    "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
-}
 
 #: What listens on each port once the stack runs.
 PORTS = {
@@ -49,64 +28,88 @@ PORTS = {
 #: Free space that a first build needs, and that a running stack needs, in GiB.
 BUILD_GIB, RUN_GIB = 20, 4
 
-_CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "pids", "devices", "freezer", "blkio")
-_CGROUPS = Path("/sys/fs/cgroup")
+#: Without these root may neither mount nor set up a network: capability -> its bit in the kernel.
+CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_CHROOT": 18, "CAP_SYS_ADMIN": 21}
 
-#: Everything that runs in a pod is below this cgroup, so that nothing of it is missed at the end.
-CGROUP = "/model-deployment"
+#: Programs of a Kubernetes node, as the kernel shortens their names.
+NODE_AGENTS = ("kubelet", "k3s", "k3s-server", "k3s-agent", "k0s", "rke2", "microk8s")
+
+_ELSEWHERE = "or use a cluster of yours: make up CLUSTER=<context>"
 
 
 def check(paths: Paths, *, built: bool) -> None:
-    """Raise GroundError for the first thing on this machine that the local stack cannot work with."""
+    """Raise GroundError for the first thing that the local stack cannot work with."""
+    check_root()
+    _check_capabilities(Path("/proc/self/status").read_text())
+    if "overlay" not in Path("/proc/filesystems").read_text():
+        raise GroundError("the kernel knows no overlay file system", "modprobe overlay")
+    cgroups.prepare()
+    _check_disk(paths, RUN_GIB if built else BUILD_GIB)
+    if not supervise.states(paths) and not supervise.marked(paths):
+        _check_other_kubernetes()
+        _check_ports()
+
+
+def check_root() -> None:
+    """A node's processes, mounts and rules are root's, also when they are taken down."""
     if os.geteuid() != 0:
         raise GroundError(
             f"a Kubernetes node needs root; this is user {os.geteuid()}",
-            "run as root (`sudo make up`), or use a cluster of yours: `make up CLUSTER=<context>`",
+            f"run as root (sudo make ...), {_ELSEWHERE}",
         )
-    if "overlay" not in Path("/proc/filesystems").read_text():
-        raise GroundError("the kernel knows no overlay file system", "modprobe overlay")
-    _check_cgroups()
-    free = shutil.disk_usage(_existing(paths.state)).free / 2**30
-    needed = RUN_GIB if built else BUILD_GIB
-    if free < needed:
+
+
+def _check_capabilities(status: str) -> None:
+    line = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    held = int(line.split()[1], 16)
+    missing = [name for name, bit in CAPABILITIES.items() if not held >> bit & 1]
+    if missing:
         raise GroundError(
-            f"{free:.1f} GiB are free below {paths.state}, {needed} are needed",
-            "make room, or name other folders by XDG_STATE_HOME and XDG_CACHE_HOME",
+            f"this root lacks {', '.join(missing)}: that of a container without privileges",
+            f"run the container with --privileged, {_ELSEWHERE}",
         )
-    if not supervise.states(paths) and not supervise.marked(paths):
-        _check_ports()
+
+
+def _check_disk(paths: Paths, needed: int) -> None:
+    for folder in (paths.state, paths.cache):
+        free = shutil.disk_usage(_existing(folder)).free / 2**30
+        if free < needed:
+            raise GroundError(
+                f"{free:.1f} GiB are free below {folder}, {needed} are needed",
+                "make room, or name other folders by XDG_STATE_HOME and XDG_CACHE_HOME",
+            )
 
 
 def _existing(path: Path) -> Path:
     return path if path.exists() else _existing(path.parent)
 
 
-def _check_cgroups() -> None:
-    unified = (_CGROUPS / "cgroup.controllers").exists()
-    missing = [] if unified else [name for name in _CONTROLLERS if not (_CGROUPS / name).is_dir()]
-    if missing or not _CGROUPS.is_dir():
+def _check_other_kubernetes() -> None:
+    """Two of them would write into the same chains. What is left of ours has our own chain."""
+    saved = rules.saved()
+    ours = network.bridge_exists() or rules.has_chain(saved, network.CHAIN)
+    found = [f"process {pid} ({name})" for pid, name in _node_agents().items()]
+    if rules.has_chain(saved, rules.CLUSTER) and not ours:
+        found.append("its rules (iptables-save shows KUBE- chains)")
+    if found:
         raise GroundError(
-            f"cgroup controllers are missing below {_CGROUPS}: {', '.join(missing) or 'all'}",
-            "mount the cgroup hierarchy (systemd does; in a container: run it privileged)",
+            f"another Kubernetes is on this machine: {', '.join(found)}",
+            f"end it and remove its rules, {_ELSEWHERE}",
         )
-    for folder in cgroup_folders():
+
+
+def _node_agents() -> dict[int, str]:
+    """Agents in this machine's own network; those of a cluster in containers have another one."""
+    here = os.stat("/proc/self/ns/net").st_ino
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise GroundError(
-                f"{folder} cannot be made: {error}", "give this machine write access to cgroups"
-            ) from None
-
-
-def cgroup_folders() -> list[Path]:
-    """Our folder in each hierarchy: one with cgroup v2, one per controller with v1."""
-    if (_CGROUPS / "cgroup.controllers").exists():
-        return [_CGROUPS / CGROUP[1:]]
-    return [
-        path / CGROUP[1:]
-        for path in sorted(_CGROUPS.iterdir())
-        if (path / "cgroup.procs").exists() and path.name != "unified"
-    ]
+            name = (folder / "comm").read_text().strip()
+            if name in NODE_AGENTS and (folder / "ns/net").stat().st_ino == here:
+                found[int(folder.name)] = name
+        except OSError:
+            continue  # ended meanwhile
+    return found
 
 
 def _check_ports() -> None:
@@ -116,32 +119,5 @@ def _check_ports() -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 raise GroundError(
                     f"port {port} is taken, and {what} wants to listen there",
-                    f"end that program (`ss -ltnp 'sport = :{port}'` names it)",
+                    f"end that program (`ss -ltnp 'sport = :{port}'` names it), {_ELSEWHERE}",
                 )
-
-
-def install_packages() -> None:
-    """Install the Debian packages whose programs are missing."""
-    # programs of Debian's sbin are not on every PATH
-    where = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    missing = [
-        package
-        for package, proof in PACKAGES.items()
-        if not (Path(proof).exists() if proof.startswith("/") else shutil.which(proof, path=where))
-    ]
-    if not missing:
-        return
-    if not shutil.which("apt-get"):
-        raise GroundError(
-            f"programs are missing, and there is no apt-get: {', '.join(missing)}", "install them"
-        )
-    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    with step(f"Debian packages: {' '.join(missing)}") as report:
-        run(["apt-get", "update"], env=quiet, hint="look at /etc/apt/sources.list and the network")
-        install = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
-        run(
-            install,
-            env=quiet,
-            each_line=lambda line: report(0, 0, line),
-            hint="see the lines above",
-        )

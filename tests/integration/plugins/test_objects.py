@@ -298,7 +298,7 @@ def test_a_delete_that_cannot_finish_names_the_finalizer_and_keeps_the_object(
 ) -> None:
     held = config_map(stack.namespace)
     held.inputs["metadata"]["finalizers"] = ["example.com/held"]
-    held.options["timeout"] = "2s"
+    held.options["timeout"] = {"delete": "2s"}
     stack.declare(held)
     stack.up()
     told = stack.fail("destroy", "--yes", "--skip-preview", "--suppress-progress")

@@ -138,7 +138,7 @@ def next_step(namespace: str, pods: list[Object]) -> str:
     if any(whole(status, "restartCount") for status in objects(pod, "status", "containerStatuses")):
         return f"kubectl -n {namespace} logs {name} --previous"
     started = any(
-        mapping(status, "state", "running") or mapping(status, "state", "terminated")
+        {"running", "terminated"} & mapping(status, "state").keys()
         for status in objects(pod, "status", "containerStatuses")
     )
     return f"kubectl -n {namespace} {'logs' if started else 'describe pod'} {name}"

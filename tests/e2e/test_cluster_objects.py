@@ -1,0 +1,167 @@
+"""What stands in the cluster: rights, limits, budgets, labels and annotations."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.support import local_stack
+from tests.support.local_stack import Object
+
+PART_OF = "app.kubernetes.io/part-of=model-deployment"
+MODELS = {"iris-v1": ("iris", "v1"), "iris-v2": ("iris", "v2"), "echo-v1": ("echo", "v1")}
+WORKLOADS = {*MODELS, "ingress-controller"}
+
+
+@pytest.fixture(scope="module")
+def deployments() -> dict[str, Object]:
+    found = {item["metadata"]["name"]: item for item in local_stack.objects("deployments")}
+    assert found.keys() == WORKLOADS
+    return found
+
+
+@pytest.fixture(scope="module")
+def running() -> list[Object]:
+    """All pods of the namespace: none may be there that no rule was checked on."""
+    found = [
+        pod for pod in local_stack.objects("pods") if "deletionTimestamp" not in pod["metadata"]
+    ]
+    assert len(found) == 6  # Traefik 2, iris v1 2, iris v2 1, echo 1
+    return found
+
+
+def test_no_pod_runs_as_root_or_can_gain_rights(running: list[Object]) -> None:
+    for pod in running:
+        security = pod["spec"]["securityContext"]
+        assert security["runAsNonRoot"] is True
+        assert security["runAsUser"] > 0
+        assert security["runAsGroup"] > 0
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & pod["spec"].keys()
+        assert "initContainers" not in pod["spec"]
+        for container in pod["spec"]["containers"]:
+            own = container["securityContext"]
+            assert own == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+
+
+def test_the_processes_of_a_model_really_have_no_rights() -> None:
+    """What the kernel says of them, not what was asked for."""
+    (pod,) = local_stack.pods("echo", "v1")
+    status = local_stack.kubectl("exec", pod, "--", "cat", "/proc/1/status")
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert fields["Uid"].split() == ["65532"] * 4
+    assert {fields[name].strip() for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert fields["NoNewPrivs"] == "1"
+    assert fields["Seccomp"] == "2"  # filtered
+
+
+def test_no_token_is_mounted_into_a_model(running: list[Object]) -> None:
+    models = [
+        pod
+        for pod in running
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "model"
+    ]
+    assert len(models) == 4
+    for pod in models:
+        assert pod["spec"]["automountServiceAccountToken"] is False
+        assert [volume.keys() - {"name"} for volume in pod["spec"]["volumes"]] == [{"emptyDir"}]
+        mounts = [mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]]
+        assert mounts == ["/tmp"]
+
+
+def test_every_container_has_requests_and_limits(running: list[Object]) -> None:
+    for pod in running:
+        for container in pod["spec"]["containers"]:
+            assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+            assert "memory" in container["resources"]["limits"]
+
+
+def test_a_model_is_probed_beside_its_function(deployments: dict[str, Object]) -> None:
+    for name in MODELS:
+        (container,) = deployments[name]["spec"]["template"]["spec"]["containers"]
+        assert container["readinessProbe"]["httpGet"]["port"] == "health"
+        assert container["livenessProbe"]["httpGet"]["port"] == "health"
+        assert container["lifecycle"]["preStop"]
+
+
+def test_images_are_deployed_by_digest(deployments: dict[str, Object]) -> None:
+    for name, (model, _) in MODELS.items():
+        (container,) = deployments[name]["spec"]["template"]["spec"]["containers"]
+        pattern = rf"localhost:5000/models/{model}@(sha256:[0-9a-f]{{64}})"
+        image = re.fullmatch(pattern, container["image"])
+        assert image, container["image"]
+        annotations = deployments[name]["metadata"]["annotations"]
+        assert annotations["model-deployment.io/image-digest"] == image[1]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_version_says_what_it_is(deployments: dict[str, Object], name: str) -> None:
+    model, version = MODELS[name]
+    expected = {
+        "app.kubernetes.io/name": model,
+        "app.kubernetes.io/version": version,
+        "app.kubernetes.io/component": "model",
+        "app.kubernetes.io/part-of": "model-deployment",
+        "app.kubernetes.io/managed-by": "pulumi",
+    }
+    assert deployments[name]["metadata"]["labels"] == expected
+    prefix = "model-deployment.io/"
+    told = {
+        key.removeprefix(prefix): value
+        for key, value in deployments[name]["metadata"]["annotations"].items()
+        if key.startswith(prefix)
+    }
+    assert told.keys() == {
+        "content-hash", "image-digest", "git-commit", "handler", "language", "published-at",
+    }  # fmt: skip
+    assert re.fullmatch(r"[0-9a-f]{64}", told["content-hash"])
+    assert re.fullmatch(r"unknown|[0-9a-f]{40}(-dirty)?", told["git-commit"])
+    assert told["handler"] == "predict:predict"
+    assert told["language"] == "python"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["published-at"])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_version_has_a_service_a_budget_and_an_address_of_its_own(name: str) -> None:
+    model, version = MODELS[name]
+    selector = f"app.kubernetes.io/name={model},app.kubernetes.io/version={version}"
+    found = local_stack.objects("services,poddisruptionbudgets,ingresses", selector)
+    assert sorted((item["kind"], item["metadata"]["name"]) for item in found) == [
+        ("Ingress", name),
+        ("PodDisruptionBudget", name),
+        ("Service", name),
+    ]
+    (ingress,) = (item for item in found if item["kind"] == "Ingress")
+    (rule,) = ingress["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert path["path"] == f"/models/{model}/versions/{version}/"
+    assert path["backend"]["service"]["name"] == name
+
+
+def test_routes_are_objects_of_their_model(deployments: dict[str, Object]) -> None:
+    found = {
+        (item["kind"], item["metadata"]["name"])
+        for item in local_stack.objects("traefikservices,ingressroutes")
+        if item["metadata"]["labels"]["app.kubernetes.io/component"] == "route"
+    }
+    names = ("iris-latest", "iris-prod", "echo-latest", "echo-prod")
+    assert found == {(kind, name) for kind in ("TraefikService", "IngressRoute") for name in names}
+
+
+def test_budgets_allow_a_drain() -> None:
+    """The API server judges each eviction, and does none."""
+    node = local_stack.kubectl("get", "nodes", "-o", "name").strip().removeprefix("node/")
+    told = local_stack.kubectl(
+        "drain", node, "--dry-run=server", "--delete-emptydir-data", "--timeout=10s",
+        f"--pod-selector={PART_OF}",
+    )  # fmt: skip
+    assert told.count("evicting pod models/") == 6
+    assert "cannot evict" not in told.lower()
+    budgets = local_stack.objects("poddisruptionbudgets")
+    assert {item["metadata"]["name"] for item in budgets} == WORKLOADS
+    assert {item["status"]["disruptionsAllowed"] for item in budgets} == {1}

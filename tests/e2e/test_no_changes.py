@@ -1,0 +1,33 @@
+"""After `make up` there is nothing left to do, and nothing of it in the work tree."""
+
+from __future__ import annotations
+
+from tests.support import local_stack
+
+NOTHING_TO_DO_SECONDS = 15.0
+
+
+def test_make_up_with_nothing_to_do_is_quick_and_changes_nothing(report: list[str]) -> None:
+    objects, state = local_stack.declared(), local_stack.state()
+    outcome = local_stack.make("up").succeeded()
+    report.append(f"{outcome.seconds:.1f} s")
+    assert local_stack.declared() == objects
+    assert local_stack.state() == state
+    assert local_stack.all_unchanged(state) in outcome.text
+    assert '"species":"setosa"' in outcome.text
+    assert "http://localhost:8000/models/iris/prod/model" in outcome.text
+    assert outcome.seconds < NOTHING_TO_DO_SECONDS
+
+
+def test_a_preview_expects_no_changes(report: list[str]) -> None:
+    outcome = local_stack.pulumi("preview", "--expect-no-changes").succeeded()
+    report.append(f"{outcome.seconds:.1f} s")
+
+
+def test_a_refresh_finds_nothing(report: list[str]) -> None:
+    state = local_stack.state()
+    outcome = local_stack.pulumi(
+        "refresh", "--yes", "--skip-preview", "--suppress-progress", "--expect-no-changes"
+    ).succeeded()
+    report.append(f"{outcome.seconds:.1f} s")
+    assert local_stack.state() == state

@@ -1,0 +1,52 @@
+"""How routes share requests out, and that a pod's end does not show."""
+
+from __future__ import annotations
+
+import time
+
+from tests.support import local_stack
+from tests.support.traffic import Stream, answering_versions
+
+REPLACED_SECONDS = 60.0
+
+
+def test_prod_shares_ninety_to_ten() -> None:
+    found = answering_versions("iris", "prod", 500)
+    assert found.keys() == {"v1", "v2"}
+    # each of two Traefiks deals its tenth out evenly; chance has no say but in who gets the rest
+    assert 40 <= found["v2"] <= 60, found
+
+
+def test_the_label_shares_as_its_route_does() -> None:
+    found = answering_versions("iris", "labels/prod", 100)
+    assert found.keys() == {"v1", "v2"}
+    assert 4 <= found["v2"] <= 16, found
+
+
+def test_latest_is_the_highest_version_alone() -> None:
+    assert answering_versions("iris", "latest", 20) == {"v2": 20}
+
+
+def test_a_version_answers_alone_at_its_own_address() -> None:
+    assert answering_versions("iris", "versions/v1", 20) == {"v1": 20}
+
+
+def test_a_pod_deleted_by_hand_is_back_and_no_request_fails(report: list[str]) -> None:
+    before = local_stack.pods("iris", "v1")
+    assert len(before) == 2
+    with Stream("iris", "versions/v1", per_second=20, seconds=15) as stream:
+        time.sleep(1)
+        local_stack.kubectl("delete", "pod", before[0], "--wait=false")
+        deleted = time.monotonic()
+    assert len(stream.sent) == 300
+    assert sum(sent.at < deleted for sent in stream.sent) >= 10
+    assert sum(sent.at > deleted for sent in stream.sent) >= 200
+    assert stream.failures() == []
+    local_stack.settle(REPLACED_SECONDS)
+    after = local_stack.pods("iris", "v1")
+    assert len(after) == 2
+    assert before[0] not in after
+    assert before[1] in after
+    report.append(
+        f"2 pods again {time.monotonic() - deleted:.0f} s later; 300 requests, no failure"
+    )

@@ -1,0 +1,47 @@
+"""A wrong stack file is refused before anything is touched, by whichever command."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support import local_stack
+from tests.support.project_copy import MODELS, ProjectCopy
+
+EXPECTED = [
+    "models.iris.versions.v1.replicas: found '2'; ",
+    "models.iris.versions.v4.source: ",
+    "models.iris.routes.prod.weights: found a total of 80; ",
+    "models.iris.wieghts: ",
+    "models.echo.versions.v1.autoscaling: ",
+]
+
+
+@pytest.mark.parametrize(
+    "command", [("preview",), ("up", "--yes", "--skip-preview")], ids=["preview", "up"]
+)
+def test_every_mistake_is_told_and_nothing_is_touched(
+    project_copy: ProjectCopy, command: tuple[str, ...]
+) -> None:
+    content = project_copy.read()
+    models = content["config"][MODELS]
+    models["iris"]["versions"]["v1"]["replicas"] = "2"
+    models["iris"]["versions"]["v4"] = {"source": "models/iris/v4"}
+    models["iris"]["routes"]["prod"]["weights"] = {"v1": 70, "v2": 10}
+    models["iris"]["wieghts"] = {}
+    models["echo"]["versions"]["v1"]["autoscaling"] = {"min": 1, "max": 2, "cpu": 65}
+    project_copy.write(content)
+    objects, state = local_stack.declared(), local_stack.state()
+
+    outcome = project_copy.pulumi(*command).failed()
+
+    assert f"The stack file has {len(EXPECTED)} mistakes; nothing was changed." in outcome.text
+    lines = [line.strip() for line in outcome.text.splitlines()]
+    for expected in EXPECTED:
+        told = [line for line in lines if line.startswith(expected)]
+        assert len(told) == 1, outcome.text
+        found, _, hint = told[0].partition("; ")
+        assert found
+        assert len(hint.split()) >= 2, told
+    assert "not yet supported" in outcome.text
+    assert local_stack.declared() == objects
+    assert local_stack.state() == state

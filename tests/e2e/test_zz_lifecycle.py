@@ -1,0 +1,110 @@
+"""The stack killed, taken down, destroyed, and back each time. Last: nothing else can run."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support import ground, local_stack
+from tests.support.local_stack import Object, Outcome
+from tests.support.traffic import FLOWER, call
+
+WARM_SECONDS = 120.0
+UP_LIMIT_SECONDS = 300.0
+ADDRESSES = [
+    ("iris", "versions/v1", FLOWER),
+    ("iris", "versions/v2", FLOWER),
+    ("iris", "latest", FLOWER),
+    ("iris", "prod", FLOWER),
+    ("echo", "versions/v1", {"value": 1}),
+    ("echo", "prod", {"value": 1}),
+]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What must be the same after each return."""
+
+    answers: dict[str, object]
+    images: dict[str, str]
+    state: dict[str, tuple[str, Object]]
+
+    @classmethod
+    def now(cls) -> Standing:
+        return cls(answers(), local_stack.images(), local_stack.state())
+
+
+def answers() -> dict[str, object]:
+    """The result at each address; `prod` may be answered by either version, so only that it is."""
+    found: dict[str, object] = {}
+    for model, base, data in ADDRESSES:
+        answer = call(model, base, data)
+        assert answer.status_code == 200, answer.text
+        result = answer.json()["result"]
+        found[f"{model}/{base}"] = result if base != "prod" else type(result).__name__
+    return found
+
+
+@pytest.fixture(scope="module")
+def standing() -> Standing:
+    local_stack.settle()
+    return Standing.now()
+
+
+def make_up() -> Outcome:
+    return local_stack.make("up", seconds=UP_LIMIT_SECONDS).succeeded()
+
+
+def changes(outcome: Outcome) -> list[str]:
+    """Lines of Pulumi's summary about what it did: `+ 3 created`; none where all is unchanged."""
+    lines = (line.strip() for line in outcome.text.splitlines())
+    return [
+        line
+        for line in lines
+        if re.fullmatch(r"\S+ \d+ (created|updated|deleted|replaced|imported|to .*)", line)
+    ]
+
+
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_after_kill_9_of_everything_make_up_brings_the_same_models_back(
+    standing: Standing, report: list[str], which: str
+) -> None:
+    assert ground.kill_all() == ground.PARTS
+    outcome = make_up()
+    report.append(f"make up {outcome.seconds:.1f} s")
+    assert changes(outcome) == []
+    assert local_stack.all_unchanged(standing.state) in outcome.text
+    assert "ok  image" not in outcome.text.replace("ok  image registry", "")
+    assert Standing.now() == standing
+    assert outcome.seconds < WARM_SECONDS
+
+
+def test_make_down_leaves_nothing_behind_and_make_up_comes_back(
+    standing: Standing, report: list[str]
+) -> None:
+    down = local_stack.make("down").succeeded()
+    left = ground.leftovers()
+    outcome = make_up()
+    report.append(f"make down {down.seconds:.1f} s, make up {outcome.seconds:.1f} s")
+    assert left == {}
+    assert changes(outcome) == []
+    assert Standing.now() == standing
+    assert outcome.seconds < WARM_SECONDS
+
+
+def test_after_pulumi_destroy_make_up_brings_all_back(
+    standing: Standing, report: list[str]
+) -> None:
+    destroyed = local_stack.pulumi(
+        "destroy", "--yes", "--skip-preview", "--suppress-progress"
+    ).succeeded()
+    assert local_stack.state() == {}
+    outcome = make_up()
+    report.append(f"destroy {destroyed.seconds:.1f} s, make up {outcome.seconds:.1f} s")
+    now = Standing.now()
+    assert now.answers == standing.answers
+    assert now.images.keys() == standing.images.keys()
+    assert now.state.keys() == standing.state.keys()
+    assert outcome.seconds < WARM_SECONDS

@@ -1,0 +1,209 @@
+"""The running local stack: the README's commands, in the environment of `make env`."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMESPACE = "models"
+FRONT_DOOR = "http://localhost:8000"
+COMMAND_SECONDS = 240.0
+LOCK_SECONDS = 120.0
+"""For how long another `make up` on this machine may hold the stack's lock."""
+
+Object = dict[str, Any]
+"""A JSON object of Kubernetes' or Pulumi's: its shape is theirs."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A command that has ended; `text` holds both streams."""
+
+    code: int
+    text: str
+    seconds: float
+
+    def succeeded(self) -> Outcome:
+        """Itself, or a failed test with what it printed."""
+        assert self.code == 0, f"ended with status {self.code}:\n{self.text}"
+        return self
+
+    def failed(self) -> Outcome:
+        """Itself, or a failed test: a mistake must not pass."""
+        assert self.code != 0, f"passed, and should not have:\n{self.text}"
+        assert "Traceback" not in self.text, self.text
+        return self
+
+
+def run(
+    *command: str,
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+    seconds: float = COMMAND_SECONDS,
+) -> Outcome:
+    """Run a command to its end, in this process's environment unless told otherwise."""
+    started = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=plain() if env is None else env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, time.monotonic() - started)
+
+
+def plain() -> dict[str, str]:
+    """A user's shell: without what the test runner needs for itself.
+
+    With its PYTHONPATH a program in another folder would import this folder's components.
+    """
+    own = ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    return {name: value for name, value in os.environ.items() if name not in own}
+
+
+def make(*arguments: str, seconds: float = COMMAND_SECONDS) -> Outcome:
+    """`make ...` from the project's root, as typed into a shell."""
+    return run("make", *arguments, seconds=seconds)
+
+
+@functools.cache
+def environment() -> Mapping[str, str]:
+    """What `eval "$(make -s env)"` makes of a shell."""
+    printed = subprocess.run(
+        ["make", "-s", "env"], cwd=ROOT, env=plain(), capture_output=True, text=True, check=True
+    ).stdout
+    exported = {}
+    for line in printed.splitlines():
+        word, assignment = shlex.split(line)
+        assert word == "export", line
+        name, _, value = assignment.partition("=")
+        exported[name] = value
+    return {**plain(), **exported}
+
+
+def pulumi(*arguments: str, cwd: Path = ROOT, seconds: float = COMMAND_SECONDS) -> Outcome:
+    """`pulumi ... --stack local`; waits for whoever else holds the stack's lock."""
+    command = ("pulumi", *arguments, "--stack", "local", "--non-interactive", "--color", "never")
+    patience = time.monotonic() + LOCK_SECONDS
+    while True:
+        outcome = run(*command, cwd=cwd, env=environment(), seconds=seconds)
+        if "stack is currently locked" not in outcome.text or time.monotonic() > patience:
+            return outcome
+        time.sleep(3)
+
+
+def up(*arguments: str, cwd: Path = ROOT) -> Outcome:
+    """`pulumi up` without a question."""
+    return pulumi("up", "--yes", "--skip-preview", "--suppress-progress", *arguments, cwd=cwd)
+
+
+def state() -> dict[str, tuple[str, Object]]:
+    """The resources in the stack's state, by URN: (id, what was asked for).
+
+    Without the outputs: a refresh reads them anew, times of reading included.
+    """
+    exported: Object = json.loads(pulumi("stack", "export").succeeded().text)
+    resources: list[Object] = exported["deployment"].get("resources", [])
+    return {item["urn"]: (item.get("id", ""), item.get("inputs", {})) for item in resources}
+
+
+def all_unchanged(resources: Mapping[str, tuple[str, Object]]) -> str:
+    """How an update that has nothing to do sums up; the engine does not count its providers."""
+    counted = [urn for urn in resources if "::pulumi:providers:" not in urn]
+    return f"    {len(counted)} unchanged\n"
+
+
+def kubectl(*arguments: str) -> str:
+    """What kubectl prints; raises where it fails."""
+    outcome = run("kubectl", "--namespace", NAMESPACE, *arguments, env=environment())
+    return outcome.succeeded().text
+
+
+def objects(kinds: str, selector: str = "") -> list[Object]:
+    """The namespace's objects of these kinds (`deployments,services`) and labels."""
+    listed: Object = json.loads(kubectl("get", kinds, "--selector", selector, "-o", "json"))
+    items: list[Object] = listed["items"]
+    return items
+
+
+def pods(model: str, version: str) -> list[str]:
+    """Names of a version's pods, without those on their way out."""
+    selector = f"app.kubernetes.io/name={model},app.kubernetes.io/version={version}"
+    return sorted(
+        pod["metadata"]["name"]
+        for pod in objects("pods", selector)
+        if "deletionTimestamp" not in pod["metadata"]
+    )
+
+
+def images() -> dict[str, str]:
+    """What each Deployment runs, by its digest."""
+    return {
+        item["metadata"]["name"]: item["spec"]["template"]["spec"]["containers"][0]["image"]
+        for item in objects("deployments")
+    }
+
+
+def routes() -> dict[str, tuple[str, Object]]:
+    """Every object that shares out traffic: (resourceVersion, spec), so that any write shows."""
+    return {
+        f"{item['kind']} {item['metadata']['name']}": (
+            item["metadata"]["resourceVersion"],
+            item["spec"],
+        )
+        for item in objects("traefikservices,ingressroutes")
+    }
+
+
+def declared() -> dict[str, tuple[str, int, str]]:
+    """Every object that Pulumi keeps in the namespace: (uid, generation, what it asks for).
+
+    Without status: that moves by itself.
+    """
+    kinds = "deployments,services,ingresses,poddisruptionbudgets,ingressroutes,traefikservices"
+    return {
+        f"{item['kind']} {item['metadata']['name']}": (
+            item["metadata"]["uid"],
+            item["metadata"].get("generation", 0),
+            json.dumps([item["metadata"].get("annotations"), item["spec"]], sort_keys=True),
+        )
+        for item in objects(kinds)
+    }
+
+
+def work_tree() -> str:
+    """`git status`, machine-readable: a clean tree is an empty text."""
+    return run("git", "status", "--porcelain").succeeded().text
+
+
+def rolled_out(deployment: Object) -> bool:
+    """Whether all its pods are new and Available, and no old one is left."""
+    wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
+    return status.get("observedGeneration") == deployment["metadata"]["generation"] and all(
+        status.get(key, 0) == wanted for key in ("replicas", "updatedReplicas", "availableReplicas")
+    )
+
+
+def settle(seconds: float = 120) -> None:
+    """Wait until every Deployment is rolled out."""
+    end = time.monotonic() + seconds
+    while late := [
+        item["metadata"]["name"] for item in objects("deployments") if not rolled_out(item)
+    ]:
+        assert time.monotonic() < end, f"not rolled out within {seconds:g} s: {late}"
+        time.sleep(0.5)

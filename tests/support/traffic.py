@@ -1,0 +1,103 @@
+"""Requests to the front door of the local stack, and a bounded stream of them beside a test."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from tests.support.local_stack import FRONT_DOOR
+
+ANSWER_SECONDS = 30.0
+FLOWER = {"sepal_length": 6.0, "sepal_width": 2.7, "petal_length": 5.1, "petal_width": 1.6}
+"""Between two species, in cm: here the two versions of iris differ."""
+
+
+def address(model: str, base: str) -> str:
+    """`address("iris", "versions/v1")`: where its function is called."""
+    return f"{FRONT_DOOR}/models/{model}/{base}/model"
+
+
+def call(model: str, base: str, data: object = None) -> requests.Response:
+    """Call the function by named arguments, on a connection of its own.
+
+    A connection stays with one Traefik; a new one may reach the other.
+    """
+    body = json.dumps({"data": FLOWER if data is None else data})
+    return requests.post(
+        address(model, base),
+        data=body,
+        headers={"Content-Type": "application/json", "Connection": "close"},
+        timeout=ANSWER_SECONDS,
+    )
+
+
+def answering_versions(model: str, base: str, count: int) -> Counter[str]:
+    """Which versions answer how many of `count` requests, all of which must succeed."""
+    found: Counter[str] = Counter()
+    for _ in range(count):
+        answer = call(model, base)
+        assert answer.status_code == 200, answer.text
+        found[answer.headers["X-Model-Version"]] += 1
+    return found
+
+
+@dataclass
+class Sent:
+    """One request of a stream: when it was sent, and 200 or what went wrong."""
+
+    at: float
+    result: int | str
+
+
+@dataclass
+class Stream:
+    """`with Stream("iris", "versions/v1", per_second=20, seconds=15) as stream: ...`.
+
+    Leaving the block waits until all is sent. Slow answers delay nothing but their own thread.
+    """
+
+    model: str
+    base: str
+    per_second: float
+    seconds: float
+    sent: list[Sent] = field(default_factory=list)
+    _threads: int = 4
+
+    def __enter__(self) -> Stream:
+        start = time.monotonic()
+        self._workers = [
+            threading.Thread(target=self._send, args=(start, place), daemon=True)
+            for place in range(self._threads)
+        ]
+        for worker in self._workers:
+            worker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._workers:
+            worker.join(self.seconds + 2 * ANSWER_SECONDS)
+
+    def _send(self, start: float, place: int) -> None:
+        for number in range(place, int(self.per_second * self.seconds), self._threads):
+            time.sleep(max(0.0, start + number / self.per_second - time.monotonic()))
+            at = time.monotonic()
+            try:
+                result: int | str = call(self.model, self.base).status_code
+            except requests.RequestException as error:
+                result = repr(error)
+            self.sent.append(Sent(at, result))
+
+    def failures(self) -> list[Sent]:
+        """Every request that did not get its answer."""
+        return [sent for sent in self.sent if sent.result != 200]
+
+
+def json_text(value: Any) -> str:
+    """A JSON value as text that tells 1 from 1.0 and from true, whatever the order of keys."""
+    return json.dumps(value, sort_keys=True)
