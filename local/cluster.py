@@ -144,7 +144,8 @@ def start(paths: Paths) -> None:
     _wait(paths, "image registry", images.registry_answers)
     images.push_all(paths)
     _wait(paths, "node", _node_ready(paths))
-    with step("cluster DNS"):
+    with step("cluster DNS and metrics"):
         kubectl(paths, "apply", "--server-side", "-f", str(Path(__file__).parent / "manifests"))
         timeout = f"--timeout={READY_SECONDS}s"
-        kubectl(paths, "-n", "kube-system", "rollout", "status", "deployment/coredns", timeout)
+        for name in ("coredns", "metrics-server"):
+            kubectl(paths, "-n", "kube-system", "rollout", "status", f"deployment/{name}", timeout)

@@ -81,6 +81,10 @@ def _traefik(paths: Paths, folder: Path, _: Report) -> None:
     _scratch(folder, wheel.program(paths, "traefik", "traefik"))
 
 
+def _metrics_server(paths: Paths, folder: Path, _: Report) -> None:
+    _scratch(folder, build.METRICS_SERVER.folder(paths) / "metrics-server")
+
+
 def _coredns(paths: Paths, folder: Path, _: Report) -> None:
     _scratch(folder, build.COREDNS.folder(paths) / "coredns")
 
@@ -165,6 +169,11 @@ def _python(paths: Paths, folder: Path, report: Report) -> None:
 
 IMAGES = (
     BaseImage(versions.PAUSE_IMAGE, versions.KUBERNETES, _pause),
+    BaseImage(
+        f"metrics-server/metrics-server:{versions.METRICS_SERVER}",
+        build.METRICS_SERVER.key(),
+        _metrics_server,
+    ),
     BaseImage(f"coredns/coredns:{versions.COREDNS.lstrip('v')}", build.COREDNS.key(), _coredns),
     BaseImage(f"library/traefik:{versions.TRAEFIK}", versions.TRAEFIK, _traefik),
     BaseImage(f"library/{versions.PYTHON_IMAGE}", f"{_PYTHON_PACKAGES} 1", _python),

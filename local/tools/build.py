@@ -86,7 +86,15 @@ COREDNS = Product(
     static=True,
 )
 
-PRODUCTS = (KUBERNETES, PULUMI_PYTHON, PULUMI, COREDNS)
+METRICS_SERVER = Product(
+    name="metrics-server",
+    module="metrics-server",
+    version=versions.METRICS_SERVER,
+    packages=("sigs.k8s.io/metrics-server/cmd/metrics-server",),
+    static=True,
+)
+
+PRODUCTS = (KUBERNETES, PULUMI_PYTHON, PULUMI, COREDNS, METRICS_SERVER)
 
 
 def module_folder(paths: Paths, module: str, version: str) -> Path:
