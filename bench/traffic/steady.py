@@ -1,6 +1,7 @@
 """A steady stream while everything happens to it that happens to a model in its life."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,21 +25,21 @@ _KILL_SECONDS = 3.0
 
 @dataclass
 class Changes:
-    """What weights the route got, and when the API server had taken them."""
+    """What weights the route got: when that was asked for, and when the API server had them."""
 
-    made: list[tuple[float, dict[str, int]]] = field(default_factory=list)
+    made: list[tuple[float, float, dict[str, int]]] = field(default_factory=list)
 
     def late(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Answers of an arm that had had no weight for more than a second when they were sent."""
-        return [item for item in answers if item.ok and self._weight(item) == 0]
+        """Answers to requests sent when their arm had had no weight for more than a second."""
+        return [item for item in answers if item.ok and not self._due(item)]
 
-    def _weight(self, answer: Answer) -> int:
-        """The largest weight of the answering arm in the second before the request."""
-        known = [made for made in self.made if made[0] <= answer.started]
-        lately = [at for at in known if at[0] > answer.started - _SETTLED_SECONDS]
-        # what held when that second began counts, too
-        before = known[len(known) - len(lately) - 1 : len(known) - len(lately)]
-        return max((made[1].get(answer.version, 0) for made in before + lately), default=1)
+    def _due(self, answer: Answer) -> bool:
+        """Whether weights that gave the arm something may have held while this was under way."""
+        ends = [done + _SETTLED_SECONDS for _, done, _ in self.made[1:]] + [math.inf]
+        return any(
+            weights.get(answer.version, 0) and begun <= answer.ended and answer.started <= end
+            for (begun, _, weights), end in zip(self.made, ends, strict=True)
+        )
 
 
 class Life:
@@ -53,8 +54,9 @@ class Life:
     async def lead(self, weights: dict[str, int]) -> None:
         """Change the weights."""
         spec = self._spec.model_copy(update={"weights": weights})
+        begun = time.monotonic()
         await asyncio.to_thread(self._ground.lead, MODEL, "prod", spec)
-        self.changes.made.append((time.monotonic(), weights))
+        self.changes.made.append((begun, time.monotonic(), weights))
 
     async def ramp(self) -> None:
         """From v1 to v2 in ten steps."""

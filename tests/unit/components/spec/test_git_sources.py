@@ -1,6 +1,7 @@
 """Sources at a commit: which names are taken, and that the files are the commit's own."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -205,6 +206,34 @@ def test_a_file_that_the_clone_has_not_is_told_in_words(root: Path) -> None:
     with pytest.raises(SourceError, match=r"run\.sh is missing in this clone; fetch it"):
         check_out(root, "models/iris", first)
     assert list((root / ".build").iterdir()) == []
+
+
+DYING = {
+    "at once": ("exit 1", "is missing in this clone"),
+    "in a file": (f"echo {'0' * 40} blob 100; echo cut", "ended before it gave the whole file"),
+}
+
+
+@pytest.mark.parametrize(("what", "reason"), DYING.values(), ids=DYING.keys())
+def test_a_git_that_dies_leaves_nothing_behind(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, reason: str
+) -> None:
+    first, _ = commits(root)
+    real = shutil.which("git")
+    script = f'#!/bin/sh\ncase "$*" in *cat-file*) {what};; *) exec {real} "$@";; esac\n'
+    write(tmp_path / "bin", {"git": script})
+    (tmp_path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    with pytest.raises(SourceError, match=reason):
+        check_out(root, "models/iris", first)
+    assert list((root / ".build").iterdir()) == []
+
+
+def test_what_git_says_beside_its_answer_is_no_failure(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TRACE", "1")
+    assert resolve(root, "iris-1.0") == commits(root)[0]
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_words(root: Path) -> None:
