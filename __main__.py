@@ -5,10 +5,12 @@ from pathlib import Path
 import pulumi
 
 from components import config, stack
+from components.live.look import look
 from components.sources import SourceError
 
 root = Path(__file__).resolve().parent
 try:
-    stack.build(config.load(root), root)
+    spec = config.load(root)
+    stack.build(spec, root, look(spec.platform.namespace))
 except SourceError as error:  # a file that changed or vanished after the stack file was checked
     raise pulumi.RunError(str(error)) from None

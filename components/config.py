@@ -24,7 +24,7 @@ def load(root: Path) -> StackSpec:
     spec: StackSpec | None = None
     try:
         platform, models = (_section(name) for name in SECTIONS)
-        spec = parse(platform, models, root)
+        spec = parse(platform, models, root, _secret_keys())
     except StackFileError as error:
         # What is found in a section with secrets stays unsaid: it might quote one.
         found += (mistake for mistake in error.mistakes if mistake.at[0] not in secret)
@@ -51,9 +51,19 @@ def _secret_sections() -> Iterator[Mistake]:
             yield Mistake((name,), "a secret in it", hint)
 
 
+def _secret_keys() -> frozenset[str]:
+    """The names that a version's `secrets` may use."""
+    keys = (key.partition(":") for key in _all_keys() if is_config_secret(key))
+    return frozenset(name for namespace, _, name in keys if namespace == NAMESPACE) - {*SECTIONS}
+
+
+def _all_keys() -> set[str]:
+    return {*get_config_env(), *CONFIG.get()}
+
+
 def _unknown_keys() -> Iterator[Mistake]:
     """Keys beside the sections; secrets are left alone, they are there to be named later."""
-    for key in sorted({**get_config_env(), **CONFIG.get()}):
+    for key in sorted(_all_keys()):
         namespace, _, name = key.partition(":")
         if namespace == NAMESPACE and name not in SECTIONS and not is_config_secret(key):
             hint = f"{choices(name, SECTIONS)} (a secret would be allowed, too)"

@@ -8,7 +8,7 @@ from pulumi_kubernetes.core.v1 import Namespace
 
 from components.errors import StackFileError
 from components.live import effects, immutability
-from components.live.look import Look, look
+from components.live.look import Look
 from components.live.wanted import wanted
 from components.naming import labels
 from components.platform.admission import guard
@@ -20,14 +20,13 @@ from components.spec import StackSpec
 from components.staging import read_harness
 
 
-def build(spec: StackSpec, root: Path) -> None:
-    """Declare everything that `spec` says; `root` is the project's folder.
+def build(spec: StackSpec, root: Path, seen: Look) -> None:
+    """Declare everything that `spec` says; `root` is the project's folder, `seen` the cluster.
 
     Raises `pulumi.RunError` for what must not happen to the cluster as it stands, before anything
     is declared.
     """
     contents = read_all(spec, root)
-    seen = look(spec.platform.namespace)
     _refuse_changed(contents, seen)
     _tell_effects(spec, seen)
     seen.hand_over(spec)
@@ -72,6 +71,7 @@ def _declare(
             ModelArgs(
                 root=root,
                 namespace=namespace.metadata["name"],
+                namespace_name=platform.namespace,
                 registry=platform.registry,
                 ingress_class=ingress.class_name,
                 kinds=ingress.kinds,

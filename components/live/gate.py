@@ -22,7 +22,9 @@ class Gate:
         self._live = live
 
     def moves(self, model: str, route: str, weights: Mapping[str, int]) -> bool:
-        """Whether the split is another one than the cluster's."""
+        """Whether the split is another one than the cluster's; never where that is unknown."""
+        if self._cluster is None:
+            return False
         return dict(self._live.routes.get((model, route), {})) != dict(weights)
 
     def check(self, model: str, route: str, versions: Iterable[str]) -> None:

@@ -24,6 +24,7 @@ class ModelArgs:
 
     root: Path
     namespace: pulumi.Input[str]
+    namespace_name: str
     registry: str
     ingress_class: str
     kinds: list[CustomResource]
@@ -50,6 +51,7 @@ class Model(pulumi.ComponentResource):
             WeightedRoute(
                 WeightedRouteArgs(
                     namespace=args.namespace,
+                    namespace_name=args.namespace_name,
                     model=name,
                     route=route,
                     spec=spec,

@@ -24,6 +24,7 @@ class ModelVersion(pulumi.ComponentResource):
 
     deployment: Deployment
     service: Service
+    ingress: Ingress
 
     def __init__(self, args: ModelVersionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         name = object_name(args.model, args.version)
@@ -65,7 +66,7 @@ class ModelVersion(pulumi.ComponentResource):
             spec={"max_unavailable": 1, "selector": {"match_labels": pods_of_version}},
             opts=child,
         )
-        Ingress(
+        self.ingress = Ingress(
             name,
             metadata=meta_unawaited,
             spec={

@@ -19,7 +19,7 @@ def labels(model: str, version: str = "") -> dict[str, str]:
     return {**named, "app.kubernetes.io/version": version} if version else named
 
 
-def deployment(  # noqa: PLR0913 - the parts of one literal
+def deployment(
     model: str,
     version: str,
     conditions: tuple[dict[str, str], ...] = (AVAILABLE, FINISHED),

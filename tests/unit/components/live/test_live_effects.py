@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from components.live.effects import Wanted, describe
 from components.live.state import Demand, Live, live
-
 from tests.support.live_objects import deployment, route
 
 POD = Demand(cpu=250, memory=2**30, gpu=1)

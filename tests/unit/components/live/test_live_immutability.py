@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from components.live.immutability import changed
 from components.live.state import live
-
 from tests.support.live_objects import STARTING, UNAVAILABLE, deployment
 
 

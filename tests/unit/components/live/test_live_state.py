@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from components.live.state import HAND_OVER, Demand, live, version
-
 from tests.support.live_objects import AVAILABLE, FINISHED, STARTING, UNAVAILABLE, deployment, route
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from components import stack
+from components.live.gate import Gate
+from components.live.look import Look
+from components.live.state import Live
 from components.platform import definitions
 from components.spec import parse
 from tests.support.recorder import Recorder, record
@@ -49,6 +52,8 @@ def run(project: Path) -> Callable[[object], Recorder]:
 
     def _run(models: object, platform: object = PLATFORM) -> Recorder:
         spec = parse(platform, models, project)
-        return record(lambda: stack.build(spec, project))
+        empty = Live()
+        seen = Look(empty, Gate(None, "models", empty), None, "models")
+        return record(lambda: stack.build(spec, project, seen))
 
     return _run
