@@ -103,8 +103,8 @@ class Client:
     ) -> tuple[int, dict[str, str], bytes] | None:
         reader, writer = connection
         try:
+            # not drained first: who refuses a long body answers before it has all arrived
             writer.write(request)
-            await writer.drain()
             first = await reader.readline()
         except ConnectionError:
             first = b""

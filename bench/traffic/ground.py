@@ -4,7 +4,7 @@ Traefik is given the arguments, and the routes the objects, that the program giv
 versions are the harness around `handler.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,14 @@ from bench.traffic.cluster import Manifest, apply, delete, get, kubectl, pods, r
 from components.naming import annotation, labels, object_name, selector
 from components.platform import steering
 from components.platform.default_certificate import self_signed
-from components.platform.traefik import GRACE_SECONDS, PORTS, READY, arguments, ready_route
+from components.platform.traefik import (
+    GRACE_SECONDS,
+    PORTS,
+    READY,
+    arguments,
+    environment,
+    ready_route,
+)
 from components.serving import traffic
 from components.spec import RouteSpec
 
@@ -127,10 +134,6 @@ class Ground:
             self._ingress(name, address, name, "http", {}),
         ]
 
-    def take_away(self, items: Sequence[Manifest]) -> None:
-        """Delete objects, the last ones first."""
-        delete(self.namespace, items)
-
     def lead(self, model: str, name: str, spec: RouteSpec) -> None:
         """Let a route lead where `spec` says."""
         apply(self.route(model, name, spec))
@@ -232,8 +235,8 @@ class Ground:
         container = {
             "name": "traefik",
             "image": self.traefik_image,
-            "args": arguments(self.namespace, self.namespace, "localhost"),
-            "env": [{"name": "GOMEMLIMIT", "value": str(205 * 2**20)}],
+            "args": arguments(self.namespace, self.namespace),
+            "env": [{"name": key, "value": value} for key, value in environment(2**28).items()],
             "ports": [{"name": name, "containerPort": port} for name, port in PORTS.items()],
             "resources": {
                 "requests": {"cpu": "100m", "memory": "256Mi"},

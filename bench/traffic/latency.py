@@ -6,15 +6,14 @@ import statistics
 import time
 from dataclasses import dataclass
 
-from bench.traffic.api import Routes
+from bench.traffic.api import Many, Routes
 from bench.traffic.client import Client, percentile
-from bench.traffic.cluster import Manifest, apply
+from bench.traffic.cluster import Manifest
 from bench.traffic.figures import Figure, milliseconds
 from bench.traffic.ground import Ground, Version
 from bench.traffic.sharing import MODEL, address
 from components.spec import MirrorSpec, RouteSpec
 
-_AT_A_TIME = 50
 _SHOWN_SECONDS = 10.0
 _GAP_SECONDS = (0.15, 0.35)
 
@@ -66,10 +65,9 @@ def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
 async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     """`changes` of one model's route, each with some rest before it, `load.models` present."""
     ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
-    present = _present(ground, load)
+    present, many = _present(ground, load), Many(ground.namespace)
     for items in present:
-        for start in range(0, len(items), _AT_A_TIME):
-            await asyncio.to_thread(apply, items[start : start + _AT_A_TIME])
+        await asyncio.to_thread(many.put, items)
         await asyncio.sleep(2)
     client, routes, path = Client(ground.port), Routes(ground.namespace), address("prod")
     took: list[float] = []
@@ -90,7 +88,7 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
             failed += wrong
     finally:
         for items in reversed(present):
-            await asyncio.to_thread(ground.take_away, items)
+            await asyncio.to_thread(many.delete, items)
     median, most = statistics.median(took), percentile(took, 99)
     holds = milliseconds(median) <= load.median and milliseconds(most) <= load.most and not failed
     kind = "full" if load.full else "two-arm"

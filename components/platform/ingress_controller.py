@@ -21,7 +21,14 @@ from components import pods
 from components.naming import labels
 from components.platform import definitions, steering
 from components.platform.default_certificate import default_certificate
-from components.platform.traefik import GRACE_SECONDS, PORTS, READY, arguments, ready_route
+from components.platform.traefik import (
+    GRACE_SECONDS,
+    PORTS,
+    READY,
+    arguments,
+    environment,
+    ready_route,
+)
 from components.platform.traefik_access import allow
 from components.spec import IngressControllerSpec
 from components.spec.quantities import memory_bytes
@@ -31,15 +38,12 @@ _READY_NAME = f"{NAME}.ready"
 _DISK = "1Gi"
 """For bodies that are on their way to a mirror or a failover; past it the Pod is ended."""
 
-_HEAP_SHARE = 0.8
-"""Of its memory that Traefik's heap may fill before its collector works harder."""
-
 _SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "model-deployment"}
 
 
 @dataclass(frozen=True)
 class IngressControllerArgs:
-    """What Traefik is given: its size, the namespace it serves and the host name it announces."""
+    """What Traefik is given: its size, the namespace it serves, the host name it answers for."""
 
     namespace: pulumi.Input[str]
     namespace_name: str
@@ -171,9 +175,12 @@ class IngressController(pulumi.ComponentResource):
         container: ContainerArgsDict = {
             "name": "traefik",
             "image": args.spec.image,
-            "args": arguments(args.namespace_name, self.class_name, args.hostname),
+            "args": arguments(args.namespace_name, self.class_name),
             "ports": [{"name": name, "container_port": port} for name, port in PORTS.items()],
-            "env": [{"name": "GOMEMLIMIT", "value": str(_heap_bytes(args.spec))}],
+            "env": [
+                {"name": name, "value": value}
+                for name, value in environment(memory_bytes(args.spec.resources.memory)).items()
+            ],
             "resources": _resources(args.spec),
             "security_context": pods.container_security(),
             "liveness_probe": {
@@ -234,10 +241,6 @@ def _resources(spec: IngressControllerSpec) -> ResourceRequirementsArgsDict:
     given = pods.resources(spec.resources)
     limits = cast("dict[str, str]", given["limits"])
     return {**given, "limits": {**limits, "ephemeral-storage": _DISK}}
-
-
-def _heap_bytes(spec: IngressControllerSpec) -> int:
-    return int(memory_bytes(spec.resources.memory) * _HEAP_SHARE)
 
 
 def _definition(item: dict[str, object], opts: pulumi.ResourceOptions) -> CustomResource:

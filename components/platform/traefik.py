@@ -13,9 +13,6 @@ READY = "/_ready"
 CALL_SECONDS = 30
 """The longest call of any model."""
 
-CALL_SECONDS = 30
-"""The longest call of any model."""
-
 ACCEPT_SECONDS = 5
 """How long a Traefik that ends still accepts: until every node has forgotten it."""
 
@@ -25,11 +22,27 @@ DRAIN_SECONDS = CALL_SECONDS + 5
 BODY_SECONDS = 120
 """How long a request may take to arrive: as long as the harness waits for it."""
 
+_HEAP_SHARE = 0.8
+"""Of its memory; the rest is for what Go does not count."""
+
 GRACE_SECONDS = ACCEPT_SECONDS + DRAIN_SECONDS + 5
 
 
-def arguments(namespace: str, class_name: str, hostname: str) -> list[str]:
-    """The command line of a Traefik that serves one namespace."""
+def environment(memory_bytes: int) -> dict[str, str]:
+    """How Traefik, with so much memory, collects its garbage.
+
+    Every change of a route builds the configuration anew: a tenth of that is collecting the one
+    before. It is left lying for longer while there is memory, and not when there is none.
+    """
+    return {"GOGC": "400", "GOMEMLIMIT": str(int(memory_bytes * _HEAP_SHARE))}
+
+
+def arguments(namespace: str, class_name: str) -> list[str]:
+    """The command line of a Traefik that serves one namespace.
+
+    Without `ingressendpoint`: it would first write the same address into each new Ingress, five a
+    second, and serve none of them before that is done.
+    """
     web = "--entrypoints.web"
     ingress = "--providers.kubernetesingress"
     routes = "--providers.kubernetescrd"
@@ -38,6 +51,8 @@ def arguments(namespace: str, class_name: str, hostname: str) -> list[str]:
         "--global.sendanonymoususage=false",
         "--log.format=json",
         *(f"--entrypoints.{name}.address=:{port}" for name, port in PORTS.items()),
+        # else every Ingress is also answered at the port of the metrics, and built twice
+        f"{web}.asdefault=true",
         f"{web}.transport.lifecycle.requestacceptgracetimeout={ACCEPT_SECONDS}s",
         f"{web}.transport.lifecycle.gracetimeout={DRAIN_SECONDS}s",
         f"{web}.transport.respondingtimeouts.readtimeout={BODY_SECONDS}s",
@@ -52,7 +67,6 @@ def arguments(namespace: str, class_name: str, hostname: str) -> list[str]:
         ingress,
         f"{ingress}.namespaces={namespace}",
         f"{ingress}.ingressclass={class_name}",
-        f"{ingress}.ingressendpoint.hostname={hostname}",
         # an arm without a ready Pod answers 503 for its share; without this, its route vanishes
         f"{ingress}.allowemptyservices=true",
         # versions/v1 is not a prefix of versions/v10

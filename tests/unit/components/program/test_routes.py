@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from components.platform import steering
 from components.platform.default_certificate import self_signed
-from components.platform.traefik import arguments, ready_route
+from components.platform.traefik import arguments, environment, ready_route
 from components.serving import traffic
 from components.serving.traffic import Route, RouteObject
 from components.spec import LimitsSpec, MirrorSpec, RouteSpec
@@ -234,8 +234,18 @@ def test_traefik_is_ready_only_with_both_kinds_of_routes() -> None:
     }
 
 
+def test_models_are_answered_at_one_port_alone_and_as_soon_as_they_stand() -> None:
+    given = arguments("models", "class")
+    assert "--entrypoints.web.asdefault=true" in given
+    assert not any("ingressendpoint" in item for item in given)
+
+
+def test_traefik_s_heap_stays_below_its_memory() -> None:
+    assert int(environment(2**28)["GOMEMLIMIT"]) == int(2**28 * 0.8)
+
+
 def test_traefik_closes_idle_connections_before_the_harness_does() -> None:
-    given = arguments("models", "class", "host")
+    given = arguments("models", "class")
     assert "--serverstransport.forwardingtimeouts.idleconntimeout=90s" in given
     assert not any(item.startswith("--accesslog") for item in given)
 
