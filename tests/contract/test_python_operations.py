@@ -222,6 +222,27 @@ def test_a_declared_length_over_the_limit_is_refused_before_the_body(serve: Serv
     assert (status, json.loads(body)["errors"]) == (413, [message])
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (HEAD, 413),
+        (HEAD.replace(b"/model ", b"/nowhere "), 404),
+        (HEAD.replace(b"application/json", b"text/plain"), 415),
+    ],
+    ids=["too long", "wrong path", "wrong type"],
+)
+def test_a_sender_that_reads_only_after_its_whole_body_gets_the_answer(
+    serve: Serve, head: bytes, status: int
+) -> None:
+    harness = serve("size", MODEL_BODY_BYTES="1000000")
+    with harness.connect() as connection:
+        # as a proxy does; a connection that was closed meanwhile would break this off
+        connection.sendall(head + b"Content-Length: 50000000\r\n\r\n")
+        for _ in range(50):
+            connection.sendall(b"x" * 1_000_000)
+        assert read_answer(connection)[0] == status
+
+
 def _pour(connection: socket.socket, megabytes: int) -> None:
     try:
         for _ in range(megabytes * 16):

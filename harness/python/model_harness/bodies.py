@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from typing import Protocol
 
 from granian._granian import RSGIProtocolClosed, RSGIProtocolError
@@ -12,6 +13,7 @@ from model_harness.exchange import Exchange
 
 SMALL_BYTES = 64 * 1024  # up to here Granian may collect a body by itself, in one step
 HELD_BODIES = 8  # full-sized bodies that may be in memory at once, all requests together
+THROWN_AWAY_BYTES = 256 * 1024 * 1024  # of a refused body; its sender must get to the answer
 ARRIVE_SECONDS = 120.0  # for the whole body; a slow line is no error, a stalled one is
 
 
@@ -53,6 +55,18 @@ class Bodies:
             raise ClientGoneError from error
         finally:
             self._arriving.pop(exchange, None)
+
+    async def throw_away(self, source: BodySource) -> None:
+        """Read on, for nothing, after an answer that did not wait for the body.
+
+        Else the connection closes under the sender, and a proxy makes a 502 of the answer.
+        """
+        taken = 0
+        with suppress(RSGIProtocolClosed, RSGIProtocolError):
+            async for piece in source:
+                taken += len(piece)
+                if not piece or taken > THROWN_AWAY_BYTES:
+                    break
 
     def expire(self, now: float) -> None:
         """Give up on bodies that do not come to an end."""

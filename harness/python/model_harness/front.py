@@ -76,6 +76,7 @@ class Front:
             await self._serve(scope, headers, transport, exchange)
         except RefusedError as refused:
             exchange.refuse(refused)
+            await self.bodies.throw_away(transport)
         except ClientGoneError:
             pass
         except Exception:  # noqa: BLE001 - a mistake of ours is answered and logged as well
