@@ -22,7 +22,7 @@ _GROUP, _VERSION = "traefik.io", "v1alpha1"
 
 
 def _configured() -> client.ApiClient:
-    made = config.new_client_from_config()  # type: ignore[no-untyped-call]  # theirs
+    made = config.new_client_from_config()
     return cast("client.ApiClient", made)
 
 

@@ -81,7 +81,9 @@ class Ground:
         kubectl("-n", self.namespace, "scale", "deployment", "--all", "--replicas=0")
 
     def remove(self) -> None:
-        """Delete all of it."""
+        """Delete all of it, at once: nobody is served any more."""
+        kubectl("-n", self.namespace, "delete", "deployment", "--all")
+        kubectl("-n", self.namespace, "delete", "pod", "--all", "--force", "--grace-period=0")
         kubectl("delete", "namespace", self.namespace, "--ignore-not-found")
         kubectl("delete", "ingressclass", self.namespace, "--ignore-not-found")
         for kind in ("clusterrolebinding", "clusterrole"):

@@ -87,7 +87,7 @@ def test_latest_moves_to_it_and_prod_stays(published: Published) -> None:
     assert call("iris", "latest").headers["X-Model-Version"] == "v3"
     now = local_stack.routes()
     moved = {name for name in now if now[name] != published.routes.get(name)}
-    assert moved == {"TraefikService iris-latest"}
+    assert moved == {"IngressRoute iris-latest"}
     assert now.keys() == published.routes.keys()
 
 

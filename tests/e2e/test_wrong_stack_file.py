@@ -12,7 +12,7 @@ EXPECTED = [
     "models.iris.versions.v4.source: ",
     "models.iris.routes.prod.weights: found a total of 80; ",
     "models.iris.wieghts: ",
-    "models.echo.versions.v1.autoscaling: ",
+    "models.echo.versions.v1.threads: ",
 ]
 
 
@@ -28,7 +28,7 @@ def test_every_mistake_is_told_and_nothing_is_touched(
     models["iris"]["versions"]["v4"] = {"source": "models/iris/v4"}
     models["iris"]["routes"]["prod"]["weights"] = {"v1": 70, "v2": 10}
     models["iris"]["wieghts"] = {}
-    models["echo"]["versions"]["v1"]["autoscaling"] = {"min": 1, "max": 2, "cpu": 65}
+    models["echo"]["versions"]["v1"]["threads"] = 2
     project_copy.write(content)
     objects, state = local_stack.declared(), local_stack.state()
 

@@ -115,9 +115,10 @@ def up(*arguments: str, cwd: Path = ROOT) -> Outcome:
 def state() -> dict[str, tuple[str, Object]]:
     """The resources in the stack's state, by URN: (id, what was asked for).
 
-    Without the outputs: a refresh reads them anew, times of reading included.
+    Without the outputs: a refresh reads them anew, times of reading included. Secrets in plain
+    text: they are encrypted anew each time.
     """
-    exported: Object = json.loads(pulumi("stack", "export").succeeded().text)
+    exported: Object = json.loads(pulumi("stack", "export", "--show-secrets").succeeded().text)
     resources: list[Object] = exported["deployment"].get("resources", [])
     return {item["urn"]: (item.get("id", ""), item.get("inputs", {})) for item in resources}
 
