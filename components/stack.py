@@ -41,9 +41,12 @@ def _refuse_changed(contents: Mapping[tuple[str, str], Content], seen: Look) -> 
 
 
 def _tell_effects(spec: StackSpec, seen: Look) -> None:
-    lines = effects.describe({name: wanted(each) for name, each in spec.models.items()}, seen.live)
+    models = {name: wanted(each) for name, each in spec.models.items()}
+    lines = effects.describe(models, seen.live)
     if lines:
         pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))
+    for line in effects.warnings(models):
+        pulumi.log.warn(line)
 
 
 def _declare(

@@ -28,7 +28,7 @@ class Wanted:
 
 
 def describe(models: Mapping[str, Wanted], live: Live) -> list[str]:
-    """A line for everything that changes; empty where nothing does. Warnings come last."""
+    """A line for everything that changes; empty where nothing does."""
     gone = sorted({model for model, _ in live.versions} - models.keys())
     empty = Wanted({}, {}, {}, {})
     lines: list[str] = []
@@ -37,9 +37,7 @@ def describe(models: Mapping[str, Wanted], live: Live) -> list[str]:
         if changes:
             lines += [f"{model}:", *(f"  {line}" for line in changes)]
     demand = _demand(models, live)
-    if demand:
-        lines.append(demand)
-    return [*lines, *_warnings(models)]
+    return [*lines, demand] if demand else lines
 
 
 def _of(model: str, items: Iterable[tuple[str, str]]) -> list[str]:
@@ -99,7 +97,8 @@ def _demand(models: Mapping[str, Wanted], live: Live) -> str:
     return f"asked of the nodes: {told}" if told else ""
 
 
-def _warnings(models: Mapping[str, Wanted]) -> Iterator[str]:
+def warnings(models: Mapping[str, Wanted]) -> Iterator[str]:
+    """Each version whose traffic hangs on one Pod, whether that is new or not."""
     for model, wanted in models.items():
         for version, replicas in wanted.replicas.items():
             routes = [
@@ -111,6 +110,6 @@ def _warnings(models: Mapping[str, Wanted]) -> Iterator[str]:
             if replicas == 1 and routes:
                 named = ", ".join(routes)
                 yield (
-                    f"warning: {model} {version} gets traffic ({named}) with one replica: "
+                    f"{model} {version} gets traffic ({named}) with one replica: "
                     "it stops answering whenever that Pod goes; write replicas: 2"
                 )

@@ -4,7 +4,7 @@
 more does not change: it must be asked.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pulumi
 
@@ -21,11 +21,11 @@ class Gate:
         self._namespace = namespace
         self._live = live
 
-    def moves(self, model: str, route: str, weights: Mapping[str, int]) -> bool:
-        """Whether the split is another one than the cluster's; never where that is unknown."""
+    def moves(self, model: str, route: str, text: str) -> bool:
+        """Whether the route is another one than the cluster's; never where that is unknown."""
         if self._cluster is None:
             return False
-        return dict(self._live.routes.get((model, route), {})) != dict(weights)
+        return self._live.route_texts.get((model, route)) != text
 
     def check(self, model: str, route: str, versions: Iterable[str]) -> None:
         """Raise `pulumi.RunError` if one of `versions` is not Available now."""

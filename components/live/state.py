@@ -12,6 +12,9 @@ from components.naming import annotation
 WEIGHTS = annotation("weights")
 """On a route's object: its split as JSON. What people see in `kubectl`, and previews compare to."""
 
+ROUTE = annotation("route")
+"""Beside it: the whole route, also as JSON. A difference in it is a move."""
+
 GPU = "nvidia.com/gpu"
 
 HAND_OVER = "model-deployment-hand-over"
@@ -66,6 +69,8 @@ class Live:
 
     versions: Mapping[tuple[str, str], LiveVersion] = field(default_factory=dict)
     routes: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
+    route_texts: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Each route as its annotation `route` has it."""
 
 
 def _at(item: object, *path: str) -> object:
@@ -156,11 +161,12 @@ def live(deployments: list[Object], routes: list[Object]) -> Live:
         key(item, _text(item, "metadata", "labels", "app.kubernetes.io/version")): version(item)
         for item in deployments
     }
-    splits = {}
+    splits, texts = {}, {}
     for item in routes:
         split = _split(item)
         model = _text(item, "metadata", "labels", "app.kubernetes.io/name")
         if split is not None:
             name = _text(item, "metadata", "name").removeprefix(f"{model}-")
             splits[model, name] = split
-    return Live(versions, splits)
+            texts[model, name] = _text(item, "metadata", "annotations", ROUTE)
+    return Live(versions, splits, texts)

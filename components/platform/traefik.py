@@ -57,8 +57,6 @@ def arguments(namespace: str, class_name: str) -> list[str]:
         f"{web}.transport.lifecycle.gracetimeout={DRAIN_SECONDS}s",
         f"{web}.transport.respondingtimeouts.readtimeout={BODY_SECONDS}s",
         *transport_arguments(CALL_SECONDS),
-        f"{web}.transport.respondingtimeouts.readtimeout={BODY_SECONDS}s",
-        *transport_arguments(CALL_SECONDS),
         "--ping=true",
         "--metrics.prometheus=true",
         "--metrics.prometheus.entrypoint=metrics",

@@ -25,7 +25,6 @@ _NAMESPACE_RULES = [
     _rule("", ["services", "secrets", "configmaps"], _READ),
     _rule("discovery.k8s.io", ["endpointslices"], ["list", "watch"]),
     _rule("networking.k8s.io", ["ingresses"], _READ),
-    _rule("networking.k8s.io", ["ingresses/status"], ["update"]),
     _rule(
         "traefik.io",
         [

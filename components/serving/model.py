@@ -71,6 +71,8 @@ class Model(pulumi.ComponentResource):
         return ModelVersion(
             ModelVersionArgs(
                 namespace=args.namespace,
+                namespace_name=args.namespace_name,
+                kinds=args.kinds,
                 ingress_class=args.ingress_class,
                 model=model,
                 version=version,

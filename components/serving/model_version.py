@@ -8,6 +8,7 @@ from pulumi_kubernetes.networking.v1 import Ingress
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.naming import labels, object_name, selector
+from components.platform.steering import service_annotations
 from components.serving.autoscaler import autoscaler
 from components.serving.deployment import deployment
 from components.serving.secret_values import secret
@@ -52,12 +53,18 @@ class ModelVersion(pulumi.ComponentResource):
             )
         self.service = Service(
             name,
-            metadata=meta_unawaited,
+            metadata={
+                **meta,
+                "annotations": {
+                    "pulumi.com/skipAwait": "true",
+                    **service_annotations(args.namespace_name),
+                },
+            },
             spec={
                 "selector": pods_of_version,
                 "ports": [{"name": "http", "port": SERVICE_PORT, "target_port": "http"}],
             },
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.kinds),
         )
         PodDisruptionBudget(
             name,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
 
 from components.spec import LimitsSpec, VersionSpec
 
@@ -16,6 +17,9 @@ class ModelVersionArgs:
     """A version as the stack file has it, its image, and what is told about it."""
 
     namespace: pulumi.Input[str]
+    namespace_name: str
+    kinds: list[CustomResource]
+    """Traefik's definitions and shared objects: what a Service or a route names must stand."""
     ingress_class: str
     model: str
     version: str

@@ -9,7 +9,8 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from components.live.gate import Gate
-from components.naming import LATEST, annotation, labels
+from components.live.state import ROUTE, WEIGHTS
+from components.naming import LATEST, labels
 from components.serving import traffic
 from components.serving.model_version import ModelVersion
 from components.spec import LimitsSpec, RouteSpec
@@ -78,8 +79,16 @@ def _metadata(args: WeightedRouteArgs, item: traffic.RouteObject) -> ObjectMetaA
         "labels": labels(COMPONENT, args.model),
     }
     if item.shares:
-        meta["annotations"] = {annotation("weights"): json.dumps(dict(args.spec.weights))}
+        meta["annotations"] = {
+            WEIGHTS: json.dumps(dict(args.spec.weights)),
+            ROUTE: as_text(args.spec),
+        }
     return meta
+
+
+def as_text(spec: RouteSpec) -> str:
+    """A route as its annotation has it: everything of it, in a fixed order."""
+    return json.dumps(spec.model_dump(mode="json"), sort_keys=True)
 
 
 def _may_move(args: WeightedRouteArgs) -> pulumi.Output[None] | None:
@@ -88,10 +97,13 @@ def _may_move(args: WeightedRouteArgs) -> pulumi.Output[None] | None:
     A version that shall get nothing is not asked: away from a broken one is always possible.
     """
     spec = args.spec
-    if pulumi.runtime.is_dry_run() or not args.gate.moves(args.model, args.route, spec.weights):
+    if pulumi.runtime.is_dry_run() or not args.gate.moves(args.model, args.route, as_text(spec)):
         return None
-    asked = {version for version, weight in spec.weights.items() if weight}
-    asked |= {spec.failover} if spec.failover else set()
+    asked = traffic.versions(spec) - {
+        version
+        for version, weight in spec.weights.items()
+        if not weight and version != spec.failover
+    }
     rolled_out = pulumi.Output.all(*[args.versions[name].deployment.id for name in sorted(asked)])
     return rolled_out.apply(lambda _: args.gate.check(args.model, args.route, sorted(asked)))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from components.live.effects import Wanted, describe
-from components.live.state import Demand, Live, live
+from components.live.effects import Wanted, describe, warnings
+from components.live.state import Demand, live
 from tests.support.live_objects import deployment, route
 
 POD = Demand(cpu=250, memory=2**30, gpu=1)
@@ -71,11 +71,10 @@ def test_a_model_that_goes_is_told_too() -> None:
 
 def test_a_version_with_traffic_and_one_replica_is_warned_of() -> None:
     single = {"iris": wanted({"prod": {"v1": 100, "v2": 0}}, {"v1": 1, "v2": 1})}
-    warnings = [line for line in describe(single, Live()) if line.startswith("warning")]
-    assert len(warnings) == 1
-    assert "iris v1 gets traffic (prod) with one replica" in warnings[0]
+    (line,) = warnings(single)
+    assert "iris v1 gets traffic (prod) with one replica" in line
 
 
 def test_a_failover_with_one_replica_is_warned_of() -> None:
     single = {"iris": wanted({"prod": {"v1": 0, "v2": 100}}, {"v1": 1, "v2": 2}, failover="v1")}
-    assert any("iris v1 gets traffic (prod)" in line for line in describe(single, Live()))
+    assert ["iris v1 gets traffic (prod)" in line for line in warnings(single)] == [True]

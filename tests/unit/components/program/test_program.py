@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pulumi
+
 from tests.support.recorder import DIGEST, Recorder
 
 IRIS = {
@@ -31,6 +33,12 @@ PLATFORM_KINDS = {
     "ClusterRole": 1,
     "ClusterRoleBinding": 1,
     "IngressClass": 1,
+    "ValidatingAdmissionPolicy": 1,
+    "ValidatingAdmissionPolicyBinding": 1,
+    "Middleware": 3,  # retry, and the mark and the bound of copies
+    "ServersTransport": 1,
+    "Secret": 1,  # the default certificate
+    "TLSStore": 1,
 }
 
 
@@ -47,9 +55,9 @@ def test_one_model_with_two_versions_is_exactly_this(run: Run) -> None:
         Deployment=3,
         Service=3,
         PodDisruptionBudget=3,
-        Ingress=2,
-        TraefikService=2,  # latest and prod
-        IngressRoute=3,  # and Traefik's own readiness
+        Ingress=3,  # and Traefik's own readiness
+        TraefikService=1,  # prod; latest has nothing to share out
+        IngressRoute=3,  # latest, prod, and Traefik's own readiness
     )
 
 
@@ -217,11 +225,12 @@ def test_traefik_serves_its_own_namespace_and_class_alone(run: Run) -> None:
 def test_traefik_is_ready_when_its_routes_are(run: Run) -> None:
     recorded = run({"iris": IRIS})
     container = _pod(recorded.one("Deployment", "ingress-controller"))["containers"][0]
-    route = recorded.one("IngressRoute", "ingress-controller-ready")["spec"]
+    route = recorded.one("IngressRoute", "ingress-controller.ready")["spec"]
     assert container["readinessProbe"]["httpGet"] == {"path": "/_ready", "port": "traefik"}
     assert route["entryPoints"] == ["traefik"]
     assert route["routes"][0]["match"] == "Path(`/_ready`)"
-    assert route["routes"][0]["services"] == [{"kind": "TraefikService", "name": "ping@internal"}]
+    services = [entry["name"] for entry in route["routes"][0]["services"]]
+    assert services == ["ping@internal", "models-ingress-controller-web@kubernetes"]
 
 
 def test_outputs_tell_the_resulting_split(run: Run) -> None:
@@ -236,3 +245,63 @@ def test_outputs_tell_the_resulting_split(run: Run) -> None:
             }
         },
     }
+
+
+def test_an_autoscaled_version_has_no_replicas_of_its_own(run: Run) -> None:
+    scaled = {"source": "models/iris/v1", "autoscaling": {"min": 2, "max": 5, "cpu": 60}}
+    recorded = run({"iris": {**IRIS, "versions": {"v1": scaled}, "routes": {}}})
+    assert "replicas" not in recorded.one("Deployment", "iris-v1")["spec"]
+    scaler = recorded.one("HorizontalPodAutoscaler", "iris-v1")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 5)
+    assert scaler["scaleTargetRef"]["name"] == "iris-v1"
+    assert scaler["metrics"][0]["resource"]["target"]["averageUtilization"] == 60
+
+
+def test_gpus_and_node_labels_reach_the_pod(run: Run) -> None:
+    version = {
+        "source": "models/iris/v1",
+        "resources": {"gpu": 2},
+        "nodeSelector": {"accelerator": "a100"},
+    }
+    recorded = run({"iris": {**IRIS, "versions": {"v1": version}, "routes": {}}})
+    pod = _pod(recorded.one("Deployment", "iris-v1"))
+    assert pod["nodeSelector"] == {"accelerator": "a100"}
+    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"
+
+
+def test_limits_are_the_harness_s(run: Run) -> None:
+    limits = {"bodyBytes": 2048, "inFlight": 3}
+    recorded = run({"iris": {**IRIS, "limits": limits}})
+    container = _pod(recorded.one("Deployment", "iris-v1"))["containers"][0]
+    told = {item["name"]: item["value"] for item in container["env"]}
+    assert (told["MODEL_BODY_BYTES"], told["MODEL_IN_FLIGHT"]) == ("2048", "3")
+
+
+def test_a_version_from_an_image_builds_none(run: Run) -> None:
+    image = f"registry.test/other/iris@sha256:{'e' * 64}"
+    recorded = run({"iris": {**IRIS, "versions": {"v1": {"image": image}}, "routes": {}}})
+    deployment = recorded.one("Deployment", "iris-v1")
+    assert _pod(deployment)["containers"][0]["image"] == image
+    assert deployment["metadata"]["annotations"]["model-deployment.io/image-digest"] == (
+        f"sha256:{'e' * 64}"
+    )
+    assert [item.name for item in recorded.resources if item.token.endswith(":Image")] == [
+        "harness-python"
+    ]
+
+
+def test_secrets_stand_in_a_secret_of_their_own(run: Run) -> None:
+    pulumi.runtime.set_all_config({"model-deployment:irisApiKey": "s3cret"})
+    try:
+        version = {"source": "models/iris/v1", "secrets": {"API_KEY": "irisApiKey"}}
+        recorded = run({"iris": {**IRIS, "versions": {"v1": version}, "routes": {}}})
+    finally:
+        pulumi.runtime.set_all_config({})
+    deployment = recorded.one("Deployment", "iris-v1")
+    told = {item["name"]: item for item in _pod(deployment)["containers"][0]["env"]}
+    assert told["API_KEY"]["valueFrom"] == {"secretKeyRef": {"name": "iris-v1", "key": "API_KEY"}}
+    assert recorded.one("Secret", "iris-v1")["stringData"] == {"API_KEY": "s3cret"}
+    # rotating a value rolls the Pods, and says nothing about it
+    pod_annotations = deployment["spec"]["template"]["metadata"]["annotations"]
+    assert len(pod_annotations["model-deployment.io/secrets"]) == 8
+    assert "s3cret" not in json.dumps(deployment, default=str)
