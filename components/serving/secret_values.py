@@ -29,4 +29,5 @@ def fingerprint(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
         text = json.dumps(sorted(known.items()))
         return hashlib.sha256(text.encode()).hexdigest()[:_SHOWN_DIGITS]
 
-    return pulumi.Output.all(**values).apply(_digest)
+    # else the whole Deployment would be one secret in the diff; so few digits give nothing away
+    return pulumi.Output.unsecret(pulumi.Output.all(**values).apply(_digest))

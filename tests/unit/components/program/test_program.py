@@ -22,6 +22,9 @@ IRIS = {
 }
 Run = Callable[..., Recorder]
 
+#: How the engine's protocol marks a secret value.
+SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270"
+
 #: What stands once per stack, whatever the models are.
 PLATFORM_KINDS = {
     "Namespace": 1,
@@ -300,7 +303,9 @@ def test_secrets_stand_in_a_secret_of_their_own(run: Run) -> None:
     deployment = recorded.one("Deployment", "iris-v1")
     told = {item["name"]: item for item in _pod(deployment)["containers"][0]["env"]}
     assert told["API_KEY"]["valueFrom"] == {"secretKeyRef": {"name": "iris-v1", "key": "API_KEY"}}
-    assert recorded.one("Secret", "iris-v1")["stringData"] == {"API_KEY": "s3cret"}
+    kept = recorded.one("Secret", "iris-v1")["stringData"]
+    assert kept["4dabf18193072939515e22adb298388d"] == SECRET_MARK
+    assert kept["value"] == {"API_KEY": "s3cret"}
     # rotating a value rolls the Pods, and says nothing about it
     pod_annotations = deployment["spec"]["template"]["metadata"]["annotations"]
     assert len(pod_annotations["model-deployment.io/secrets"]) == 8

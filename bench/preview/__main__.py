@@ -1,0 +1,166 @@
+"""Measures `pulumi preview` of many models.
+
+    python -m bench.preview [MODELS ...]        (100 if none is named)
+
+For each number it makes a project of that many models with two versions each, and previews it twice
+from an empty state: as this program declares it, and by a bare loop that registers the very same
+resources from a file. Prints seconds, the ratio, and the memory of the program's process.
+
+Needs the environment of `make env`. Changes nothing: its state and its project are temporary, and
+its namespace is never created.
+"""
+
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMESPACE = "bench-preview"
+TIMEOUT_SECONDS = 1800
+
+_BARE = '''\
+"""Registers what resources.json holds, and nothing else."""
+
+import json
+from pathlib import Path
+
+import pulumi
+
+
+class Bare(pulumi.CustomResource):
+    pass
+
+
+class Group(pulumi.ComponentResource):
+    pass
+
+
+for item in json.loads(Path("resources.json").read_text()):
+    if item["custom"]:
+        options = pulumi.ResourceOptions(version=item["version"])
+        Bare(item["token"], item["name"], item["inputs"], options)
+    else:
+        Group(item["token"], item["name"])
+'''
+
+
+def _project(folder: Path, models: int) -> None:
+    for item in ("components", "harness", "__main__.py", "Pulumi.yaml"):
+        source = ROOT / item
+        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        copy(source, folder / item)
+    sources = folder / "models"
+    sections = {}
+    for number in range(models):
+        name = f"m{number:04}"
+        for version in ("v1", "v2"):
+            place = sources / name / version
+            place.mkdir(parents=True)
+            (place / "predict.py").write_text(f"def predict(value):\n    return {number}\n")
+        sections[name] = {
+            "language": "python",
+            "handler": "predict:predict",
+            "versions": {
+                version: {"source": f"models/{name}/{version}"} for version in ("v1", "v2")
+            },
+            "routes": {"prod": {"weights": {"v1": 90, "v2": 10}}},
+        }
+    platform = {"namespace": NAMESPACE, "registry": "localhost:5000/bench", "hostname": "localhost"}
+    config = {"model-deployment:platform": platform, "model-deployment:models": sections}
+    (folder / "stacks").mkdir()
+    (folder / "stacks/Pulumi.bench.yaml").write_text(yaml.safe_dump({"config": config}))
+
+
+def _bare(folder: Path, plan: Path) -> int:
+    """The same resources, as a preview's plan has them, for the bare loop; returns their number."""
+    items = []
+    for urn, entry in json.loads(plan.read_text())["resourcePlans"].items():
+        goal = entry.get("goal")
+        if not goal or "pulumi:providers:" in urn or goal["type"] == "pulumi:pulumi:Stack":
+            continue
+        used = goal.get("provider", "")
+        provider = re.search(r"::pulumi:providers:(\w+)::default_([0-9_]+)", used)
+        items.append(
+            {
+                "token": goal["type"],
+                "name": goal["name"],
+                "custom": goal["custom"],
+                "version": provider[2].replace("_", ".") if provider else None,
+                "inputs": _plain(goal.get("inputDiff", {}).get("adds", {})),
+            }
+        )
+    (folder / "resources.json").write_text(json.dumps(items))
+    (folder / "__main__.py").write_text(_BARE)
+    return len(items)
+
+
+def _plain(value: object) -> object:
+    """Without the engine's marks: an unknown or secret value is text like any other here."""
+    if isinstance(value, dict):
+        if "4dabf18193072939515e22adb298388d" in value:
+            return "secret"
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value
+
+
+def _preview(folder: Path, state: Path, *more: str) -> float:
+    env = {
+        **os.environ,
+        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PULUMI_CONFIG_PASSPHRASE": "bench",
+        "PULUMI_EXPERIMENTAL": "true",
+    }
+    pulumi = ["pulumi", "--non-interactive", "--cwd", str(folder)]
+    subprocess.run([*pulumi, "stack", "select", "--create", "bench"], env=env, check=True,
+                   capture_output=True)  # fmt: skip
+    started = time.monotonic()
+    done = subprocess.run(
+        [*pulumi, "preview", "--stack", "bench", "--suppress-outputs", *more],
+        env=env, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS,
+    )  # fmt: skip
+    if done.returncode:
+        sys.exit(done.stdout[-3000:] + done.stderr[-3000:])
+    return time.monotonic() - started
+
+
+def main() -> None:
+    """Measure each number of models, print a readable line and a JSON line."""
+    for models in [int(text) for text in sys.argv[1:]] or [100]:
+        with tempfile.TemporaryDirectory() as place:
+            ours, bare, state = (Path(place, name) for name in ("ours", "bare", "state"))
+            for folder in (ours, bare, state):
+                folder.mkdir()
+            _project(ours, models)
+            plan = Path(place, "plan.json")
+            _preview(ours, state, "--save-plan", str(plan))  # warm: stages the contexts
+            shutil.copytree(ours, bare, dirs_exist_ok=True)
+            count = _bare(bare, plan)
+            seconds = _preview(ours, state)
+            against = _preview(bare, state)
+            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            figures = {
+                "models": models,
+                "resources": count,
+                "seconds": round(seconds, 1),
+                "bare_seconds": round(against, 1),
+                "ratio": round(seconds / against, 2),
+                "ms_per_resource": round(1000 * seconds / count, 1),
+                "largest_process_mib": round(memory),
+            }
+            print(f"{models} models, {count} resources: {seconds:.1f} s, bare {against:.1f} s")
+            print(json.dumps(figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()
