@@ -1,0 +1,105 @@
+"""What must not happen to published versions and to traffic, on the running stack."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.support import local_stack
+from tests.support.local_stack import environment, run
+from tests.support.project_copy import MODELS, ProjectCopy
+from tests.support.traffic import call
+
+HASH = "model-deployment.io/content-hash"
+OTHER = {"name": "model", "image": "localhost:5000/models/echo@sha256:" + "0" * 64}
+
+
+def _patch(kind: str, name: str, patch: object) -> local_stack.Outcome:
+    command = ("kubectl", "--namespace", local_stack.NAMESPACE, "patch", kind, name)
+    return run(*command, "--type=merge", "-p", json.dumps(patch), env=environment())
+
+
+@pytest.mark.parametrize("command", [("preview",), ("up", "--yes", "--skip-preview")])
+def test_changed_content_under_a_published_name_is_refused_before_anything_is_touched(
+    project_copy: ProjectCopy, command: tuple[str, ...]
+) -> None:
+    content = project_copy.read()
+    content["config"][MODELS]["echo"]["versions"]["v1"]["environment"] = {"NEW": "yes"}
+    project_copy.write(content)
+    before = local_stack.declared()
+    outcome = project_copy.pulumi(*command).failed()
+    assert "models.echo.versions.v1: found content that changed since it was" in outcome.text
+    assert "publish it as a new version" in outcome.text
+    assert "Traceback" not in outcome.text
+    assert local_stack.declared() == before
+
+
+def test_replicas_and_resources_of_a_published_version_may_change(
+    project_copy: ProjectCopy,
+) -> None:
+    content = project_copy.read()
+    version = content["config"][MODELS]["echo"]["versions"]["v1"]
+    version["replicas"] = 2
+    version["resources"] = {"cpu": "50m", "memory": "256Mi"}
+    project_copy.write(content)
+    text = project_copy.pulumi("preview").succeeded().text
+    assert "Deployment echo-v1 update" in text
+    # what it asks of the nodes: two Pods of 50m instead of one of 100m
+    assert "asked of the nodes: memory +256Mi" in text
+
+
+@pytest.mark.parametrize(
+    ("patch", "reason"),
+    [
+        ({"metadata": {"annotations": {HASH: "f" * 64}}}, "a published version is immutable"),
+        ({"metadata": {"annotations": {HASH: None}}}, "must carry the annotation"),
+        (
+            {"spec": {"template": {"spec": {"containers": [OTHER]}}}},
+            "every container's image must be the digest",
+        ),
+    ],
+    ids=["another hash", "no hash", "another image"],
+)
+def test_the_api_server_refuses_whoever_changes_a_published_version(
+    patch: object, reason: str
+) -> None:
+    assert reason in _patch("deployment", "echo-v1", patch).failed().text
+
+
+def test_the_api_server_lets_replicas_change() -> None:
+    _patch("deployment", "echo-v1", {"spec": {"replicas": 1}}).succeeded()
+
+
+def test_a_preview_tells_the_effect_on_traffic_and_changes_nothing(
+    project_copy: ProjectCopy,
+) -> None:
+    content = project_copy.read()
+    content["config"][MODELS]["iris"]["routes"]["prod"]["weights"] = {"v1": 50, "v2": 50}
+    project_copy.write(content)
+    before = local_stack.declared()
+    text = project_copy.pulumi("preview").succeeded().text
+    assert "~ /models/iris/prod  v1 90 % -> 50 % (-40), v2 10 % -> 50 % (+40)" in text
+    assert "asked of the nodes" not in text
+    assert local_stack.declared() == before
+
+
+def test_a_promotion_touches_the_route_alone_and_reverting_it_is_quick(
+    project_copy: ProjectCopy, report: list[str]
+) -> None:
+    before = local_stack.declared()
+    content = project_copy.read()
+    content["config"][MODELS]["iris"]["routes"]["prod"]["weights"] = {"v1": 0, "v2": 100}
+    project_copy.write(content)
+    project_copy.up().succeeded()
+    during = local_stack.declared()
+    moved = {name for name in {*before, *during} if before.get(name) != during.get(name)}
+    assert moved == {"TraefikService iris-prod"}
+    assert {call("iris", "prod").headers["X-Model-Version"] for _ in range(20)} == {"v2"}
+    reverted = project_copy.give_back()
+    assert reverted is not None
+    report.append(f"weights reverted by pulumi up in {reverted.seconds:.1f} s")
+    after = local_stack.declared()
+    assert {name: told for name, (_, _, told) in after.items()} == {
+        name: told for name, (_, _, told) in before.items()
+    }
