@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,16 @@ from pathlib import Path
 import pytest
 
 from tests.integration.plugins.stacks import PROGRAM, Stack, kubectl
+from tests.support import local_stack
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ground() -> Iterator[None]:
+    """What `make env` exports, in whatever shell the tests were started."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in local_stack.environment().items():
+            patch.setitem(os.environ, name, value)
+        yield
 
 
 @contextlib.contextmanager
