@@ -17,18 +17,21 @@ from bench.traffic.client import Client
 from bench.traffic.figures import Figure
 from bench.traffic.ground import Ground
 from components.spec import RouteSpec
+from tests.support import local_stack
 
 PORT = 8004
 
 
 @pytest.fixture(scope="module")
 def ground() -> Iterator[Ground]:
-    found = Ground(f"e2e-traffic-{os.getpid()}", PORT, image_of_models("models"), "traefik:v3.7.13")
-    try:
-        found.start()
-        yield found
-    finally:
-        found.remove()
+    with local_stack.exported():
+        image = image_of_models("models")
+        found = Ground(f"e2e-traffic-{os.getpid()}", PORT, image, "traefik:v3.7.13")
+        try:
+            found.start()
+            yield found
+        finally:
+            found.remove()
 
 
 def _holds(running: Awaitable[Figure]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import shlex
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "models"
@@ -94,6 +97,15 @@ def environment() -> Mapping[str, str]:
         name, _, value = assignment.partition("=")
         exported[name] = value
     return {**plain(), **exported}
+
+
+@contextlib.contextmanager
+def exported() -> Iterator[None]:
+    """What `make env` exports, for tests whose helpers take the shell's environment as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment().items():
+            patch.setitem(os.environ, name, value)
+        yield
 
 
 def pulumi(*arguments: str, cwd: Path = ROOT, seconds: float = COMMAND_SECONDS) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +16,7 @@ from tests.support import local_stack
 @pytest.fixture(scope="session", autouse=True)
 def ground() -> Iterator[None]:
     """What `make env` exports, in whatever shell the tests were started."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in local_stack.environment().items():
-            patch.setitem(os.environ, name, value)
+    with local_stack.exported():
         yield
 
 
