@@ -1,6 +1,7 @@
 """Straight to the API server, where kubectl would take longer than what is measured."""
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,8 @@ _GROUP, _VERSION = "traefik.io", "v1alpha1"
 
 
 def _configured() -> client.ApiClient:
-    made = config.new_client_from_config()
+    # named, since the client reads the variable only once, when it is imported
+    made = config.new_client_from_config(os.environ.get("KUBECONFIG"))
     return cast("client.ApiClient", made)
 
 
