@@ -6,6 +6,7 @@ missing one does.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,8 @@ class Recorder(Mocks):
 
 def record(program: Callable[[], None]) -> Recorder:
     """Run a program to its end, all its outputs awaited, and return what it registered."""
+    # a test before this one may have used asyncio.run, which leaves the thread without a loop
+    asyncio.set_event_loop(asyncio.new_event_loop())
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="model-deployment", stack="test", preview=False)
     _sync_await(stack.run_pulumi_func(program))
