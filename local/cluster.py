@@ -83,12 +83,6 @@ def _node_ready(paths: Paths) -> Callable[[], bool]:
     return ask
 
 
-def running(paths: Paths) -> bool:
-    """Whether every process of the ground runs and the cluster's node is ready."""
-    states = supervise.states(paths)
-    return bool(states) and set(states.values()) == {"RUNNING"} and _node_ready(paths)()
-
-
 def _recipe(paths: Paths) -> str:
     """Changes with whatever the processes were started from."""
     parts = [programs.commands(paths), configs.all_files(paths, cgroups.CGROUP)]

@@ -8,14 +8,13 @@ from typing import cast
 from kubernetes.utils.quantity import parse_quantity
 
 from components.naming import annotation
+from components.pods import GPU
 
 WEIGHTS = annotation("weights")
 """On a route's object: its split as JSON. What people see in `kubectl`, and previews compare to."""
 
 ROUTE = annotation("route")
 """Beside it: the whole route, also as JSON. A difference in it is a move."""
-
-GPU = "nvidia.com/gpu"
 
 HAND_OVER = "model-deployment-hand-over"
 """The field manager that holds a number of replicas between Pulumi and an autoscaler."""

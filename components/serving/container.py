@@ -6,14 +6,12 @@ import pulumi
 from pulumi_kubernetes.core.v1 import ContainerArgsDict, EnvVarArgsDict, ProbeArgsDict
 
 from components import pods
+from components.platform.traefik import CALL_SECONDS
 from components.spec import LimitsSpec, VersionSpec
 
 HTTP_PORT = 8080
 HEALTH_PORT = 8081
 """The harness answers for its health here, beside the handler."""
-
-CALL_SECONDS = 30
-"""How long one call may take."""
 
 FORGET_SECONDS = 3
 """How long a Pod that ends still serves: until every Traefik has read that it ends."""
