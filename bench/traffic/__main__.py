@@ -8,9 +8,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+from bench.figures import Figure
 from bench.traffic import sharing, steady
 from bench.traffic.cluster import get
-from bench.traffic.figures import Figure
 from bench.traffic.ground import Ground
 from bench.traffic.latency import LOADS, Load, route_change
 

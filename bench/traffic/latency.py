@@ -6,10 +6,10 @@ import statistics
 import time
 from dataclasses import dataclass
 
+from bench.figures import Figure, milliseconds
 from bench.traffic.api import Many, Routes
 from bench.traffic.client import Client, percentile
 from bench.traffic.cluster import Manifest
-from bench.traffic.figures import Figure, milliseconds
 from bench.traffic.ground import Ground, Version
 from bench.traffic.sharing import MODEL, address
 from components.spec import MirrorSpec, RouteSpec

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from bench.figures import Figure
 from bench.traffic.client import Answer, Client, by_version, paced
 from bench.traffic.cluster import kubectl
-from bench.traffic.figures import Figure
 from bench.traffic.ground import Ground, Version
 from bench.traffic.sharing import address
 from components.spec import RouteSpec
