@@ -107,9 +107,12 @@ def test_a_tag_that_moved_is_refused_at_preview(
     published: Object, project_copy: ProjectCopy
 ) -> None:
     before = local_stack.declared()
-    (project_copy.folder / "models/echo/v1/predict.py").write_text("def predict(value): return 0\n")
+    source = project_copy.folder / "models/echo/v1/predict.py"
+    published_text = source.read_text()
+    source.write_text("def predict(value):\n    return 0\n")
     _git(project_copy, "commit", "--quiet", "-am", "other content")
     _git(project_copy, "tag", "--force", "echo-1")
+    source.write_text(published_text)  # v1 comes from the folder: it is not to change
     text = project_copy.pulumi("preview").failed().text
     _git(project_copy, "tag", "--force", "echo-1", "HEAD~1")
     assert "models.echo.versions.v2" in text
