@@ -34,7 +34,7 @@ def unresolvable(x: "NoSuchType", y: int):  # noqa: F821
 
 def refusal(function: Callable[..., object], request: object) -> list[str]:
     with pytest.raises(RefusedError) as caught:
-        DOMINO.arguments(json.dumps(request).encode(), Signature(function, "f"))
+        DOMINO.arguments(json.dumps(request).encode(), Signature.of(function, "f"))
     assert caught.value.status == 400
     return caught.value.errors
 
@@ -54,7 +54,7 @@ def test_what_fits_reaches_the_function(
     function: Callable[..., object], request_: object, wanted: object
 ) -> None:
     body = json.dumps(request_).encode()
-    positional, named = DOMINO.arguments(body, Signature(function, "f"))
+    positional, named = DOMINO.arguments(body, Signature.of(function, "f"))
     assert function(*positional, **named) == wanted
 
 
@@ -94,12 +94,12 @@ def test_a_function_that_cannot_be_called_by_name_is_refused(
     function: Callable[..., object],
 ) -> None:
     with pytest.raises(StartupError, match="handler f cannot be called by name: "):
-        Signature(function, "handler f")
+        Signature.of(function, "handler f")
 
 
 def test_a_function_without_a_signature_is_refused() -> None:
     with pytest.raises(StartupError, match="has no signature that can be read"):
-        Signature(dict.update if False else type, "handler f")
+        Signature.of(type, "handler f")
 
 
 def test_an_answer_has_the_dialects_fields_and_types() -> None:
