@@ -6,9 +6,11 @@ would not end while a process that the user's code started still holds it (measu
 
 import os
 import select
+import shutil
 import signal
 import struct
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -47,9 +49,12 @@ class RProcess:
         self._pidfd = _NONE
         child_reads, self._write = os.pipe()
         self._read, child_writes = os.pipe()
+        # R's own is left behind, with what the user's code wrote there, when R is killed.
+        self._folder = tempfile.mkdtemp(prefix="R-")
         variables = {
             "LANG": "C.UTF-8",
             **environment,
+            "TMPDIR": self._folder,
             "HARNESS_R_HANDLER": label,
             "HARNESS_R_IN": str(child_reads),
             "HARNESS_R_OUT": str(child_writes),
@@ -108,11 +113,12 @@ class RProcess:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def await_end(self) -> None:
-        """Return once it ended; with it end the processes that it left behind."""
+        """Return once it ended; with it goes what it left behind: processes, temporary files."""
         os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED | os.WNOWAIT)
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)  # not yet reaped: the id is still its own
         self._process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def reason(self) -> str:
         """Say how it ended; waits for the end."""
