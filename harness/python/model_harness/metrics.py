@@ -105,7 +105,7 @@ class Exposition:
             HistogramMetricFamily,
         )
 
-        cells = [sum(column) for column in zip(*(row.counters for row in self._board), strict=True)]
+        cells = [sum(column) for column in zip(*(row.counters for row in self._board.rows), strict=True)]
         cells[_CELL[200]] = sum(cells[_BUCKETS:_SUM])  # all results are in the histogram
         names = ["model", "version"]
         duration = HistogramMetricFamily(

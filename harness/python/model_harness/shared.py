@@ -6,7 +6,6 @@ count exactly up to 2**53, and aligned, so that no half-written one is ever seen
 """
 
 import mmap
-from collections.abc import Iterator
 
 from model_harness.metrics import CELLS
 
@@ -67,11 +66,34 @@ class Board:
         memory = memoryview(mmap.mmap(-1, workers * size)).cast("d")
         cells = size // CELL_BYTES
         self.rows = [Row(memory[n * cells : (n + 1) * cells]) for n in range(workers)]
-
-    def __iter__(self) -> Iterator[Row]:
-        """Row after row."""
-        return iter(self.rows)
+        self._in_flight = memory[IN_FLIGHT::cells]
 
     def in_flight(self) -> int:
-        """Of all workers together."""
-        return sum(row.in_flight for row in self.rows)
+        """Return the calls of all workers together."""
+        return int(sum(self._in_flight.tolist()))
+
+
+class Line:
+    """One worker's view of the limit that all workers hold together."""
+
+    def __init__(self, board: Board, row: Row) -> None:
+        """`row` is the worker's own."""
+        self._board = board
+        self._row = row
+
+    def enter(self, count: int, limit: int) -> bool:
+        """Show that `count` calls are here now; whether they are within the limit.
+
+        Shown first and counted then: of two workers that take the last place at the same time at
+        least one sees the other. Both may give it up again; never are more than the limit taken.
+        """
+        self._row.in_flight = count
+        return self._board.in_flight() <= limit
+
+    def leave(self, count: int) -> None:
+        """Show that `count` calls are left here."""
+        self._row.in_flight = count
+
+    def elsewhere(self) -> int:
+        """Return the calls of the other workers."""
+        return self._board.in_flight() - self._row.in_flight

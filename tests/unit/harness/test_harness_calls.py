@@ -14,6 +14,7 @@ from model_harness.exchange import Exchange
 from model_harness.health import SILENT_SECONDS, Health
 from model_harness.identity import PATTERN, RequestIds
 from model_harness.settings import Settings
+from model_harness.shared import Board
 from model_harness.watchdog import STUCK_EXIT_STATUS, STUCK_SECONDS, Watchdog
 
 SETTINGS = Settings("iris", "v1", "predict:predict", timeout_seconds=10)
@@ -125,7 +126,7 @@ def test_a_function_that_never_returns_ends_the_process(monkeypatch: pytest.Monk
     assert entered.wait(10)
     ended: list[int] = []
     monkeypatch.setattr(watchdog_module.os, "_exit", ended.append)
-    watchdog = Watchdog(calls, Bodies(10), 10)
+    watchdog = Watchdog(calls, Bodies(10), 10, Board(1).rows[0])
     now = time.perf_counter()
     watchdog.look(now + 10 + STUCK_SECONDS - 5)
     assert ended == []
@@ -222,10 +223,12 @@ def test_health_counts_silence_only_once_the_function_is_loaded(
 ) -> None:
     clock = [1000.0]
     monkeypatch.setattr(health_module.time, "monotonic", lambda: clock[0])
-    health = Health(SETTINGS)
+    board = Board(1)
+    health = Health(SETTINGS, board)
     clock[0] += 10_000
     assert health.live() is None
     assert health.ready() == "the function is not loaded yet"
+    board.rows[0].ready, board.rows[0].heartbeat = True, 2e6
     health.loaded()
     assert health.ready() == "the front has not answered yet"
     clock[0] += SETTINGS.timeout_seconds + SILENT_SECONDS - 1
