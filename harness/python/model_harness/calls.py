@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, cast
 
 from model_harness.errors import RefusedError
-from model_harness.exchange import Exchange
+from model_harness.exchange import Content, Exchange
 from model_harness.log import logger
 from model_harness.rows import Invocation, Rows
 from model_harness.shared import Line
@@ -31,7 +31,7 @@ MESSAGE_CHARACTERS = 2000  # of an exception; the whole of it is in the log
 class ResultEncoder(Protocol):
     """The part of a dialect that a finished call needs."""
 
-    def success(self, result: object, seconds: float, request_id: str) -> bytes:
+    def success(self, result: object, seconds: float, request_id: str) -> bytes | Content:
         """Return the body of a 200. Raises TypeError where the result cannot be encoded."""
 
 
@@ -223,7 +223,7 @@ class Calls:
         else:
             self._answer(call, body, done)
 
-    def _answer(self, call: Call, body: bytes, done: float) -> None:
+    def _answer(self, call: Call, body: bytes | Content, done: float) -> None:
         """Free the place before the answer goes out: its client may send the next at once."""
         self._running.discard(call)
         if self._leave(call):

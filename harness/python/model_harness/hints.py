@@ -62,6 +62,7 @@ class Hint:
     kinds: tuple[type, ...] = ()  # JSON types that fit; none: not compared
     convert: Converter | None = None  # raises UnfitError
     holds: Holds = Holds.VALUE
+    is_array: bool = False  # of numpy or pandas: `convert` takes numpy's arrays, too
 
     @property
     def checked(self) -> bool:
@@ -76,6 +77,7 @@ class Hint:
 
 
 ANY = Hint()
+NOTHING_SAID = (inspect.Parameter.empty, typing.Any, object)
 
 
 def read(source: object) -> Hint:
@@ -87,7 +89,7 @@ def read(source: object) -> Hint:
         origin = typing.get_origin(one) or one
         found = _ARRAYS.get(f"{_root(origin)}.{getattr(origin, '__name__', '')}")
         if found is not None:
-            return Hint(source, convert=found[0], holds=found[1])
+            return Hint(source, (), found[0], found[1], is_array=True)
     convert = _structured(source)
     if convert is None:
         return Hint(source)
@@ -169,7 +171,7 @@ _ARRAYS: dict[str, tuple[Converter, Holds]] = {
 
 
 def _structured(source: object) -> Converter | None:
-    if source in {inspect.Parameter.empty, typing.Any, object}:
+    if source in NOTHING_SAID:
         return None
     if pydantic_knows(source):
         return _by_pydantic(source)
@@ -211,12 +213,12 @@ def _by_msgspec(source: object) -> Converter:
 
     def convert(value: object) -> object:
         try:
-            return msgspec.convert(value, source)  # type: ignore[call-overload] # any hint
+            return msgspec.convert(value, source)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at `$")
             message = message[:1].lower() + message[1:]
             raise UnfitError((path.rstrip("`"), message)) from None
-        except Exception as error:  # the user's own __post_init__
+        except Exception as error:  # noqa: BLE001 - the user's own __post_init__
             raise UnfitError(("", f"{type(error).__name__}: {error}")) from None
 
     return convert
@@ -233,7 +235,7 @@ def _by_pydantic(source: object) -> Converter:
             raise UnfitError(
                 *(("".join(map(_step, one["loc"])), one["msg"]) for one in error.errors())
             ) from None
-        except Exception as error:  # the user's own validators
+        except Exception as error:  # noqa: BLE001 - the user's own validators
             raise UnfitError(("", f"{type(error).__name__}: {error}")) from None
         return converted
 

@@ -1,7 +1,7 @@
 """MLflow's scoring protocol: `POST .../invocations`, `GET .../ping`.
 
-One of `dataframe_split`, `dataframe_records`, `instances` and `inputs`, as MLflow 2 and 3 have it, and
-`params`: arguments that are the same for every row. `rows` says how tables reach the function.
+One of `dataframe_split`, `dataframe_records`, `instances` and `inputs`, as MLflow 2 and 3 have it,
+and `params`: arguments that are the same for every row. `rows` says how tables reach the function.
 """
 
 from typing import cast
@@ -18,7 +18,11 @@ _CODES = {
     400: "BAD_REQUEST",
     401: "UNAUTHENTICATED",
     404: "ENDPOINT_NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "REQUEST_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
     429: "REQUEST_LIMIT_EXCEEDED",
+    500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
@@ -97,8 +101,8 @@ _READERS = {
 }
 
 
-class Encoder:
-    """Turns results into bodies."""
+class Dialect:
+    """Turns results and mistakes into bodies."""
 
     @staticmethod
     def success(result: object, _seconds: float, _request_id: str) -> bytes:
@@ -108,5 +112,5 @@ class Encoder:
     @staticmethod
     def failure(errors: list[str], _request_id: str, status: int) -> bytes:
         """Return the body of every other status, with the names that MLflow gives them."""
-        code = _CODES.get(status, "BAD_REQUEST" if status < 500 else "INTERNAL_ERROR")
+        code = _CODES.get(status, "BAD_REQUEST")
         return encoding.encode({"error_code": code, "message": "; ".join(errors)})

@@ -11,6 +11,7 @@ gets them as they are, as a matrix. `common` are arguments that are the same in 
 """
 
 from collections.abc import Callable, Collection, Iterator
+from typing import cast
 
 from model_harness.errors import RefusedError, shown
 from model_harness.hints import Holds
@@ -118,21 +119,32 @@ def unnamed(rows: list[object], common: Named, signature: Signature) -> Invocati
             raise _in_row(number, error) from None
         rows[number] = one if lists else one[0]
     signature.check_values(common)
-    values: list[list[object]] = rows  # type: ignore[assignment] # lists, if there are lists
+    values = cast("list[list[object]]", rows)
     if lists:
         return Rows(len(rows), lambda number: (values[number], common))
     return Rows(len(rows), lambda number: ([rows[number]], common))
 
 
+def matrix_argument(signature: Signature) -> str | None:
+    """Return the one whole column of a function that has just one."""
+    names = _by_position(signature)
+    return names[0] if signature.holds is Holds.COLUMN and len(names) == 1 else None
+
+
+def _by_position(signature: Signature) -> list[str]:
+    return [name for name in signature.order if name in signature.required] or signature.order
+
+
 def _unnamed_columns(rows: list[object], common: Named, signature: Signature) -> Invocation:
-    names = [name for name in signature.order if name in signature.required] or signature.order
-    if len(names) == 1:
-        return whole({names[0]: rows}, common, signature)
+    matrix = matrix_argument(signature)
+    if matrix is not None:
+        return whole({matrix: rows}, common, signature)
+    names = _by_position(signature)
     for number, row in enumerate(rows):
         if type(row) is not list or len(row) != len(names):
             raise RefusedError(400, f"row {number} is not an array of {', '.join(names)}")
-    matrix: list[list[object]] = rows  # type: ignore[assignment] # just checked
-    table = {name: [row[place] for row in matrix] for place, name in enumerate(names)}
+    lists = cast("list[list[object]]", rows)
+    table = {name: [row[place] for row in lists] for place, name in enumerate(names)}
     return columns(table, common, signature)
 
 
