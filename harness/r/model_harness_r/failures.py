@@ -24,7 +24,7 @@ def told(label: str, failure: object) -> str:
         case "missing file":
             text = f"there is no {file} in {os.getcwd()}"
         case "syntax":
-            text = f"{file} cannot be parsed: {detail}"
+            text = f"{file} cannot be parsed: {str(detail).splitlines()[0]}"
         case "package":
             text = (
                 f"{file} needs the package {detail!r} (line {line}), which is not installed; "
@@ -39,7 +39,7 @@ def told(label: str, failure: object) -> str:
             text = f"{function!r} of {file} is not a function: it is a {detail}"
         case _:
             text = f"{function!r} of {file} has no formal arguments that can be read"
-    return f"handler {label}: {text}"
+    return f"handler {label}: {' '.join(text.splitlines())}"
 
 
 def _file(label: str) -> str:

@@ -37,17 +37,17 @@ class Pool:
     def start(self) -> object:
         """Return what the first one says of the function, once all are there.
 
-        Raises StartupError as soon as one cannot be started.
+        Raises StartupError if one could not be started.
         """
         for number in range(self._count):
             name = f"R {number + 1}"
             threading.Thread(target=self._keep, name=name, daemon=True).start()
-        hello: object = None
-        for _ in range(self._count):
-            hello = self._begun.get()
-            if isinstance(hello, StartupError):
-                raise hello
-        return hello
+        said = [self._begun.get() for _ in range(self._count)]
+        # Only now: the output of one that still loads would come after the last word.
+        for error in said:
+            if isinstance(error, StartupError):
+                raise error
+        return said[0]
 
     def ask(self, request: bytes, deadline: float) -> Answer:
         """Return an idle process's answer.
@@ -107,6 +107,7 @@ class Pool:
         try:
             answer = process.receive(None)
         except EndedError:
+            process.await_end()
             message = failures.ended(self._label, process.reason())
             raise StartupError(message) from None
         if answer.kind == FAILURE:

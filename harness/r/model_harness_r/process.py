@@ -11,6 +11,7 @@ import signal
 import struct
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -72,6 +73,7 @@ class RProcess:
             os.close(child_writes)
         self._pidfd = os.pidfd_open(self._process.pid)
         os.set_blocking(self._write, False)
+        self._ended = threading.Event()
         self._events = select.poll()
         self._events.register(self._read, select.POLLIN)
         self._events.register(self._pidfd, select.POLLIN)
@@ -119,10 +121,12 @@ class RProcess:
             os.killpg(self._process.pid, signal.SIGKILL)  # not yet reaped: the id is still its own
         self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+        self._ended.set()
 
     def reason(self) -> str:
-        """Say how it ended; waits for the end."""
-        status = self._process.wait()
+        """Say how it ended. Waits for `await_end`, which another thread is in."""
+        self._ended.wait()
+        status = self._process.returncode
         if status >= 0:
             return f"the R process ended with status {status}"
         name = signal.Signals(-status).name
