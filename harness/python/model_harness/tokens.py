@@ -33,7 +33,7 @@ class Tokens:
             self._digests = self._read()
         except OSError as error:
             message = f"MODEL_TOKENS: cannot read {directory}: {error.strerror}"
-            raise StartupError(message) from error
+            raise StartupError(message) from None
         threading.Thread(target=self._watch, name="tokens", daemon=True).start()
 
     def check(self, authorization: str | None) -> None:
@@ -79,7 +79,7 @@ def _token(authorization: str) -> bytes:
     value = value.strip()
     match scheme.lower():
         case "bearer":
-            return value.encode()
+            return value.encode(errors="surrogateescape")
         case "basic":
             try:
                 user, _, password = base64.b64decode(value, validate=True).partition(b":")
