@@ -167,9 +167,24 @@ def test_a_worker_that_ends_between_calls_is_replaced(serve: Serve) -> None:
     first = result(harness.call({}))
     assert isinstance(first, int)
     os.kill(first, signal.SIGKILL)
-    time.sleep(0.1)
-    second = result(harness.call({}))
-    assert second != first
+    end = time.monotonic() + 5
+    while workers(harness) in ([], [first]) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert [result(harness.call({}))] == workers(harness) != [first]
+
+
+def test_an_r_that_does_not_start_again_ends_the_container(serve: Serve, folder: Path) -> None:
+    harness = serve("process")
+    (folder / "predict.R").write_text("stop('the weights are gone')\n")
+    answer = harness.call({})
+    os.kill(workers(harness)[0], signal.SIGKILL)
+    status, _, errors = harness.finish()
+    assert answer.status == 200
+    assert status == 70
+    tries = [line for line in errors.splitlines() if "does not start again: " in line]
+    assert len(tries) == 5
+    assert "loading predict.R failed at line 1: simpleError: the weights are gone" in tries[0]
+    assert "R does not start again; ending the process" in errors.splitlines()[-1]
 
 
 def test_a_call_that_hangs_gets_504_and_leaves_the_others_alone(

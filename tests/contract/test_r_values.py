@@ -53,8 +53,6 @@ def test_r_reads_arguments_as_the_values_that_they_are() -> None:
     answers = serialized(expressions)
     true = serialized(["TRUE"])[0]
     wrong = [
-        wanted
-        for (_, wanted), answer in zip(ARGUMENTS, answers, strict=True)
-        if answer != true
+        wanted for (_, wanted), answer in zip(ARGUMENTS, answers, strict=True) if answer != true
     ]
     assert wrong == []

@@ -1,7 +1,7 @@
-"""`python -m model_harness_r.dependencies <file>`: install a version's Debian packages, at its build.
+"""`python -m model_harness_r.dependencies <file>`: installs a version's Debian packages.
 
-One package a line, with its version, as in `r-cran-jsonlite=1.8.4+dfsg-1`; `#` begins a comment. The
-version is asked for because a published version of a model stays what it is.
+One package a line, with its version, as in `r-cran-jsonlite=1.8.4+dfsg-1`; `#` begins a comment.
+The version is asked for because a published version of a model stays what it is.
 """
 
 import os

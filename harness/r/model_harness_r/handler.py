@@ -9,6 +9,7 @@ from model_harness.errors import RefusedError
 from model_harness.handler import Handler
 from model_harness.settings import Settings
 from model_harness.signature import Parameter, Signature
+
 from model_harness_r.errors import TooLongError, condition
 from model_harness_r.pool import Pool
 from model_harness_r.process import RESULT, Answer

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from model_harness.errors import StartupError
 from model_harness.log import logger
+
 from model_harness_r import failures
 from model_harness_r.errors import TooLongError, WorkerEndedError
 from model_harness_r.process import (
@@ -63,6 +64,9 @@ class Pool:
             raise TooLongError from None
         except EndedError:
             raise WorkerEndedError(f"{process.reason()}; a new one is being started") from None
+        except BaseException:
+            process.kill()  # half of an answer may still be on its way
+            raise
         self._idle.put(process)
         return answer
 
@@ -94,7 +98,7 @@ class Pool:
             try:
                 return self._started(None)
             except StartupError as error:
-                logger.error("R does not start again: %s", error)  # noqa: TRY400 - R told its own
+                logger.error("R does not start again: %s", error)
         # As good as down: let the container start again, on record and with its back-off.
         logger.critical("R does not start again; ending the process")
         os._exit(LOST_EXIT_STATUS)

@@ -3,7 +3,7 @@
 | R | JSON |
 |---|---|
 | vector of length 1, named or not | the value alone; `I(x)` keeps the array |
-| longer vector, list without names | array; the names of a vector are dropped (predict()'s "1", "2") |
+| longer vector, list without names | array; names of a vector are dropped (predict's "1", "2") |
 | list with names | object; of a name given twice the last counts; a missing name is its position |
 | NULL; NA of every type | null (NaN and infinity become null when the JSON is written) |
 | factor | its labels |
@@ -15,11 +15,8 @@ Everything else (models, functions, environments, difftime, complex numbers, ...
 its name: a guess would be found out only by a client.
 """
 
-import math
 import struct
 from collections.abc import Callable
-from datetime import UTC, date, datetime
-from typing import cast
 
 from model_harness_r.layout import (
     BYTES_BIT,
@@ -43,10 +40,9 @@ from model_harness_r.layout import (
     SYMBOL,
     TYPE_MASK,
 )
+from model_harness_r.meaning import Attributes, Vector, dressed, no_json
 
 _START = len(HEADER)
-_EPOCH = date(1970, 1, 1).toordinal()
-_MATRIX_DIMENSIONS = 2
 _REFUSED = {
     3: "a function",
     4: "an environment",
@@ -68,9 +64,6 @@ _REFUSED = {
     249: "an environment",
     250: "an environment",
 }
-
-_Vector = list[object]
-_Attributes = dict[str, _Vector]
 
 
 def read(data: bytes) -> object:
@@ -100,10 +93,10 @@ class _Reader:
             return None
         values = self._vector(flags & TYPE_MASK, self.value)
         if flags & HAS_ATTRIBUTES:
-            return _dressed(values, flags & TYPE_MASK, self._attributes())
+            return dressed(values, flags & TYPE_MASK, self._attributes())
         return values[0] if len(values) == 1 and flags & TYPE_MASK != LIST else values
 
-    def _plain(self) -> _Vector:
+    def _plain(self) -> Vector:
         """Return an attribute's values, whatever attributes it has itself."""
         flags = self._integer()
         if flags == NULL:
@@ -111,16 +104,16 @@ class _Reader:
         if flags & TYPE_MASK == POINTER:  # a data.table carries one to itself
             self._symbols.append("")  # pointers and symbols are counted together
             self._plain(), self._plain()  # what it keeps alive, and its tag
-            values: _Vector = []
+            values: Vector = []
         else:
             values = self._vector(flags & TYPE_MASK, self._plain)
         if flags & HAS_ATTRIBUTES:
             self._attributes()
         return values
 
-    def _vector(self, kind: int, item: Callable[[], object]) -> _Vector:
+    def _vector(self, kind: int, item: Callable[[], object]) -> Vector:
         if kind in _REFUSED:
-            raise TypeError(_no_json(_REFUSED[kind]))
+            raise TypeError(no_json(_REFUSED[kind]))
         count = self._integer()
         if kind == DOUBLE:
             return list(self._numbers(count, "d", 8))
@@ -134,10 +127,10 @@ class _Reader:
             return [self._text() for _ in range(count)]
         if kind == LIST:
             return [item() for _ in range(count)]
-        raise TypeError(_no_json(f"a value of R's type {kind}"))
+        raise TypeError(no_json(f"a value of R's type {kind}"))
 
-    def _attributes(self) -> _Attributes:
-        found: _Attributes = {}
+    def _attributes(self) -> Attributes:
+        found: Attributes = {}
         while (flags := self._integer()) != NULL:
             if flags & TYPE_MASK != PAIRLIST or not flags & HAS_TAG:
                 raise TypeError("R answered with attributes that cannot be read")
@@ -181,84 +174,3 @@ class _Reader:
         at = self._at
         self._at = at + count * size
         return struct.unpack_from(f"<{count}{letter}", self._data, at)
-
-
-def _dressed(values: _Vector, kind: int, attributes: _Attributes) -> object:
-    """Give a vector the meaning that its attributes have."""
-    classes = [str(name) for name in attributes.get("class", ())]
-    kept = "AsIs" in classes
-    if kept:
-        classes.remove("AsIs")
-    if "data.frame" in classes:
-        return _rows(values, attributes)
-    if classes:
-        values = _of_class(values, classes, attributes)
-    dimensions = attributes.get("dim", ())
-    if len(dimensions) == _MATRIX_DIMENSIONS:
-        rows = cast("int", dimensions[0])
-        return [values[row::rows] for row in range(rows)]
-    if len(dimensions) > _MATRIX_DIMENSIONS:
-        raise TypeError(_no_json(f"an array of {len(dimensions)} dimensions"))
-    if kind == LIST:
-        return _object(values, attributes["names"]) if "names" in attributes else values
-    return values if kept or len(values) != 1 else values[0]
-
-
-def _of_class(values: _Vector, classes: list[str], attributes: _Attributes) -> _Vector:
-    if "factor" in classes:
-        labels = attributes["levels"]
-        return [None if v is None else labels[cast("int", v) - 1] for v in values]
-    if classes == ["Date"]:
-        return [_moment(v, _day) for v in values]
-    if classes == ["POSIXct", "POSIXt"]:
-        return [_moment(v, _time) for v in values]
-    raise TypeError(_no_json(f"an object of class {'/'.join(classes)}"))
-
-
-def _rows(columns: _Vector, attributes: _Attributes) -> object:
-    names = [str(name) for name in attributes.get("names", ())]
-    marks = attributes.get("row.names", [])
-    compact = len(marks) == 2 and marks[0] is None  # noqa: PLR2004 - R's c(NA, -n) for 1 to n
-    count = abs(cast("int", marks[1])) if compact else len(marks)
-    if not names:
-        return [{} for _ in range(count)]
-    whole = [_column(column, count) for column in columns]
-    return [dict(zip(names, row, strict=True)) for row in zip(*whole, strict=True)]
-
-
-def _column(column: object, rows: int) -> _Vector:
-    """Return the cells; a vector of length 1 has come as its value, a list with names as a dict."""
-    if isinstance(column, dict):
-        return list(column.values())
-    if isinstance(column, list) and len(column) == rows:
-        return column
-    return [column]
-
-
-def _object(values: _Vector, names: _Vector) -> dict[str, object]:
-    if "" in names or None in names:
-        names = [name or str(position) for position, name in enumerate(names, 1)]
-    return dict(zip((str(name) for name in names), values, strict=True))
-
-
-def _moment(value: object, shown: Callable[[float], str]) -> str | None:
-    number = math.nan if value is None else cast("float", value)
-    if not math.isfinite(number):
-        return None
-    try:
-        return shown(number)
-    except (ValueError, OverflowError, OSError):
-        raise TypeError("the result holds a time outside of the years 1 to 9999") from None
-
-
-def _day(number: float) -> str:
-    return date.fromordinal(_EPOCH + math.floor(number)).isoformat()
-
-
-def _time(number: float) -> str:
-    text = datetime.fromtimestamp(number, UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
-
-
-def _no_json(what: str) -> str:
-    return f"the result cannot be encoded: {what} is not JSON; return plain values"

@@ -14,6 +14,7 @@ from collections.abc import Collection
 from functools import lru_cache
 
 from model_harness.errors import RefusedError
+
 from model_harness_r.layout import (
     ASCII_TEXT,
     CHARACTER,
