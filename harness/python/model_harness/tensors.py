@@ -177,14 +177,13 @@ def _from_json(data: object, datatype: str, shape: list[int]) -> list[object]:
 
 
 def _flattened(data: list[object], shape: list[int]) -> list[object]:
-    level = data
-    for depth, size in enumerate(shape):
-        if depth:
-            if not all(type(one) is list for one in level):
-                raise RefusedError(400, "the nesting of data is not that of the shape")
-            level = [leaf for one in level for leaf in one]  # type: ignore[attr-defined] # checked
-        if len(level) != math.prod(shape[: depth + 1]):
-            raise RefusedError(400, f"the nesting of data is not that of the shape, at {size}")
+    level, fits = data, len(data) == shape[0]
+    for size in shape[1:]:
+        fits = fits and all(type(one) is list and len(one) == size for one in level)
+        if fits:
+            level = [leaf for one in cast("list[list[object]]", level) for leaf in one]
+    if not fits:
+        raise RefusedError(400, "the nesting of data is not that of the shape")
     return level
 
 
