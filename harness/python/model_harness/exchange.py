@@ -51,12 +51,21 @@ class Exchange:
 
     def send(self, status: int, body: bytes | Content, more: Iterable[tuple[str, str]] = ()) -> None:
         """Answer, unless that has been done already."""
-        headers = [("x-request-id", self.request_id), ("x-model-version", self._version), *more]
-        if isinstance(body, Content):
-            headers += body.headers
-            body = body.body
+        if isinstance(body, bytes):
+            headers = [
+                ("content-type", "application/json"),
+                ("x-request-id", self.request_id),
+                ("x-model-version", self._version),
+                *more,
+            ]
         else:
-            headers.append(("content-type", "application/json"))
+            headers = [
+                ("x-request-id", self.request_id),
+                ("x-model-version", self._version),
+                *body.headers,
+                *more,
+            ]
+            body = body.body
         self._transport.response_bytes(status, headers, body)
 
     def refuse(self, error: RefusedError) -> None:

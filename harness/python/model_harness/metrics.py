@@ -7,7 +7,7 @@ A worker counts in plain lists and shows them to the parent a few times a second
 
 import threading
 from array import array
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -54,15 +54,15 @@ class Counters:
         """`shown` is where the parent reads; without, nobody does."""
         self._shown = memoryview(array("d", bytes(8 * CELLS))) if shown is None else shown
         self._cells: list[float] = list(self._shown)  # a worker's successor counts on
+        self._durations: list[float] = []
         self._lock = threading.Lock()
 
     def answered(self, seconds: float) -> None:
-        """Count a result, so many seconds after its request was complete."""
-        bucket = bisect_left(BOUNDS, seconds)
-        cells = self._cells
-        with self._lock:
-            cells[bucket] += 1.0
-            cells[_SUM] += seconds
+        """Count a result, so many seconds after its request was complete.
+
+        Sorted into buckets later, all at once: that costs a request less than a look-up each.
+        """
+        self._durations.append(seconds)
 
     def refused(self, status: int) -> None:
         """Count any other answer."""
@@ -77,7 +77,17 @@ class Counters:
 
     def show(self) -> None:
         """Let the parent see what was counted until now."""
+        count = len(self._durations)
+        batch = sorted(self._durations[:count])
+        del self._durations[:count]  # what other threads append meanwhile stays
+        below = 0
         with self._lock:
+            self._cells[_SUM] += sum(batch)
+            for bucket, bound in enumerate(BOUNDS):
+                up_to = bisect_right(batch, bound, below)
+                self._cells[bucket] += up_to - below
+                below = up_to
+            self._cells[len(BOUNDS)] += count - below
             self._shown[:] = array("d", self._cells)
 
 
