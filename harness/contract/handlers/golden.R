@@ -26,3 +26,9 @@ wait <- function(seconds) {
   Sys.sleep(seconds)
   seconds
 }
+
+# Return parts with names, of different kinds.
+named <- function(x) list(half = x / 2, text = "x", large = x > 1)
+
+# Return what is JSON but no table.
+deep <- function() list(a = list(list(b = 1)))
