@@ -256,6 +256,25 @@ def _resident_bytes(process: int) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def test_many_requests_leave_no_memory_behind(serve: Serve, threads: ThreadPoolExecutor) -> None:
+    harness = serve("size")
+    body = json.dumps({"data": {"text": "x" * 1000}}).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    def ask(count: int) -> int:
+        with harness.connect() as connection:
+            good = 0
+            for _ in range(count):
+                connection.sendall(request)
+                good += read_answer(connection)[0] == 200
+            return good
+
+    assert sum(threads.map(ask, [100] * 8)) == 800
+    before = _resident_bytes(harness.child())
+    assert sum(threads.map(ask, [500] * 8)) == 4000
+    assert _resident_bytes(harness.child()) - before < 2_000_000
+
+
 def test_clients_that_go_away_leave_nothing_behind(serve: Serve) -> None:
     harness = serve("wait", MODEL_IN_FLIGHT="2")
     for _ in range(20):
@@ -406,14 +425,14 @@ START_FAILURES = [
     ("raises:f", "importing raises raised ZeroDivisionError: division by zero"),
     ("exits:f", "importing exits ended the process (SystemExit: 4)"),
     ("broken:f", "importing broken raised SyntaxError: "),
-    ("kinds:missing", "module kinds has no 'missing'; it defines Bare, Broken, Late, Needy, good, "),
+    ("kinds:missing", "module kinds has no 'missing'; it defines Bare, Broken, Late, Needy, good"),
     ("kinds:NUMBER", "handler kinds:NUMBER is not callable: it is a int"),
     ("kinds:strict", "cannot be called by name: a, b is positional-only; remove the /"),
     ("kinds:stream", "handler kinds:stream is a generator; return a list"),
     ("kinds:Bare", "handler kinds:Bare is a class without a method predict; write one"),
-    ("kinds:Needy", "handler kinds:Needy: Needy needs path, but nobody gives arguments at the start"),
+    ("kinds:Needy", "handler kinds:Needy: Needy needs path, but nobody gives arguments"),
     ("kinds:Broken", "handler kinds:Broken: load() raised KeyError: 'weights'"),
-    ("kinds:Late", "handler kinds:Late: load is async; it runs once, before any call: use a plain"),
+    ("kinds:Late", "handler kinds:Late: load is async; it runs once, before any call"),
 ]
 
 

@@ -80,7 +80,7 @@ class Calls:
         self._timeout = timeout_seconds
         self._one_at_a_time = threads == 1
         self._function: Callable[..., object] = _not_loaded
-        self._loop: "EventLoop | None" = None
+        self._loop: EventLoop | None = None
         self._line: Line | None = None
         self._open: set[Call] = set()
         self._waiting: deque[Call] = deque()
@@ -180,10 +180,11 @@ class Calls:
         call.running_since = began = time.perf_counter()
         exchange = call.exchange
         try:
-            if type(arguments) is not Rows:
-                result = self._function(*arguments[0], **arguments[1])
-            else:
+            result: object
+            if isinstance(arguments, Rows):
                 result = self._each_row(call, arguments)
+            else:
+                result = self._function(*arguments[0], **arguments[1])
             done = time.perf_counter()
             body = call.encoder.success(result, done - began, exchange.request_id)
         except BaseException as error:  # noqa: BLE001 - also sys.exit() in a function is its error
@@ -209,7 +210,7 @@ class Calls:
             call.running_since = time.perf_counter()
             self._running.add(call)
             call.cancel = self._loop.task(self._run_async(call, call.arguments)).cancel
-            if call.arguments is None:  # expired in between
+            if call not in self._open:  # expired in between, when there was nothing to cancel
                 call.cancel()
 
     async def _run_async(self, call: Call, arguments: Invocation) -> None:
@@ -217,10 +218,10 @@ class Calls:
         began = call.running_since
         try:
             result: object
-            if isinstance(arguments, tuple):
-                result = await function(*arguments[0], **arguments[1])
-            else:
+            if isinstance(arguments, Rows):
                 result = [await function(*values, **named) for values, named in arguments.calls]
+            else:
+                result = await function(*arguments[0], **arguments[1])
             done = time.perf_counter()
             body = call.encoder.success(result, done - began, call.exchange.request_id)
         except BaseException as error:  # noqa: BLE001 - else sys.exit() would end the loop

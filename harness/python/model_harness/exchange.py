@@ -49,7 +49,9 @@ class Exchange:
         self._version = version
         self._dialect = dialect
 
-    def send(self, status: int, body: bytes | Content, more: Iterable[tuple[str, str]] = ()) -> None:
+    def send(
+        self, status: int, body: bytes | Content, more: Iterable[tuple[str, str]] = ()
+    ) -> None:
         """Answer, unless that has been done already."""
         if isinstance(body, bytes):
             headers = [

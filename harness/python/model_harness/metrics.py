@@ -50,9 +50,9 @@ _CELL = {status: _STATUSES + n for n, status in enumerate(STATUSES)}
 class Counters:
     """What one process counts. Threads of it may count at the same time."""
 
-    def __init__(self, shown: memoryview | None = None) -> None:
+    def __init__(self, shown: "memoryview[float] | None" = None) -> None:
         """`shown` is where the parent reads; without, nobody does."""
-        self._shown = memoryview(array("d", bytes(8 * CELLS))) if shown is None else shown
+        self._shown = _nowhere() if shown is None else shown
         self._cells: list[float] = list(self._shown)  # a worker's successor counts on
         self._durations: list[float] = []
         self._lock = threading.Lock()
@@ -91,6 +91,10 @@ class Counters:
             self._shown[:] = array("d", self._cells)
 
 
+def _nowhere() -> "memoryview[float]":
+    return memoryview(bytearray(8 * CELLS)).cast("d")
+
+
 class Exposition:
     """The text that Prometheus asks for."""
 
@@ -115,7 +119,8 @@ class Exposition:
             HistogramMetricFamily,
         )
 
-        cells = [sum(column) for column in zip(*(row.counters for row in self._board.rows), strict=True)]
+        rows = [row.counters for row in self._board.rows]
+        cells = [sum(column) for column in zip(*rows, strict=True)]
         cells[_CELL[200]] = sum(cells[_BUCKETS:_SUM])  # all results are in the histogram
         names = ["model", "version"]
         duration = HistogramMetricFamily(

@@ -92,9 +92,12 @@ class _Reader:
         return found
 
     def directory(self, name: str) -> str | None:
-        if name not in self._environment:
-            return None
-        return self.text(name, DIRECTORY, "the path of a directory, or do not set it")
+        found = self._environment.get(name)
+        if found is not None and not DIRECTORY.fullmatch(found):
+            # An empty one, too: it was meant to close the model.
+            wanted = "the path of a directory, or do not set it"
+            self.mistakes.append(f"{name} is {found!r}; write {wanted}")
+        return found
 
     def whole(self, name: str, default: int, at_most: int = 2**31) -> int:
         wanted = f"a whole number from 1 to {at_most}"

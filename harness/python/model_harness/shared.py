@@ -19,7 +19,7 @@ COUNTERS = 3  # from here on the cells are those of metrics.py
 class Row:
     """One worker's cells."""
 
-    def __init__(self, cells: memoryview) -> None:
+    def __init__(self, cells: "memoryview[float]") -> None:
         """`cells` are doubles."""
         self.cells = cells
         self.counters = cells[COUNTERS : COUNTERS + CELLS]

@@ -78,7 +78,7 @@ def test_without_a_directory_everybody_is_let_in() -> None:
 
 
 def test_a_directory_that_is_not_there_ends_the_start(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match="cannot read .*/nowhere: No such file"):
+    with pytest.raises(StartupError, match=r"cannot read .*/nowhere: No such file"):
         Tokens(str(tmp_path / "nowhere"))
 
 

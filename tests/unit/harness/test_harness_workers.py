@@ -25,11 +25,11 @@ def kept(board: Board, be_worker: Callable[[int], int]) -> int:
     """Process that keeps workers: Keeper.run changes what its process does with signals."""
     process = os.fork()
     if process == 0:
+        status = 99
         try:
             status = Keeper(SETTINGS, board, be_worker).run({})
-        except BaseException:
-            status = 99
-        os._exit(status)
+        finally:
+            os._exit(status)
     return process
 
 
