@@ -13,6 +13,7 @@ nothing, forks the others, each of which loads by itself.
 
 import gc
 import os
+import select
 import signal
 import sys
 import threading
@@ -53,10 +54,10 @@ def main(settings: Settings, parent_alive: int, load: Load, board: Board) -> int
         return worker.told(error)
     serve = partial(worker.main, settings, parent_alive)
     reads, writes = os.pipe()
-    loader = fork(partial(_load_and_serve, settings, load, board, serve, writes))
+    loader = fork(partial(_load_and_serve, settings, parent_alive, load, board, serve, writes))
     os.close(writes)
     if os.read(reads, 1) == _ALONE:
-        keeper = Keeper(settings, board, lambda number: serve(load, board, number))
+        keeper = Keeper(settings, board, parent_alive, lambda number: serve(load, board, number))
         return keeper.run({loader: 0})
     return _follow(loader, parent_alive)
 
@@ -66,7 +67,7 @@ _Serve = Callable[[Load, Board, int], int]
 
 
 def _load_and_serve(
-    settings: Settings, load: Load, board: Board, serve: _Serve, verdict: int
+    settings: Settings, parent_alive: int, load: Load, board: Board, serve: _Serve, verdict: int
 ) -> int:
     """Be the loader."""
     try:
@@ -84,7 +85,10 @@ def _load_and_serve(
     os.write(verdict, _SHARED)
     gc.collect()
     gc.freeze()
-    return Keeper(settings, board, lambda number: serve(lambda _: handler, board, number)).run({})
+    keeper = Keeper(
+        settings, board, parent_alive, lambda number: serve(lambda _: handler, board, number)
+    )
+    return keeper.run({})
 
 
 def _follow(loader: int, parent_alive: int) -> int:
@@ -110,9 +114,16 @@ class Keeper:
     Kubernetes sees it and tells the reason.
     """
 
-    def __init__(self, settings: Settings, board: Board, be_worker: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        board: Board,
+        parent_alive: int,
+        be_worker: Callable[[int], int],
+    ) -> None:
         """`be_worker(number)` is what a new process does."""
         self._board = board
+        self._parent_alive = parent_alive
         self._be_worker = be_worker
         self._kill_seconds = settings.timeout_seconds + KILL_EXTRA_SECONDS
         self._numbers: dict[int, int] = {}
@@ -126,7 +137,6 @@ class Keeper:
         """Start who is not in `running` (process: number); return the status once all ended."""
         # Waited for, instead of handled: a handler could come between a fork and its bookkeeping.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        parent = os.getppid()
         self._numbers |= running
         missing = set(range(len(self._board.rows))).difference(running.values())
         self._due = dict.fromkeys(missing, 0.0)
@@ -134,8 +144,8 @@ class Keeper:
             self._start_due(time.monotonic())
             if self._next_signal() == signal.SIGTERM:
                 self._stop()
-            if os.getppid() != parent:
-                os._exit(1)  # the workers see it themselves
+            if select.select([self._parent_alive], [], [], 0)[0]:  # at its end: see processes.py
+                os._exit(1)  # the workers see it, too; a thread here would make forks unsafe
             self._reap()
         if self._reason:
             print(self._reason, file=sys.stderr)

@@ -23,11 +23,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def kept(board: Board, be_worker: Callable[[int], int]) -> int:
     """Process that keeps workers: Keeper.run changes what its process does with signals."""
+    parent_alive, _held = os.pipe()
     process = os.fork()
     if process == 0:
         status = 99
         try:
-            status = Keeper(SETTINGS, board, be_worker).run({})
+            status = Keeper(SETTINGS, board, parent_alive, be_worker).run({})
         finally:
             os._exit(status)
     return process
@@ -103,3 +104,16 @@ def test_an_ending_is_said_as_a_shell_and_a_person_would() -> None:
     assert (ending(3), shell_status(3)) == ("ended with status 3", 3)
     assert (ending(-15), shell_status(-15)) == ("was killed by SIGTERM", 143)
     assert ending(-9) == "was killed by SIGKILL; out of memory?"
+
+
+def test_a_keeper_whose_parent_is_gone_ends() -> None:
+    board = Board(1)
+    parent_alive, held = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.close(held)
+        Keeper(SETTINGS, board, parent_alive, lambda _: time.sleep(5) or 0).run({})
+        os._exit(98)
+    os.close(parent_alive)
+    os.close(held)
+    assert wait(process) == 1
