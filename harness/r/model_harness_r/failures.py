@@ -5,8 +5,9 @@ from typing import cast
 
 
 def not_run(error: OSError) -> str:
-    """R itself is not there."""
-    return f"Rscript cannot be run ({error.strerror}); is this the image for R?"
+    """R itself could not be started; most likely it is not there."""
+    hint = "; is this the image for R?" if isinstance(error, FileNotFoundError) else ""
+    return f"Rscript cannot be run ({error.strerror}){hint}"
 
 
 def ended(label: str, reason: str) -> str:

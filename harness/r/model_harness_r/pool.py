@@ -60,12 +60,12 @@ class Pool:
         try:
             answer = process.ask(request, deadline)
         except OverdueError:
-            process.kill()
+            process.kill("its call took too long")
             raise TooLongError from None
         except EndedError:
             raise WorkerEndedError(f"{process.reason()}; a new one is being started") from None
         except BaseException:
-            process.kill()  # half of an answer may still be on its way
+            process.kill("a call broke off")  # half of an answer may still be on its way
             raise
         self._idle.put(process)
         return answer

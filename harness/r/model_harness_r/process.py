@@ -23,6 +23,7 @@ _LENGTH = struct.Struct("<i")
 _HEAD = struct.Struct("<ii")  # length and kind of an answer
 _PIECE = 1024 * 1024
 _NONE = -1
+CLOSED_SECONDS = 1.0  # between the end of the pipe and that of the process
 
 RESULT, CONDITION, HELLO, FAILURE = range(4)  # kinds of answers; the same ones as in worker.R
 
@@ -73,6 +74,7 @@ class RProcess:
             os.close(child_writes)
         self._pidfd = os.pidfd_open(self._process.pid)
         os.set_blocking(self._write, False)
+        self._killed = ""
         self._ended = threading.Event()
         self._events = select.poll()
         self._events.register(self._read, select.POLLIN)
@@ -109,8 +111,9 @@ class RProcess:
             missing -= len(pieces[-1])
         return Answer(kind, b"".join(pieces))
 
-    def kill(self) -> None:
+    def kill(self, why: str) -> None:
         """End it at once. It may be in C code, where nothing else would reach it."""
+        self._killed = why
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
@@ -125,10 +128,14 @@ class RProcess:
 
     def reason(self) -> str:
         """Say how it ended. Waits for `await_end`, which another thread is in."""
-        self._ended.wait()
+        if not self._ended.wait(CLOSED_SECONDS):
+            self.kill("it closed its pipe")  # and lives on, of no use any more
+            self._ended.wait()
         status = self._process.returncode
         if status >= 0:
             return f"the R process ended with status {status}"
+        if self._killed:
+            return f"the R process was killed: {self._killed}"
         name = signal.Signals(-status).name
         hint = "; out of memory?" if -status == signal.SIGKILL else ""
         return f"the R process was killed by {name}{hint}"
