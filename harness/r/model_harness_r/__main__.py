@@ -8,11 +8,14 @@ import dataclasses
 import os
 import re
 import sys
+from typing import TYPE_CHECKING
 
 from model_harness import supervisor
 from model_harness.errors import StartupError
-from model_harness.handler import Handler
 from model_harness.settings import Settings
+
+if TYPE_CHECKING:
+    from model_harness.handler import Handler
 
 # `<file>:<function>`. A dot in a name of R is a letter like others: `predict.mpg`.
 LABEL = re.compile(r"[A-Za-z_][\w.-]*:[A-Za-z.][\w.]*")
@@ -28,8 +31,8 @@ def main() -> int:
         return 1
     workers = settings.workers
 
-    def load(settings: Settings) -> Handler:
-        from model_harness_r import handler  # noqa: PLC0415 - the parent stays small
+    def load(settings: Settings) -> "Handler":
+        from model_harness_r import handler  # noqa: PLC0415 - not needed by the parent
 
         return handler.load(settings, workers)
 
