@@ -10,11 +10,11 @@ Rows without names (lists, or single values) are bound by position; a function w
 gets them as they are, as a matrix. `common` are arguments that are the same in every row.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import cast
 
 from model_harness.errors import RefusedError, shown
-from model_harness.hints import Holds
+from model_harness.hints import ANY, Holds
 from model_harness.signature import Signature
 
 Arguments = tuple[list[object], dict[str, object]]
@@ -111,13 +111,14 @@ def unnamed(rows: list[object], common: Named, signature: Signature) -> Invocati
         return _frame(rows, common, signature)
     if signature.holds is Holds.COLUMN:
         return _unnamed_columns(rows, common, signature)
+    counts: set[int] = set()
     for number, row in enumerate(rows):
-        one: list[object] = row if type(row) is list else [row]
-        try:
-            signature.check_positional(one, "it", common)
-        except RefusedError as error:
-            raise _in_row(number, error) from None
-        rows[number] = one if lists else one[0]
+        count = len(row) if type(row) is list else 1
+        if count not in counts:
+            counts.add(count)
+            _check_count(number, count, common, signature)
+    for place in range(max(counts, default=0)):
+        _check_place(place, rows, signature)
     signature.check_values(common)
     values = cast("list[list[object]]", rows)
     if lists:
@@ -157,6 +158,29 @@ def _frame(table: object, common: Named, signature: Signature) -> Invocation:
     return [], given
 
 
+def _check_count(number: int, count: int, common: Named, signature: Signature) -> None:
+    try:
+        signature.check_count(count, "it", common)
+    except RefusedError as error:
+        raise _in_row(number, error) from None
+
+
+def _check_place(place: int, rows: list[object], signature: Signature) -> None:
+    """Match the values at one place of rows without names, as those of a column."""
+    if place >= len(signature.order):
+        return
+    name = signature.order[place]
+    lists = cast("list[list[object]]", rows) if type(rows[0]) is list else None
+    if lists is None:
+        _check_column(name, rows, signature)
+    elif signature.parameters[name].hint.checked:
+        numbers = [number for number, row in enumerate(lists) if len(row) > place]
+        values = [lists[number][place] for number in numbers]
+        _check_column(name, values, signature, numbers)
+        for number, value in zip(numbers, values, strict=True):
+            lists[number][place] = value
+
+
 def _check_names(names: Collection[str], common: Named, signature: Signature) -> None:
     twice = [name for name in names if name in common]
     if twice:
@@ -164,17 +188,23 @@ def _check_names(names: Collection[str], common: Named, signature: Signature) ->
     signature.check_names([*names, *common])
 
 
-def _check_column(name: str, values: list[object], signature: Signature) -> None:
-    """Match each value with its argument's hint; conversions are made in place."""
-    if name not in signature.parameters or not signature.parameters[name].hint.checked:
+def _check_column(
+    name: str, values: list[object], signature: Signature, numbers: Sequence[int] | None = None
+) -> None:
+    """Match each value with its argument's hint; conversions are made in place.
+
+    `numbers` are the rows' own, where not every row has a value.
+    """
+    hint = signature.parameters[name].hint if name in signature.parameters else ANY
+    if not hint.checked or (hint.convert is None and set(map(type, values)) <= set(hint.kinds)):
         return
-    for number, value in enumerate(values):
+    for place, value in enumerate(values):
         one = {name: value}
         try:
             signature.check_values(one)
         except RefusedError as error:
-            raise _in_row(number, error) from None
-        values[number] = one[name]
+            raise _in_row(place if numbers is None else numbers[place], error) from None
+        values[place] = one[name]
 
 
 def _in_row(number: int, error: RefusedError) -> RefusedError:

@@ -84,31 +84,24 @@ class Signature:
             self.check_names(given)
         self.check_values(given)
 
-    def check_positional(
-        self,
-        given: list[object],
-        what: str = "parameters",
-        named: Collection[str] = (),
-    ) -> None:
-        """Raise RefusedError(400) where the list, beside `named` arguments, does not fit.
+    def check_positional(self, given: list[object], what: str = "parameters") -> None:
+        """Raise RefusedError(400) where the list does not fit the function's order.
 
         What hints convert is replaced in `given`.
         """
-        errors = []
-        if len(given) > len(self.order) and not self.open_ended:
-            errors.append(f"{what} has {len(given)} values; the function takes {self._list()}")
         bound = dict(zip(self.order, given, strict=False))
-        errors += [f"argument {name!r} is given twice" for name in bound if name in named]
-        errors += [] if self.takes_rest else self._unknown(named)
-        errors += self._missing(n for n in self.required if n not in bound and n not in named)
-        if any(name not in named for name in self._required_by_name):
-            errors.append(f"{what} cannot fill keyword-only arguments; send data instead")
-        errors += self._wrong(bound)
+        errors = [*self._miscounted(len(given), what, ()), *self._wrong(bound)]
         if errors:
             raise RefusedError(400, *errors)
         if self._conversions:
             self._convert(bound)
             given[: len(bound)] = bound.values()
+
+    def check_count(self, count: int, what: str, named: Collection[str]) -> None:
+        """Raise RefusedError(400) where so many values, beside `named` arguments, do not fit."""
+        errors = self._miscounted(count, what, named)
+        if errors:
+            raise RefusedError(400, *errors)
 
     def check_names(self, given: Collection[str]) -> None:
         """Raise RefusedError(400) for every unknown or missing name."""
@@ -135,6 +128,18 @@ class Signature:
                     errors += [_sentence(name, path, text) for path, text in error.mistakes]
         if errors:
             raise RefusedError(400, *errors)
+
+    def _miscounted(self, count: int, what: str, named: Collection[str]) -> list[str]:
+        errors = []
+        if count > len(self.order) and not self.open_ended:
+            errors.append(f"{what} has {count} values; the function takes {self._list()}")
+        bound = self.order[:count]
+        errors += [f"argument {name!r} is given twice" for name in bound if name in named]
+        errors += [] if self.takes_rest else self._unknown(named)
+        errors += self._missing(n for n in self.required if n not in bound and n not in named)
+        if any(name not in named for name in self._required_by_name):
+            errors.append(f"{what} cannot fill keyword-only arguments; send data instead")
+        return errors
 
     def _unknown(self, given: Iterable[str]) -> list[str]:
         return [
