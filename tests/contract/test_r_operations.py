@@ -17,6 +17,7 @@ PACKAGE = "model_harness_r"
 FUNCTIONS = r"""
 quick <- function() 0
 process <- function() Sys.getpid()
+temporary <- function() { writeLines("x", tempfile()); dirname(tempdir()) }
 wait <- function(seconds) { Sys.sleep(seconds); Sys.getpid() }
 size <- function(text) nchar(text)
 column <- function(values) list(n = length(values), sum = sum(values), back = values)
@@ -347,6 +348,22 @@ def test_what_is_in_flight_is_finished_before_the_end(
     assert harness.finish()[0] == 0
     assert before
     assert not any(map(_runs, before))
+
+
+def test_temporary_files_go_with_their_r(serve: Serve) -> None:
+    harness = serve("temporary")
+    folders = [Path(str(result(harness.call({}))))]
+    os.kill(workers(harness)[0], signal.SIGKILL)
+    time.sleep(0.2)
+    folders.append(Path(str(result(harness.call({})))))
+    assert not folders[0].exists()
+    assert folders[1].exists()
+    harness.terminate()
+    assert harness.finish()[0] == 0
+    end = time.monotonic() + 5
+    while folders[1].exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not folders[1].exists()
 
 
 def test_a_killed_harness_leaves_no_r_behind(serve: Serve) -> None:

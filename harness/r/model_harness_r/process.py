@@ -57,6 +57,7 @@ class RProcess:
             "LANG": "C.UTF-8",
             **environment,
             "TMPDIR": self._folder,
+            "HARNESS_R_FOLDER": self._folder,
             "HARNESS_R_HANDLER": label,
             "HARNESS_R_IN": str(child_reads),
             "HARNESS_R_OUT": str(child_writes),

@@ -19,7 +19,8 @@ main <- function() {
   from_front <- paste0("/dev/fd/", Sys.getenv("HARNESS_R_IN"))
   to_front <- paste0("/dev/fd/", Sys.getenv("HARNESS_R_OUT"))
   label <- strsplit(Sys.getenv("HARNESS_R_HANDLER"), ":", fixed = TRUE)[[1L]]
-  Sys.unsetenv(c("HARNESS_R_IN", "HARNESS_R_OUT", "HARNESS_R_HANDLER"))
+  folder <- Sys.getenv("HARNESS_R_FOLDER")
+  Sys.unsetenv(c("HARNESS_R_IN", "HARNESS_R_OUT", "HARNESS_R_HANDLER", "HARNESS_R_FOLDER"))
   file <- paste0(label[1L], ".R")
   name <- label[2L]
 
@@ -35,13 +36,19 @@ main <- function() {
     c(writeBin(c(length(bytes), kind), raw(), endian = "little"), bytes)
   }
 
+  # Without the front there is nobody left to clear the temporary files away.
+  leave <- function() {
+    unlink(folder, recursive = TRUE)
+    quit("no")
+  }
+
   # A pipe gives at most 64 kB at a time; joining as they come would copy them again and again.
   rest_of <- function(bytes, wanted) {
     pieces <- list(bytes)
     missing <- wanted - length(bytes)
     while (missing > 0L) {
       piece <- readBin(input, "raw", missing)
-      if (!length(piece)) quit("no")
+      if (!length(piece)) leave()
       pieces[[length(pieces) + 1L]] <- piece
       missing <- missing - length(piece)
     }
@@ -155,7 +162,7 @@ main <- function() {
     }
     loop <- function() repeat {
       size <- readBin(input, "integer", 1L, 4L, endian = "little")
-      if (!length(size)) quit("no") # the front is gone
+      if (!length(size)) leave() # the front is gone
       bytes <- readBin(input, "raw", size)
       if (length(bytes) < size) bytes <- rest_of(bytes, size)
       busy <<- TRUE
