@@ -108,5 +108,6 @@ class Front:
         if self.calls.full():  # before the body: what cannot be served is not read
             raise too_many(self._settings.in_flight)
         body = await self.bodies.read(source, headers.get("content-length"), exchange)
-        arguments, encoder = endpoint.bind(body, headers.get(endpoint.header), handler.signature)
+        more = headers.get(endpoint.header) if endpoint.header else None
+        arguments, encoder = endpoint.bind(body, more, handler.signature)
         self.calls.admit(exchange, encoder, arguments)

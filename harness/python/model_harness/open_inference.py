@@ -78,11 +78,9 @@ def arguments(
     says of the model. Raises RefusedError(400).
     """
     request, binary = _parts(body, json_length)
-    parameters = request.get("parameters", {})
-    if type(parameters) is not dict:
-        raise RefusedError(400, "parameters is not an object")
+    parameters = tensors.optional(request, "parameters")
     head = dict(model)
-    if "id" in request:
+    if request.get("id") is not None:
         if type(request["id"]) is not str:
             raise RefusedError(400, "id is not a string")
         head["id"] = request["id"]
@@ -120,9 +118,9 @@ def _requested(outputs: object, binary: bool) -> dict[str, bool] | None:
     found: dict[str, bool] = {}
     for number, one in enumerate(outputs):
         name = one.get("name") if type(one) is dict else None
-        parameters = one.get("parameters", {}) if type(one) is dict else None
-        if type(name) is not str or type(parameters) is not dict:
+        if type(name) is not str:
             raise RefusedError(400, f'outputs[{number}] is not {{"name": <string>}}')
+        parameters = tensors.optional(one, "parameters")
         for refused in ("classification", "shared_memory_region"):
             if refused in parameters:
                 raise RefusedError(400, f"outputs[{number}]: {refused} is not supported")

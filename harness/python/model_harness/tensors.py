@@ -103,6 +103,16 @@ def read(given: object, binary: memoryview) -> list[Tensor]:
     return tensors
 
 
+def optional(one: Named, key: str) -> Named:
+    """Return an object that may be left out, or null, as some clients write it."""
+    value = one.get(key)
+    if value is None:
+        return {}
+    if type(value) is not dict:
+        raise RefusedError(400, f"{key} is not an object")
+    return value
+
+
 def _read_one(one: object, binary: memoryview) -> tuple[Tensor, int]:
     if type(one) is not dict:
         raise RefusedError(400, "is not an object")
@@ -122,7 +132,7 @@ def _read_one(one: object, binary: memoryview) -> tuple[Tensor, int]:
 def _head(one: Named) -> tuple[str, str, list[int], Named]:
     """Return name, datatype, shape and parameters."""
     name, datatype, shape = one.get("name"), one.get("datatype"), one.get("shape")
-    parameters = one.get("parameters", {})
+    parameters = optional(one, "parameters")
     errors = encoding.unknown_keys(
         one, {"name", "datatype", "shape", "parameters", "data"}, "it", "see the protocol"
     )
@@ -135,8 +145,6 @@ def _head(one: Named) -> tuple[str, str, list[int], Named]:
         errors.append(
             f"shape is not an array of 1 to {_MOST_DIMENSIONS} sizes; only the first may be 0"
         )
-    if type(parameters) is not dict:
-        errors.append("parameters is not an object")
     if errors:
         raise RefusedError(400, *errors)
     return cast("tuple[str, str, list[int], Named]", (name, datatype, shape, parameters))
