@@ -91,6 +91,7 @@ class Front:
         if scope.method not in endpoint.methods:
             if scope.method == "OPTIONS":
                 exchange.send(204, Content(b"", (("allow", endpoint.allow),)))
+                await self.bodies.throw_away(source)
                 return
             message = f"method {shown(scope.method)} is not allowed here; use {endpoint.allow}"
             raise RefusedError(405, message, headers={"allow": endpoint.allow})
@@ -99,6 +100,7 @@ class Front:
             raise RefusedError(503, "the model is not loaded yet", headers={"retry-after": "1"})
         if endpoint.bind is None:
             exchange.send(200, endpoint.look(scope.path, handler.signature))
+            await self.bodies.throw_away(source)
             return
         media_type = headers.get("content-type")
         if media_type != "application/json":
