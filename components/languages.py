@@ -36,7 +36,7 @@ R = Language(
     folder="harness/r",
     shared=("model_harness", "requirements.txt"),
     dependencies="dependencies",
-    handler=r"[A-Za-z0-9_][A-Za-z0-9_-]*:([A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*",
+    handler=r"(?![^:]*\.[Rr]:)[A-Za-z_][A-Za-z0-9_.-]*:([A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*",
     form="<file>:<function>, the file without .R, such as predict:predict",
 )
 LANGUAGES = {language.name: language for language in (PYTHON, R)}

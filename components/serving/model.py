@@ -28,7 +28,8 @@ class ModelArgs:
     registry: str
     ingress_class: str
     kinds: list[CustomResource]
-    harness: HarnessImage
+    harnesses: Mapping[str, HarnessImage]
+    """By language."""
     contents: Mapping[str, Content]
     gate: Gate
     spec: ModelSpec
@@ -104,7 +105,7 @@ class Model(pulumi.ComponentResource):
             version,
             content.tree,
             content.content_hash,
-            args.harness,
+            args.harnesses[spec.language],
             pulumi.ResourceOptions(parent=self),
         ).reference
 

@@ -49,6 +49,10 @@ def _pod(deployment: Mapping[str, object]) -> dict:
     return deployment["spec"]["template"]["spec"]
 
 
+def _images(recorded: Recorder) -> list[str]:
+    return [item.name for item in recorded.resources if item.token.endswith(":Image")]
+
+
 def test_one_model_with_two_versions_is_exactly_this(run: Run) -> None:
     run({"iris": IRIS}).seal(
         **PLATFORM_KINDS,
@@ -288,9 +292,32 @@ def test_a_version_from_an_image_builds_none(run: Run) -> None:
     assert deployment["metadata"]["annotations"]["model-deployment.io/image-digest"] == (
         f"sha256:{'e' * 64}"
     )
-    assert [item.name for item in recorded.resources if item.token.endswith(":Image")] == [
-        "harness-python"
-    ]
+    assert _images(recorded) == []
+
+
+CARS = {
+    "language": "r",
+    "handler": "predict:predict",
+    "versions": {"v1": {"source": "models/cars", "workers": 2}},
+}
+
+
+def test_a_stack_builds_the_harness_of_each_language_that_it_uses_and_no_other(run: Run) -> None:
+    assert _images(run({"iris": IRIS})) == ["harness-python", "iris-v1", "iris-v2"]
+    assert _images(run({"cars": CARS})) == ["harness-r", "cars-v1"]
+    assert set(_images(run({"cars": CARS, "iris": IRIS}))) == {
+        *("harness-python", "harness-r", "cars-v1", "iris-v1", "iris-v2")
+    }
+
+
+def test_a_version_in_r_stands_on_the_harness_of_r(run: Run, project: Path) -> None:
+    recorded = run({"cars": CARS})
+    build = recorded.one("Image", "cars-v1")["build"]
+    assert build["args"] == {"HARNESS": f"registry.test/models/harness_r@{DIGEST}"}
+    assert (project / build["context"] / "source/predict.R").exists()
+    assert (project / build["context"] / "dependencies").read_bytes() == b""
+    deployment = recorded.one("Deployment", "cars-v1")
+    assert deployment["metadata"]["annotations"]["model-deployment.io/language"] == "r"
 
 
 def test_secrets_stand_in_a_secret_of_their_own(run: Run) -> None:

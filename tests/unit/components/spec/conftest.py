@@ -37,7 +37,7 @@ FILES = {
     "models/binary/predict.py": "x = 1\0\n",
     "models/cars/predict.R": IN_R,
     "models/cars/lower.r": IN_R,
-    "models/cars/my-file.R": 'source("predict.R")\n',
+    "models/cars/my-file.v2.R": 'source("predict.R")\n',
     "models/empty/__pycache__/predict.cpython-311.pyc": "",
     "models/linked/predict.py": PLAIN,
     "models/piped/predict.py": PLAIN,

@@ -180,7 +180,7 @@ def test_a_model_has_versions_in_both_languages(project: Path) -> None:
     assert told == {
         "v1": ("r", "predict:predict"),
         "v2": ("r", "predict:.hidden"),
-        "v3": ("r", "my-file:predict_all.rows"),
+        "v3": ("r", "my-file.v2:predict_all.rows"),
         "v4": ("python", "predict:predict"),
     }
     assert cars.tokens == []
