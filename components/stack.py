@@ -64,6 +64,7 @@ def _declare(
             namespace=namespace.metadata["name"],
             namespace_name=platform.namespace,
             hostname=platform.hostname,
+            call_seconds=spec.call_seconds,
             spec=platform.ingress_controller,
         ),
     )

@@ -42,7 +42,9 @@ class ModelVersion(pulumi.ComponentResource):
             "annotations": {"pulumi.com/skipAwait": "true"},
         }
         pods_of_version = selector(args.model, args.version)
-        waits = [secret(name, meta, args.secrets, child)] if args.secrets else []
+        waits = [args.tokens] if args.tokens is not None else []
+        if args.secrets:
+            waits.append(secret(name, meta, args.secrets, child))
         self.deployment = deployment(name, args, meta, self, waits)
         if args.spec.autoscaling:
             autoscaler(

@@ -83,3 +83,11 @@ class StackSpec(Section):
         min_length=1,
         examples=[{"iris": {"versions": {"v1": {"source": "models/iris/v1"}}}}],
     )
+
+    @property
+    def call_seconds(self) -> int:
+        """The longest call of any version: what stands in front of all of them waits so long."""
+        versions = (
+            version for model in self.models.values() for version in model.versions.values()
+        )
+        return max(version.timeout_seconds for version in versions)

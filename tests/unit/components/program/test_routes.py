@@ -184,7 +184,7 @@ def test_a_tenth_of_the_requests_goes_where_all_are_copied() -> None:
 def test_copies_are_marked_bounded_in_number_and_in_time() -> None:
     objects = _objects(mirror=MirrorSpec(version="v3", percent=10))
     [copy] = _spec(objects, "TraefikService", "iris-prod.mirror")["mirroring"]["mirrors"]
-    shared = {(item.kind, item.name): item.spec for item in steering.objects()}
+    shared = {(item.kind, item.name): item.spec for item in steering.objects(30)}
     mark, bound = (shared["Middleware", item["name"]] for item in copy["middlewares"])
     assert mark == {"headers": {"customRequestHeaders": {"X-Mirror": "true"}}}
     # counted by the mark, which no client chooses
@@ -215,7 +215,7 @@ def test_a_route_waits_for_every_version_it_names() -> None:
 
 
 def test_a_refused_connection_is_tried_again_whatever_the_method() -> None:
-    [retry] = [item.spec["retry"] for item in steering.objects() if item.name == steering.RETRY]
+    [retry] = [item.spec["retry"] for item in steering.objects(30) if item.name == steering.RETRY]
     assert retry["attempts"] > 1
     # nothing that a Pod may have begun
     assert not retry.keys() & {"status", "retryNonIdempotentMethod"}
@@ -235,7 +235,7 @@ def test_traefik_is_ready_only_with_both_kinds_of_routes() -> None:
 
 
 def test_models_are_answered_at_one_port_alone_and_as_soon_as_they_stand() -> None:
-    given = arguments("models", "class")
+    given = arguments("models", "class", 30)
     assert "--entrypoints.web.asdefault=true" in given
     assert not any("ingressendpoint" in item for item in given)
 
@@ -245,7 +245,7 @@ def test_traefik_s_heap_stays_below_its_memory() -> None:
 
 
 def test_traefik_closes_idle_connections_before_the_harness_does() -> None:
-    given = arguments("models", "class")
+    given = arguments("models", "class", 30)
     assert "--serverstransport.forwardingtimeouts.idleconntimeout=90s" in given
     assert not any(item.startswith("--accesslog") for item in given)
 
