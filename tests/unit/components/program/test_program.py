@@ -268,9 +268,16 @@ def test_latest_is_the_highest_number_not_the_last_line(run: Run) -> None:
 
 
 def test_the_address_of_v1_is_no_prefix_of_that_of_v10(run: Run) -> None:
-    path = run({"iris": IRIS}).one("Ingress", "iris-v1")["spec"]["rules"][0]["http"]["paths"][0]
-    assert path["path"] == "/models/iris/versions/v1/"
-    assert path["pathType"] == "Prefix"
+    [rule] = run({"iris": IRIS}).one("Ingress", "iris-v1")["spec"]["rules"]
+    paths = rule["http"]["paths"]
+    assert [path["path"] for path in paths] == [
+        "/models/iris/versions/v1/",
+        "/v2/models/iris/versions/v1/",
+    ]
+    assert {path["pathType"] for path in paths} == {"Prefix"}
+    # one service in Traefik, whatever the address
+    backends = [path["backend"]["service"] for path in paths]
+    assert backends == [{"name": "iris-v1", "port": {"name": "http"}}] * 2
 
 
 def test_traefik_serves_its_own_namespace_and_class_alone(run: Run) -> None:

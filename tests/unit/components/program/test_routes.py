@@ -22,7 +22,11 @@ from components.spec import LimitsSpec, MirrorSpec, RouteSpec
 V1 = "models-iris-v1-http@kubernetes"
 V2 = "models-iris-v2-http@kubernetes"
 SPLIT = {"v1": 90, "v2": 10}
-PATHS = "(PathPrefix(`/models/iris/prod/`) || PathPrefix(`/models/iris/labels/prod/`))"
+PATHS = (
+    "(PathPrefix(`/models/iris/prod/`) || PathPrefix(`/models/iris/labels/prod/`) || "
+    "Path(`/v2/models/iris`) || "
+    "(PathPrefix(`/v2/models/iris/`) && !PathPrefix(`/v2/models/iris/versions/`)))"
+)
 
 
 def _objects(**keys: object) -> dict[tuple[str, str], RouteObject]:
@@ -117,6 +121,22 @@ def test_without_the_header_the_shares_with_it_the_arm_else_nothing() -> None:
             {"kind": "TraefikService", "name": (V1, V2)[number - 1]}
         ]
         assert rules[match]["priority"] > rules[shared]["priority"]
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"sticky": True}, {"failover": "v1"}, {"mirror": {"version": "v3", "percent": 9}}]
+)
+def test_every_rule_of_prod_also_answers_the_open_inference_protocol(keys: dict) -> None:
+    rules = _rules(_objects(**keys))
+    assert len(rules) == 3
+    assert all(rule["match"].startswith(f"{PATHS} && ") for rule in rules)
+
+
+@pytest.mark.parametrize("name", ["beta", "prod2", "latest"])
+def test_no_other_route_does(name: str) -> None:
+    route = Route("models", "iris", name, RouteSpec(weights=SPLIT))
+    found = traffic.latest("models", "iris", "v2") if name == "latest" else traffic.objects(route)
+    assert not [item.name for item in found if "/v2/" in str(item.spec)]
 
 
 def test_sticky_is_a_cookie_of_the_route_s_own() -> None:
