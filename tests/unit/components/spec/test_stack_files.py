@@ -9,6 +9,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from components.live.effects import warnings
+from components.live.wanted import wanted
 from components.spec import (
     AutoscalingSpec,
     GitSource,
@@ -77,6 +79,9 @@ def test_a_right_file_is_taken(path: Path, project: Path) -> None:
 def test_the_local_stack_fits_the_sample_models() -> None:
     spec = parse_file(ROOT / "stacks" / "Pulumi.local.yaml", ROOT)
     assert spec.models["iris"].routes["prod"].weights == {"v1": 90, "v2": 10}
+    assert {version.language for version in spec.models["mpg"].versions.values()} == {"r"}
+    # people's first preview says nothing that they would have to mend
+    assert list(warnings({name: wanted(model) for name, model in spec.models.items()})) == []
 
 
 def test_values_arrive_with_their_defaults_and_in_canonical_form(project: Path) -> None:
