@@ -79,7 +79,7 @@ def _declare(
                 namespace_name=platform.namespace,
                 registry=platform.registry,
                 ingress_class=ingress.class_name,
-                kinds=ingress.kinds,
+                groundwork=ingress.groundwork,
                 harnesses=harnesses,
                 contents={version: contents[name, version] for version in model.versions},
                 gate=seen.gate,

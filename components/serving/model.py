@@ -29,7 +29,7 @@ class ModelArgs:
     namespace_name: str
     registry: str
     ingress_class: str
-    kinds: list[CustomResource]
+    groundwork: CustomResource
     harnesses: Mapping[str, HarnessImage]
     """By language."""
     contents: Mapping[str, Content]
@@ -63,7 +63,7 @@ class Model(pulumi.ComponentResource):
                     versions=self.versions,
                     gate=args.gate,
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=args.kinds),
+                pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork]),
             )
         self.register_outputs({})
 
@@ -92,7 +92,7 @@ class Model(pulumi.ComponentResource):
             ModelVersionArgs(
                 namespace=args.namespace,
                 namespace_name=args.namespace_name,
-                kinds=args.kinds,
+                groundwork=args.groundwork,
                 ingress_class=args.ingress_class,
                 model=model,
                 version=version,

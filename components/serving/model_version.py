@@ -69,7 +69,7 @@ class ModelVersion(pulumi.ComponentResource):
                 "selector": pods_of_version,
                 "ports": [{"name": "http", "port": SERVICE_PORT, "target_port": "http"}],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.kinds),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork]),
         )
         PodDisruptionBudget(
             name,
