@@ -82,8 +82,10 @@ def _project(folder: Path, models: int) -> None:
             "routes": {"prod": {"weights": {"v1": 90, "v2": 10}}},
         }
     platform = {"namespace": NAMESPACE, "registry": "localhost:5000/bench", "hostname": "localhost"}
-    config = {"model-deployment:platform": platform, "model-deployment:models": sections}
+    # all of them in the stack file itself would be more than Pulumi can hand over
+    config = {"model-deployment:platform": platform, "model-deployment:models": "stacks/m.yaml"}
     (folder / "stacks").mkdir()
+    (folder / "stacks/m.yaml").write_text(yaml.safe_dump(sections))
     (folder / "stacks/Pulumi.bench.yaml").write_text(yaml.safe_dump({"config": config}))
 
 
