@@ -8,7 +8,7 @@ from pulumi_kubernetes.core.v1 import Namespace
 
 from components.errors import StackFileError
 from components.languages import LANGUAGES
-from components.live import effects, immutability
+from components.live import bodies, effects, immutability
 from components.live.look import Look
 from components.live.wanted import wanted
 from components.naming import labels
@@ -46,7 +46,7 @@ def _tell_effects(spec: StackSpec, seen: Look) -> None:
     lines = effects.describe(models, seen.live)
     if lines:
         pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))
-    for line in effects.warnings(models):
+    for line in (*effects.warnings(models), *bodies.warnings(spec)):
         pulumi.log.warn(line)
 
 
