@@ -155,8 +155,8 @@ def _measure(models: int) -> Figure:
         shutil.copytree(ours, bare, dirs_exist_ok=True)
         count = _bare(bare, plan)
         seconds = _preview(ours, state)
+        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
         against = _preview(bare, state)
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     ratio = seconds / against
     values = {
         "models": models,
