@@ -102,7 +102,8 @@ class EventLog:
     async def wait(self, seconds: float) -> bool:
         """Return True once there is more, False after so long."""
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

@@ -137,7 +137,9 @@ class Following:
         past: list[tuple[Kind, Change[Item]]] = []
         while True:
             try:
-                kind, one = await asyncio.wait_for(self._queue.get(), QUIET_SECONDS)
+                # not wait_for: until Python 3.12 it may swallow a cancellation
+                async with asyncio.timeout(QUIET_SECONDS):
+                    kind, one = await self._queue.get()
             except TimeoutError:
                 if not self._interrupted:
                     break

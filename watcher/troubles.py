@@ -10,6 +10,8 @@ MESSAGE_BYTES = 1024
 """The longest message of an event (contract, section 5)."""
 UNSCHEDULABLE_SECONDS = 30.0
 """A node may get room, or come up; after this the version has failed."""
+_LEAST_WORDS = 64
+"""Bytes of last words that are kept however long the rest is."""
 _CALM_SECONDS = 600.0
 """A container that ran so long starts its back-off anew: kubelet's own rule."""
 _LOOP = 2
@@ -109,7 +111,7 @@ def _crash(status: raw.ContainerStatus, ended: raw.Terminated) -> Trouble:
     words = ended.message.strip()
     if words:
         head = f"{story}; its last words: "
-        story = head + shortened(words, MESSAGE_BYTES - len(head.encode()))
+        story = head + shortened(words, max(_LEAST_WORDS, MESSAGE_BYTES - len(head.encode())))
     if ended.reason == "OOMKilled":
         reason = "OOMKilled"
     else:
