@@ -68,9 +68,7 @@ class Cluster:
 
     # What the watcher asks
 
-    async def pages(
-        self, path: str, selector: str, at: int | None = None
-    ) -> AsyncIterator[Listed]:
+    async def pages(self, path: str, selector: str, at: int | None = None) -> AsyncIterator[Listed]:
         await asyncio.sleep(0)
         self._check()
         moment = self.revision if at is None else at
@@ -88,9 +86,7 @@ class Cluster:
         found = [item for item in standing.values() if _matches(item, selector)]
         yield Listed([msgspec.Raw(msgspec.json.encode(item)) for item in found], moment)
 
-    async def watch(
-        self, path: str, selector: str, since: int
-    ) -> AsyncIterator[raw.WatchEvent]:
+    async def watch(self, path: str, selector: str, since: int) -> AsyncIterator[raw.WatchEvent]:
         self._check()
         if since < self.compacted:
             raise ApiError(410, "too old resource version")

@@ -52,7 +52,9 @@ def deployment(
         },
         "spec": {
             "replicas": replicas,
-            "template": {"spec": {"containers": [{"name": "model", "image": f"r/{model}@sha256:1"}]}},
+            "template": {
+                "spec": {"containers": [{"name": "model", "image": f"r/{model}@sha256:1"}]}
+            },
         },
         "status": {"conditions": conditions, "readyReplicas": ready},
     }
