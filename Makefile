@@ -5,13 +5,16 @@ CLUSTER ?=
 RUN := @python3 local/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up env down clean test test-unit lint format schema lock
+.PHONY: help up preview env down clean test test-unit bench drill lint format schema lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## From a fresh clone to models that answer (CLUSTER=<context>: on a cluster of yours; STACK=<stack>)
 	$(RUN) local up --stack '$(STACK)' --cluster '$(CLUSTER)'
+
+preview: ## What `make up` would change, and what it does to traffic; changes nothing (STACK=, CLUSTER=)
+	$(RUN) local preview --stack '$(STACK)' --cluster '$(CLUSTER)'
 
 env: ## Print what pulumi, kubectl and curl need; the README says how to eval it
 	$(RUN) local env
@@ -28,6 +31,12 @@ test: lint test-unit ## Every test; starts what it needs
 
 test-unit: ## The tests that need nothing running
 	$(RUN) pytest tests/unit tests/contract
+
+bench: ## Benchmarks on the running local stack, about 40 min; the figures go to bench/RESULTS.md
+	@eval "$$($(MAKE) -s env)" && python3 local/bootstrap.py bench bench $(NAMES)
+
+drill: ## The long runs under load, with kills, about 20 min; the figures go to bench/RESULTS.md
+	@eval "$$($(MAKE) -s env)" && python3 local/bootstrap.py bench drill $(NAMES)
 
 lint: ## Style, types, import rules, and whether the schema is fresh
 	$(RUN) ruff check .

@@ -25,6 +25,7 @@ _SHOWN_DIGITS = 12
 _SHA1_DIGITS = 40
 _SYMBOLIC_LINK, _SUBMODULE, _EXECUTABLE = b"120000", b"160000", b"100755"
 _CHUNK = 1 << 20
+_ENDED = "git: ended before it gave the whole file"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
@@ -147,6 +148,20 @@ def _blob_name(file: Path, like: str) -> str:
 
 
 def _write(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
+    """Fills the folder. Raises SourceError where Git ends early, or for what no image can hold."""
+    try:
+        _write_blobs(root, folder, blobs)
+    except BrokenPipeError:
+        raise SourceError(_ENDED) from None
+    pointers = [blob.path for blob in blobs if _is_lfs_pointer(folder / blob.path)]
+    if pointers:
+        hint = "put the file itself into Git, or write a folder as the source"
+        raise GitSourceError(
+            *(Problem(f"{quote(name)}, a pointer of Git LFS", hint) for name in pointers)
+        )
+
+
+def _write_blobs(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
     """All of it by one process of Git, one file after the other: memory holds none of them."""
     command = ["git", "--no-replace-objects", "cat-file", "--batch"]
     pipe = subprocess.PIPE
@@ -157,7 +172,9 @@ def _write(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
             git.stdin.write(blob.name.encode() + b"\n")
             git.stdin.flush()
             header = git.stdout.readline().split()
-            if not header or header[-1] == b"missing":
+            if not header:
+                raise SourceError(_ENDED)
+            if header[-1] == b"missing":
                 raise SourceError(f"git: {blob.path} is missing in this clone; fetch it")
             file = folder / blob.path
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -165,19 +182,13 @@ def _write(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
                 _copy(git.stdout, stream, int(header[-1]))
             git.stdout.read(1)
             file.chmod(0o755 if blob.executable else 0o644)
-    pointers = [blob.path for blob in blobs if _is_lfs_pointer(folder / blob.path)]
-    if pointers:
-        hint = "put the file itself into Git, or write a folder as the source"
-        raise GitSourceError(
-            *(Problem(f"{quote(name)}, a pointer of Git LFS", hint) for name in pointers)
-        )
 
 
 def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
     while size:
         chunk = source.read(min(size, _CHUNK))
         if not chunk:
-            raise SourceError("git: ended before it gave the whole file")
+            raise SourceError(_ENDED)
         target.write(chunk)
         size -= len(chunk)
 

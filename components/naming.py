@@ -17,6 +17,8 @@ PLATFORM_NAMES = frozenset(
 )
 """Objects of the platform, in the same namespace: no model's object may be called so."""
 LATEST = "latest"
+MAIN_ROUTE = "prod"
+"""The route that answers where an address names neither a route nor a version."""
 RESERVED_ROUTES = frozenset({"versions", LATEST, "labels"})
 
 _LABEL = r"[a-z]([a-z0-9-]*[a-z0-9])?"

@@ -99,7 +99,7 @@ def read(folder: Path) -> Tree:
             fields += [os.fsencode(path), b"x" if executable else b"-", digest]
     except OSError as error:
         raise SourceError(f"{error.filename or folder}: {error.strerror}") from error
-    tree_digest = _digest([b"model-deployment/tree/1", _number(len(files)), *fields])
+    tree_digest = digest_of([b"model-deployment/tree/1", _number(len(files)), *fields])
     return Tree(folder, tuple(files), tree_digest)
 
 
@@ -139,6 +139,14 @@ def counts(name: str) -> bool:
     return name not in LEFT_OUT and not name.endswith(LEFT_OUT_ENDINGS)
 
 
+def digest_of(fields: Iterable[bytes]) -> str:
+    """sha256 over fields, each preceded by its length: no two lists run into the same stream."""
+    total = hashlib.sha256()
+    for field in fields:
+        total.update(_number(len(field)) + field)
+    return total.hexdigest()
+
+
 def _sorted_paths(folder: Path) -> list[str]:
     return sorted((path for entry, path in _entries(folder) if entry.is_file()), key=os.fsencode)
 
@@ -162,15 +170,8 @@ def _content(
 ) -> str:
     variables = [text.encode() for pair in sorted(environment.items()) for text in pair]
     number = _number(len(environment))
-    return _digest([kind, language.encode(), handler.encode(), number, *variables, digest])
+    return digest_of([kind, language.encode(), handler.encode(), number, *variables, digest])
 
 
 def _number(value: int) -> bytes:
     return value.to_bytes(8, "big")
-
-
-def _digest(fields: Iterable[bytes]) -> str:
-    total = hashlib.sha256()
-    for field in fields:
-        total.update(_number(len(field)) + field)
-    return total.hexdigest()

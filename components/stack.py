@@ -7,6 +7,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Namespace
 
 from components.errors import StackFileError
+from components.languages import LANGUAGES
 from components.live import effects, immutability
 from components.live.look import Look
 from components.live.wanted import wanted
@@ -63,11 +64,12 @@ def _declare(
             namespace=namespace.metadata["name"],
             namespace_name=platform.namespace,
             hostname=platform.hostname,
+            call_seconds=spec.call_seconds,
             spec=platform.ingress_controller,
         ),
     )
     guard(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
-    harness = HarnessImage(root, platform.registry, read_harness(root), pulumi.ResourceOptions())
+    harnesses = _harnesses(spec, root)
     for name, model in spec.models.items():
         Model(
             name,
@@ -78,12 +80,31 @@ def _declare(
                 registry=platform.registry,
                 ingress_class=ingress.class_name,
                 kinds=ingress.kinds,
-                harness=harness,
+                harnesses=harnesses,
                 contents={version: contents[name, version] for version in model.versions},
                 gate=seen.gate,
                 spec=model,
             ),
         )
+
+
+def _harnesses(spec: StackSpec, root: Path) -> Mapping[str, HarnessImage]:
+    """The images of the languages that this stack builds versions in, and of no other."""
+    used = {
+        version.language
+        for model in spec.models.values()
+        for version in model.versions.values()
+        if version.image is None
+    }
+    return {
+        name: HarnessImage(
+            root,
+            spec.platform.registry,
+            read_harness(root, LANGUAGES[name]),
+            pulumi.ResourceOptions(),
+        )
+        for name in sorted(used)
+    }
 
 
 def _export(spec: StackSpec) -> None:

@@ -8,17 +8,17 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from components import whole_folder
+from components.languages import PYTHON, Language
 from components.naming import object_name
-from components.sources import File, SourceError, Tree, read
+from components.sources import File, SourceError, Tree, digest_of, read
 
 BUILD = ".build"
-HARNESS = "harness/python"
 MODEL_DOCKERFILE = "model.Dockerfile"
-REQUIREMENTS = "requirements.txt"
 
 _SHOWN_DIGITS = 12
 _FILE = 0o644
@@ -26,34 +26,59 @@ _EXECUTABLE = 0o755
 _FOLDER = 0o755
 
 
-def read_harness(root: Path) -> Tree:
-    """The harness's files; the tree's digest is the harness's hash."""
-    return read(root / HARNESS)
+@dataclass(frozen=True)
+class Harness:
+    """What the image of a language's harness is built of."""
+
+    language: Language
+    tree: Tree
+    shared: Mapping[str, bytes]
+    """Files of the Python harness beside them, by their paths."""
+    digest: str
 
 
-def stage_harness(root: Path, harness: Tree) -> str:
+def read_harness(root: Path, language: Language) -> Harness:
+    """The harness's files, and a hash of them. Raises SourceError."""
+    tree = read(root / language.folder)
+    if not language.shared:
+        return Harness(language, tree, {}, tree.digest)
+    front = read(root / PYTHON.folder)
+    with _told_in_words():
+        shared = {
+            file.path: (front.folder / file.path).read_bytes()
+            for file in front.files
+            if file.path.split("/")[0] in language.shared
+        }
+    fields = [field for path, data in shared.items() for field in (os.fsencode(path), data)]
+    return Harness(language, tree, shared, digest_of([bytes.fromhex(tree.digest), *fields]))
+
+
+def stage_harness(root: Path, harness: Harness) -> str:
     """Stages the harness's own context; returns its path relative to `root`."""
-    return _stage(root, f"harness-python-{harness.digest[:_SHOWN_DIGITS]}", harness, "", {})
+    name = f"harness-{harness.language.name}-{harness.digest[:_SHOWN_DIGITS]}"
+    return _stage(root, name, harness.tree, "", harness.shared)
 
 
-def stage_version(root: Path, model: str, version: str, source: Tree, content_hash: str) -> str:
-    """Stages a version: `Dockerfile`, `requirements.txt` (may be empty), `source/`.
+def stage_version(
+    root: Path, language: Language, model: str, version: str, source: Tree, content_hash: str
+) -> str:
+    """Stages a version: `Dockerfile`, the list of packages (may be empty), `source/`.
 
     Returns the path relative to `root`. Does next to nothing when the folder is there and whole.
     Raises SourceError if the source changed since it was read, or for the disk's own reasons.
     """
-    requirements = source.folder / REQUIREMENTS
-    listed = any(file.path == REQUIREMENTS for file in source.files)
+    packages = language.dependencies
+    listed = any(file.path == packages for file in source.files)
     name = f"{object_name(model, version)}-{content_hash[:_SHOWN_DIGITS]}"
     with _told_in_words():
         extra = {
-            "Dockerfile": (root / HARNESS / MODEL_DOCKERFILE).read_bytes(),
-            REQUIREMENTS: requirements.read_bytes() if listed else b"",
+            "Dockerfile": (root / language.folder / MODEL_DOCKERFILE).read_bytes(),
+            packages: (source.folder / packages).read_bytes() if listed else b"",
         }
     return _stage(root, name, source, "source/", extra)
 
 
-def _stage(root: Path, name: str, tree: Tree, prefix: str, extra: dict[str, bytes]) -> str:
+def _stage(root: Path, name: str, tree: Tree, prefix: str, extra: Mapping[str, bytes]) -> str:
     target = root / BUILD / name
     with _told_in_words():
         whole_folder.ensure(
@@ -64,7 +89,7 @@ def _stage(root: Path, name: str, tree: Tree, prefix: str, extra: dict[str, byte
     return f"{BUILD}/{name}"
 
 
-def _is_whole(target: Path, tree: Tree, prefix: str, extra: dict[str, bytes]) -> bool:
+def _is_whole(target: Path, tree: Tree, prefix: str, extra: Mapping[str, bytes]) -> bool:
     """Compares names, modes and sizes, and the few small files byte by byte."""
     expected = {prefix + file.path: (_mode(file), file.size) for file in tree.files}
     expected |= {name: (_FILE, len(content)) for name, content in extra.items()}
@@ -79,19 +104,21 @@ def _is_whole(target: Path, tree: Tree, prefix: str, extra: dict[str, bytes]) ->
     )
 
 
-def _write(folder: Path, tree: Tree, prefix: str, extra: dict[str, bytes]) -> None:
+def _write(folder: Path, tree: Tree, prefix: str, extra: Mapping[str, bytes]) -> None:
     for file in tree.files:
         path = folder / prefix / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(tree.folder / file.path, path)
         path.chmod(_mode(file))
-    for name, content in extra.items():
-        (folder / name).write_bytes(content)
-        (folder / name).chmod(_FILE)
-    for parent, _, _ in os.walk(folder):
-        os.chmod(parent, _FOLDER)
     if read(folder / prefix).digest != tree.digest:
         raise SourceError(f"{tree.folder}: changed while it was read; run it again")
+    for name, content in extra.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(_FILE)
+    for parent, _, _ in os.walk(folder):
+        os.chmod(parent, _FOLDER)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The commands behind the Makefile: up, env, down, clean."""
+"""The commands behind the Makefile: up, preview, env, down, clean."""
 
 from __future__ import annotations
 
@@ -53,6 +53,13 @@ def _up_elsewhere(paths: Paths, stack: str, context: str) -> None:
         wait_and_show(deployed, base)
 
 
+def _preview(paths: Paths, stack: str, context: str) -> None:
+    environment.pulumi(paths)
+    env = ForeignCluster(paths, context).environment() if context else environment.local(paths)
+    _plugins(paths)
+    Stack(paths, stack, env).preview()
+
+
 def _env(paths: Paths) -> None:
     """Needs nothing that runs or is built: what it names is there after `make up`."""
     for name, value in environment.local(paths).items():
@@ -96,6 +103,8 @@ def _run(arguments: argparse.Namespace, paths: Paths) -> None:
                 _up_elsewhere(paths, arguments.stack, arguments.cluster)
             case "up":
                 _up(paths, arguments.stack)
+            case "preview":
+                _preview(paths, arguments.stack, arguments.cluster)
             case "down":
                 _down(paths)
             case "clean":
@@ -105,7 +114,7 @@ def _run(arguments: argparse.Namespace, paths: Paths) -> None:
 def main() -> int:
     """Run one command; what a person can mend becomes two lines and status 1."""
     parser = argparse.ArgumentParser(prog="local")
-    parser.add_argument("command", choices=["up", "env", "down", "clean"])
+    parser.add_argument("command", choices=["up", "preview", "env", "down", "clean"])
     parser.add_argument("--stack", default="local", help="which stacks/Pulumi.<stack>.yaml")
     parser.add_argument(
         "--cluster", default="", help="a kubeconfig context of yours, instead of the local cluster"

@@ -83,6 +83,15 @@ class Stack:
                 flags = ["--yes", "--skip-preview", "--clear-pending-creates"]
                 self._run("refresh", "--stack", self.name, *flags)
 
+    def preview(self) -> None:
+        """Show what `up` would change, and what that does to the traffic; change nothing."""
+        self._run("stack", "select", self.name, "--create")
+        command = [self.pulumi, "preview", "--stack", self.name, "--diff", "--non-interactive"]
+        if _attend([*command, "--suppress-outputs"], self.env):
+            raise GroundError(
+                "`pulumi preview` failed; the reason stands above", "mend it and run it again"
+            )
+
     def outputs(self) -> dict[str, object]:
         """The stack's outputs."""
         text = self._run("stack", "output", "--json", "--stack", self.name)

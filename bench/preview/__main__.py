@@ -4,7 +4,7 @@
 
 For each number it makes a project of that many models with two versions each, and previews it twice
 from an empty state: as this program declares it, and by a bare loop that registers the very same
-resources from a file. Prints seconds, the ratio, and the memory of the program's process.
+resources from a file. Prints seconds, the ratio, and the memory of the largest process.
 
 Needs the environment of `make env`. Changes nothing: its state and its project are temporary, and
 its namespace is never created.
@@ -23,9 +23,16 @@ from pathlib import Path
 
 import yaml
 
+from bench.figures import Figure
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "bench-preview"
 TIMEOUT_SECONDS = 1800
+RATIO = 1.3
+"""Of the bare loop's time, at most."""
+LARGEST_MIB = 3 * 1024
+GROWTH = 1.1
+"""Ten times the models may take eleven times as long."""
 
 _BARE = '''\
 """Registers what resources.json holds, and nothing else."""
@@ -134,33 +141,53 @@ def _preview(folder: Path, state: Path, *more: str) -> float:
     return time.monotonic() - started
 
 
-def main() -> None:
-    """Measure each number of models, print a readable line and a JSON line."""
+def _measure(models: int) -> Figure:
+    """One size: the program against the bare loop, both from the same empty state."""
+    with tempfile.TemporaryDirectory() as place:
+        ours, bare, state = (Path(place, name) for name in ("ours", "bare", "state"))
+        for folder in (ours, bare, state):
+            folder.mkdir()
+        _project(ours, models)
+        plan = Path(place, "plan.json")
+        _preview(ours, state, "--save-plan", str(plan))  # warm: stages the contexts
+        shutil.copytree(ours, bare, dirs_exist_ok=True)
+        count = _bare(bare, plan)
+        seconds = _preview(ours, state)
+        against = _preview(bare, state)
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    ratio = seconds / against
+    values = {
+        "models": models,
+        "resources": count,
+        "seconds": round(seconds, 1),
+        "bare_seconds": round(against, 1),
+        "ratio": round(ratio, 2),
+        "ms_per_resource": round(1000 * seconds / count, 1),
+        "largest_process_mib": round(memory),
+    }
+    text = (
+        f"{models} models of two versions, {count} resources: {seconds:.1f} s, the bare loop "
+        f"{against:.1f} s, ratio {ratio:.2f} (limit {RATIO}); largest process {memory:.0f} MiB "
+        f"(limit {LARGEST_MIB})"
+    )
+    return Figure("preview", ratio <= RATIO and memory < LARGEST_MIB, text, values)
+
+
+def main() -> int:
+    """Measure each number of models; the last against the first shows how it grows."""
+    found = []
     for models in [int(text) for text in sys.argv[1:]] or [100]:
-        with tempfile.TemporaryDirectory() as place:
-            ours, bare, state = (Path(place, name) for name in ("ours", "bare", "state"))
-            for folder in (ours, bare, state):
-                folder.mkdir()
-            _project(ours, models)
-            plan = Path(place, "plan.json")
-            _preview(ours, state, "--save-plan", str(plan))  # warm: stages the contexts
-            shutil.copytree(ours, bare, dirs_exist_ok=True)
-            count = _bare(bare, plan)
-            seconds = _preview(ours, state)
-            against = _preview(bare, state)
-            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-            figures = {
-                "models": models,
-                "resources": count,
-                "seconds": round(seconds, 1),
-                "bare_seconds": round(against, 1),
-                "ratio": round(seconds / against, 2),
-                "ms_per_resource": round(1000 * seconds / count, 1),
-                "largest_process_mib": round(memory),
-            }
-            print(f"{models} models, {count} resources: {seconds:.1f} s, bare {against:.1f} s")
-            print(json.dumps(figures), flush=True)
+        found.append(_measure(models))
+        found[-1].print()
+    first, last = found[0].values, found[-1].values
+    if last is not first:
+        times = float(str(last["seconds"])) / float(str(first["seconds"]))
+        most = GROWTH * float(str(last["models"])) / float(str(first["models"]))
+        text = f"{last['models']} models take {times:.1f} times what {first['models']} take"
+        found.append(Figure("preview growth", times <= most, f"{text} (limit {most:g})", {}))
+        found[-1].print()
+    return 0 if all(figure.holds for figure in found) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+from bench.figures import Figure
 from bench.traffic import sharing, steady
 from bench.traffic.cluster import get
-from bench.traffic.figures import Figure
 from bench.traffic.ground import Ground
 from bench.traffic.latency import LOADS, Load, route_change
 
@@ -27,6 +27,17 @@ def _change(load: Load) -> Bench:
     return lambda ground, scale: route_change(ground, load, _some(200, scale))
 
 
+def _kills(name: str) -> Bench:
+    pods, with_failover = "pods" in name, "failover" in name
+    return lambda ground, _: steady.kills(ground, pods=pods, with_failover=with_failover)
+
+
+KILLS = (
+    "killed-pods",
+    "killed-pods-with-failover",
+    "killed-processes",
+    "killed-processes-with-failover",
+)
 BENCHES: dict[str, Bench] = {
     "split": lambda ground, scale: sharing.split(ground, _some(20_000, scale)),
     "split-while-others-change": lambda ground, scale: sharing.split_while_others_change(
@@ -37,8 +48,7 @@ BENCHES: dict[str, Bench] = {
     "mirror": lambda ground, scale: sharing.mirror(ground, _some(5000, scale)),
     "failover": lambda ground, scale: sharing.failover(ground, _some(10_000, scale)),
     "steady": lambda ground, scale: steady.changes(ground, _some(60_000, scale, _LEAST_STEADY)),
-    "killed": lambda ground, _: steady.kills(ground, with_failover=False),
-    "killed-with-failover": lambda ground, _: steady.kills(ground, with_failover=True),
+    **{name: _kills(name) for name in KILLS},
     **{f"change-{load.models}{'-full' if load.full else ''}": _change(load) for load in LOADS},
 }
 

@@ -13,11 +13,11 @@ from components.naming import annotation, labels, object_name, selector
 from components.platform import steering
 from components.platform.default_certificate import self_signed
 from components.platform.traefik import (
-    GRACE_SECONDS,
     PORTS,
     READY,
     arguments,
     environment,
+    grace_seconds,
     ready_route,
 )
 from components.serving import traffic
@@ -25,6 +25,8 @@ from components.spec import RouteSpec
 
 TRAEFIK = "ingress-controller"
 TRAEFIKS = 2
+CALL_SECONDS = 30
+"""The longest call, as the harness has it where nothing else is said."""
 _USER = 65532
 _PLAIN = {
     "allowPrivilegeEscalation": False,
@@ -179,7 +181,7 @@ class Ground:
         store = {"defaultCertificate": {"secretName": "certificate"}}
         shared = [
             self.manifest(api, item.kind, item.name, {"spec": item.spec})
-            for item in steering.objects()
+            for item in steering.objects(CALL_SECONDS)
         ]
         service = {
             "type": "NodePort",
@@ -237,7 +239,7 @@ class Ground:
         container = {
             "name": "traefik",
             "image": self.traefik_image,
-            "args": arguments(self.namespace, self.namespace),
+            "args": arguments(self.namespace, self.namespace, CALL_SECONDS),
             "env": [{"name": key, "value": value} for key, value in environment(2**28).items()],
             "ports": [{"name": name, "containerPort": port} for name, port in PORTS.items()],
             "resources": {
@@ -257,7 +259,7 @@ class Ground:
                 "spec": {
                     "serviceAccountName": TRAEFIK,
                     "enableServiceLinks": False,
-                    "terminationGracePeriodSeconds": GRACE_SECONDS,
+                    "terminationGracePeriodSeconds": grace_seconds(CALL_SECONDS),
                     "securityContext": {"runAsNonRoot": True, "runAsUser": _USER},
                     "containers": [container],
                     "volumes": [_TMP],

@@ -7,10 +7,10 @@ import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
+from bench.figures import Figure, binomial_band, milliseconds
 from bench.traffic.api import Routes
 from bench.traffic.client import Answer, Client, by_version, flood, paced, percentile
 from bench.traffic.cluster import kubectl
-from bench.traffic.figures import Figure, binomial_band, milliseconds
 from bench.traffic.ground import Ground, Version
 from components.spec import MirrorSpec, RouteSpec
 

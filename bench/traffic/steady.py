@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from bench.figures import Figure
 from bench.traffic.client import Answer, Client, by_version, paced
 from bench.traffic.cluster import kubectl
-from bench.traffic.figures import Figure
 from bench.traffic.ground import Ground, Version
 from bench.traffic.sharing import address
 from components.spec import RouteSpec
@@ -21,6 +21,13 @@ _SETTLED_SECONDS = 1.0
 _STEPS = 10
 _KILL_SECONDS = 3.0
 """Around a kill: what is in flight then may fail."""
+_KILL_PAUSE_SECONDS = 8.0
+_KILL_CHILDREN = """
+import os, signal
+for child in open("/proc/1/task/1/children").read().split():
+    os.kill(int(child), signal.SIGKILL)
+"""
+"""The first process of a container cannot be killed from inside; those that serve can."""
 
 
 @dataclass
@@ -49,7 +56,9 @@ class Life:
         self.changes = Changes()
         self._ground = ground
         self._spec = spec
-        self.v1, self.v2, self.v3 = (Version(MODEL, name, 2) for name in ("v1", "v2", "v3"))
+        # Pods of an earlier run may have been killed: those that are started again wait for long
+        fresh = {"BEGUN": str(time.time())}
+        self.v1, self.v2, self.v3 = (Version(MODEL, f"v{n}", 2, fresh) for n in (1, 2, 3))
 
     async def lead(self, weights: dict[str, int]) -> None:
         """Change the weights."""
@@ -90,14 +99,24 @@ class Life:
         await self._kubectl("delete", "pod", pods[0], "--wait=false")
         await asyncio.sleep(10)
 
-    async def kill(self) -> list[float]:
+    async def kill_pods(self) -> list[float]:
         """One Pod of each arm, by SIGKILL and at once; returns when."""
         times = []
         for version in (self.v1, self.v2):
             pods = await asyncio.to_thread(self._ground.pods, version)
             times.append(time.monotonic())
             await self._kubectl("delete", "pod", pods[0], "--force", "--grace-period=0")
-            await asyncio.sleep(8)
+            await asyncio.sleep(_KILL_PAUSE_SECONDS)
+        return times
+
+    async def kill_processes(self) -> list[float]:
+        """What serves in each Pod of both arms, by SIGKILL; the Pods stay; returns when."""
+        times = []
+        for version in (self.v1, self.v2):
+            for pod in await asyncio.to_thread(self._ground.pods, version):
+                times.append(time.monotonic())
+                await self._kubectl("exec", pod, "--", "python", "-c", _KILL_CHILDREN)
+                await asyncio.sleep(_KILL_PAUSE_SECONDS)
         return times
 
     async def _kubectl(self, *arguments: str) -> None:
@@ -113,7 +132,10 @@ async def _begin(ground: Ground, spec: RouteSpec, weights: dict[str, int]) -> Li
 
 
 async def changes(ground: Ground, count: int) -> Figure:
-    """Nothing may fail, whatever happens; `count` should last for all of it (about 70 s)."""
+    """Nothing may fail, whatever happens; `count` should last for all of it (about 70 s).
+
+    The events are spread over the whole of the stream.
+    """
     life = await _begin(ground, RouteSpec(weights={"v1": 100}), {"v1": 100, "v2": 0})
     events = (
         life.ramp,
@@ -126,9 +148,11 @@ async def changes(ground: Ground, count: int) -> Figure:
     log: list[tuple[str, float]] = []
 
     async def live() -> None:
-        for event in events:
+        begun = time.monotonic()
+        for number, event in enumerate(events):
+            due = begun + number * count / RATE / len(events)
+            await asyncio.sleep(max(1, due - time.monotonic()))
             await _logged(event, log)
-            await asyncio.sleep(1)
 
     answers, _ = await asyncio.gather(_stream(client, count), live())
     wrong, late = [item for item in answers if not item.ok], life.changes.late(answers)
@@ -159,18 +183,23 @@ async def _stream(client: Client, count: int) -> list[Answer]:
     return await paced(client, [address("prod", MODEL)], RATE, count)
 
 
-async def kills(ground: Ground, *, with_failover: bool) -> Figure:
-    """Pods killed by SIGKILL: at most what they had in flight fails, with a failover nothing."""
+async def kills(ground: Ground, *, pods: bool, with_failover: bool) -> Figure:
+    """Whole Pods, or what serves in them, killed by SIGKILL.
+
+    At most what they had in flight fails, with a failover nothing.
+    """
     weights = {"v1": 50, "v2": 50}
     spec = RouteSpec(weights=weights)
     if with_failover:
         spec = spec.model_copy(update={"failover": "v1"})
     life = await _begin(ground, spec, weights)
     client = Client(ground.port)
-    answers, times = await asyncio.gather(_stream(client, RATE * 20), life.kill())
+    kill, seconds = (life.kill_pods, 20) if pods else (life.kill_processes, 40)
+    answers, times = await asyncio.gather(_stream(client, RATE * seconds), kill())
     wrong = [item for item in answers if not item.ok]
     allowed = 0 if with_failover else sum(_in_flight(answers, at) for at in times)
-    name = "killed, with failover" if with_failover else "killed"
+    name = "Pods killed" if pods else "processes killed"
+    name += ", with failover" if with_failover else ""
     text = f"{len(wrong)} of {len(answers)} failed; {allowed} were in flight at most"
     values = {
         "requests": len(answers),

@@ -38,17 +38,19 @@ def changed(contents: Mapping[tuple[str, str], Content], live: Live) -> Iterator
 
 def _compare(at: tuple[str, ...], content: Content, standing: LiveVersion) -> Iterator[Mistake]:
     since = f" since it was published at {standing.published_at}" if standing.published_at else ""
+    moved = ""
+    if content.ref and content.ref == standing.ref and content.commit != standing.commit:
+        commits = f"commit {standing.commit[:_SHOWN]}, now {content.commit[:_SHOWN]}"
+        moved = f"ref {content.ref} that moved{since} ({commits})"
     if standing.content_hash != content.content_hash:
         yield Mistake(
             at,
             f"content that changed{since} "
-            f"(hash {standing.content_hash[:_SHOWN]}, now {content.content_hash[:_SHOWN]})",
+            f"(hash {standing.content_hash[:_SHOWN]}, now {content.content_hash[:_SHOWN]})"
+            + (f"; it has the {moved}" if moved else ""),
             "publish it as a new version, or put source, handler, language and environment back",
         )
-    elif content.ref and content.ref == standing.ref and content.commit != standing.commit:
+    elif moved:
         yield Mistake(
-            (*at, "source", "ref"),
-            f"a ref that moved{since} "
-            f"(commit {standing.commit[:_SHOWN]}, now {content.commit[:_SHOWN]})",
-            "write the commit itself, or put the tag back",
+            (*at, "source", "ref"), f"a {moved}", "write the commit itself, or put the tag back"
         )

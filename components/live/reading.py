@@ -1,12 +1,14 @@
 """One read of the API server per run, as whoever runs Pulumi."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
 import pulumi
+import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
@@ -42,11 +44,12 @@ class Cluster:
         settings = pulumi.Config("kubernetes")
         context, text = settings.get("context"), settings.get("kubeconfig")
         try:
-            if text and text.lstrip().startswith(("{", "apiVersion", "kind")):
-                # JSON is YAML, but the client wants a dictionary
-                given = cast("dict[str, object]", json.loads(text))
-                return cls(config.new_client_from_config_dict(given, context=context))
-            return cls(config.new_client_from_config(config_file=text, context=context))
+            if not text:
+                return cls(config.new_client_from_config(context=context))
+            file = os.path.expanduser(text)
+            if os.path.isfile(file):  # also for a whole kubeconfig, which names none
+                return cls(config.new_client_from_config(config_file=file, context=context))
+            return cls(config.new_client_from_config_dict(_written(text), context=context))
         except (ConfigException, OSError, ValueError) as error:
             raise UnreadableError(str(error)) from None
 
@@ -113,3 +116,14 @@ class Cluster:
                 for item in self._items(f"{routes}/{kind}", _ROUTES)
             ],
         )
+
+
+def _written(text: str) -> dict[str, object]:
+    """A kubeconfig that stands in the setting itself. Never quoted: it holds keys."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict):
+        raise UnreadableError("kubernetes:kubeconfig is neither a file nor a kubeconfig")
+    return found

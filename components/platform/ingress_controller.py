@@ -22,11 +22,11 @@ from components.naming import labels
 from components.platform import definitions, steering
 from components.platform.default_certificate import default_certificate
 from components.platform.traefik import (
-    GRACE_SECONDS,
     PORTS,
     READY,
     arguments,
     environment,
+    grace_seconds,
     ready_route,
 )
 from components.platform.traefik_access import allow
@@ -43,11 +43,15 @@ _SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "
 
 @dataclass(frozen=True)
 class IngressControllerArgs:
-    """What Traefik is given: its size, the namespace it serves, the host name it answers for."""
+    """What Traefik is given: its size, the namespace it serves, the host name it answers for.
+
+    `call_seconds` is the longest call of any model.
+    """
 
     namespace: pulumi.Input[str]
     namespace_name: str
     hostname: str
+    call_seconds: int
     spec: IngressControllerSpec
 
 
@@ -121,7 +125,7 @@ class IngressController(pulumi.ComponentResource):
                 spec=item.spec,
                 opts=defined,
             )
-            for item in steering.objects()
+            for item in steering.objects(args.call_seconds)
         ]
         return [*kinds, *shared, default_certificate(meta, args.hostname, defined)]
 
@@ -175,7 +179,7 @@ class IngressController(pulumi.ComponentResource):
         container: ContainerArgsDict = {
             "name": "traefik",
             "image": args.spec.image,
-            "args": arguments(args.namespace_name, self.class_name),
+            "args": arguments(args.namespace_name, self.class_name, args.call_seconds),
             "ports": [{"name": name, "container_port": port} for name, port in PORTS.items()],
             "env": [
                 {"name": name, "value": value}
@@ -209,7 +213,7 @@ class IngressController(pulumi.ComponentResource):
                 "automount_service_account_token": True,
                 "enable_service_links": False,
                 "security_context": pods.pod_security(),
-                "termination_grace_period_seconds": GRACE_SECONDS,
+                "termination_grace_period_seconds": grace_seconds(args.call_seconds),
                 "topology_spread_constraints": pods.spread(_SELECTOR),
                 "containers": [container],
                 "volumes": [{"name": "tmp", "empty_dir": {"size_limit": _DISK}}],

@@ -20,8 +20,6 @@ COPY_HEADER = "X-Mirror"
 COPIES_AT_ONCE = 32
 """Of one route in one Traefik; more are dropped. A slow mirror holds no more bodies than these."""
 
-COPY_SECONDS = 30
-
 _ATTEMPTS = 4
 _CONNECT = "1500ms"
 """Longer than one lost packet takes to be sent again (1 s)."""
@@ -36,8 +34,11 @@ class SharedObject:
     spec: dict[str, object]
 
 
-def objects() -> list[SharedObject]:
-    """All of them; Services and routes name them, so they stand first."""
+def objects(call_seconds: int) -> list[SharedObject]:
+    """All of them; Services and routes name them, so they stand first.
+
+    A copy is waited for as long as the longest call of any model takes, `call_seconds`.
+    """
     return [
         # Only what no Pod has seen a byte of: a refused connection, whatever the method.
         SharedObject(
@@ -63,7 +64,7 @@ def objects() -> list[SharedObject]:
             {
                 "forwardingTimeouts": {
                     "dialTimeout": _CONNECT,
-                    "responseHeaderTimeout": f"{COPY_SECONDS}s",
+                    "responseHeaderTimeout": f"{call_seconds}s",
                 }
             },
         ),

@@ -10,14 +10,8 @@ PORTS = {"web": 8000, "traefik": 8080, "metrics": 9100}
 
 READY = "/_ready"
 
-CALL_SECONDS = 30
-"""The longest call of any model."""
-
 ACCEPT_SECONDS = 5
 """How long a Traefik that ends still accepts: until every node has forgotten it."""
-
-DRAIN_SECONDS = CALL_SECONDS + 5
-"""How long it then waits for answers."""
 
 BODY_SECONDS = 120
 """How long a request may take to arrive: as long as the harness waits for it."""
@@ -25,7 +19,15 @@ BODY_SECONDS = 120
 _HEAP_SHARE = 0.8
 """Of its memory; the rest is for what Go does not count."""
 
-GRACE_SECONDS = ACCEPT_SECONDS + DRAIN_SECONDS + 5
+
+def drain_seconds(call_seconds: int) -> int:
+    """How long a Traefik that accepts no more waits for answers, the longest call's included."""
+    return call_seconds + 5
+
+
+def grace_seconds(call_seconds: int) -> int:
+    """How long its Pod may take to end."""
+    return ACCEPT_SECONDS + drain_seconds(call_seconds) + 5
 
 
 def environment(memory_bytes: int) -> dict[str, str]:
@@ -37,8 +39,10 @@ def environment(memory_bytes: int) -> dict[str, str]:
     return {"GOGC": "400", "GOMEMLIMIT": str(int(memory_bytes * _HEAP_SHARE))}
 
 
-def arguments(namespace: str, class_name: str) -> list[str]:
+def arguments(namespace: str, class_name: str, call_seconds: int) -> list[str]:
     """The command line of a Traefik that serves one namespace.
+
+    `call_seconds` is the longest call of any model; everything that waits for answers follows it.
 
     Without `ingressendpoint`: it would first write the same address into each new Ingress, five a
     second, and serve none of them before that is done.
@@ -54,9 +58,9 @@ def arguments(namespace: str, class_name: str) -> list[str]:
         # else every Ingress is also answered at the port of the metrics, and built twice
         f"{web}.asdefault=true",
         f"{web}.transport.lifecycle.requestacceptgracetimeout={ACCEPT_SECONDS}s",
-        f"{web}.transport.lifecycle.gracetimeout={DRAIN_SECONDS}s",
+        f"{web}.transport.lifecycle.gracetimeout={drain_seconds(call_seconds)}s",
         f"{web}.transport.respondingtimeouts.readtimeout={BODY_SECONDS}s",
-        *transport_arguments(CALL_SECONDS),
+        *transport_arguments(call_seconds),
         "--ping=true",
         "--metrics.prometheus=true",
         "--metrics.prometheus.entrypoint=metrics",

@@ -3,10 +3,14 @@
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_kubernetes.core.v1 import ContainerArgsDict, EnvVarArgsDict, ProbeArgsDict
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgsDict,
+    EnvVarArgsDict,
+    ProbeArgsDict,
+    VolumeMountArgsDict,
+)
 
 from components import pods
-from components.platform.traefik import CALL_SECONDS
 from components.spec import LimitsSpec, VersionSpec
 
 HTTP_PORT = 8080
@@ -16,12 +20,20 @@ HEALTH_PORT = 8081
 FORGET_SECONDS = 3
 """How long a Pod that ends still serves: until every Traefik has read that it ends."""
 
-GRACE_SECONDS = FORGET_SECONDS + CALL_SECONDS + 7
+_AFTER_CALL_SECONDS = 7
+"""What a harness needs besides its longest call to end by itself."""
+
+TOKENS_VOLUME = "tokens"
+_TOKENS_FOLDER = "/run/tokens"
+"""A file per token. A whole folder, since kubelet never brings a single file up to date."""
 
 
 @dataclass(frozen=True)
 class ContainerArgs:
-    """A version, its model's limits, its image, and the Secret that holds its secrets."""
+    """A version, its model's limits, its image, and the Secret that holds its secrets.
+
+    `tokens`: whether the Pod has a volume `TOKENS_VOLUME`.
+    """
 
     model: str
     version: str
@@ -29,6 +41,12 @@ class ContainerArgs:
     limits: LimitsSpec
     image: pulumi.Input[str]
     secret: str
+    tokens: bool
+
+
+def grace_seconds(spec: VersionSpec) -> int:
+    """How long a Pod may take to end: it forgets, then its longest call ends."""
+    return FORGET_SECONDS + spec.timeout_seconds + _AFTER_CALL_SECONDS
 
 
 def container(args: ContainerArgs) -> ContainerArgsDict:
@@ -50,7 +68,7 @@ def container(args: ContainerArgs) -> ContainerArgsDict:
         # slow to judge: a busy model is alive
         "liveness_probe": _probe("live", period=10, failures=6),
         "lifecycle": {"pre_stop": {"sleep": {"seconds": FORGET_SECONDS}}},
-        "volume_mounts": [{"name": "tmp", "mount_path": pods.SCRATCH}],
+        "volume_mounts": _mounts(args),
         "termination_message_policy": "FallbackToLogsOnError",
     }
 
@@ -63,7 +81,10 @@ def _environment(args: ContainerArgs) -> list[EnvVarArgsDict]:
         "MODEL_HANDLER": spec.handler,
         "MODEL_BODY_BYTES": str(args.limits.body_bytes),
         "MODEL_IN_FLIGHT": str(args.limits.in_flight),
-        "MODEL_TIMEOUT_SECONDS": str(CALL_SECONDS),
+        "MODEL_TIMEOUT_SECONDS": str(spec.timeout_seconds),
+        "MODEL_THREADS": str(spec.threads),
+        "MODEL_WORKERS": str(spec.workers),
+        **({"MODEL_TOKENS": _TOKENS_FOLDER} if args.tokens else {}),
     }
     # sorted, so that the order of the file makes no difference
     both = {**harness, **dict(sorted(spec.environment.items()))}
@@ -76,6 +97,16 @@ def _secrets(args: ContainerArgs) -> list[EnvVarArgsDict]:
         {"name": name, "value_from": {"secret_key_ref": {"name": args.secret, "key": name}}}
         for name in sorted(args.spec.secrets)
     ]
+
+
+def _mounts(args: ContainerArgs) -> list[VolumeMountArgsDict]:
+    scratch: VolumeMountArgsDict = {"name": "tmp", "mount_path": pods.SCRATCH}
+    tokens: VolumeMountArgsDict = {
+        "name": TOKENS_VOLUME,
+        "mount_path": _TOKENS_FOLDER,
+        "read_only": True,
+    }
+    return [scratch, tokens] if args.tokens else [scratch]
 
 
 def _probe(path: str, period: int, failures: int) -> ProbeArgsDict:

@@ -4,16 +4,25 @@ from collections.abc import Sequence
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgsDict
-from pulumi_kubernetes.core.v1 import PodSpecArgsDict
+from pulumi_kubernetes.core.v1 import PodSpecArgsDict, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from components import pods
 from components.naming import annotation, labels, selector
-from components.serving.container import GRACE_SECONDS, ContainerArgs, container
-from components.serving.secret_values import fingerprint
+from components.serving.container import (
+    HEALTH_PORT,
+    TOKENS_VOLUME,
+    ContainerArgs,
+    container,
+    grace_seconds,
+)
+from components.serving.secret_values import fingerprint, tokens_name
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 
 _KEPT_ONCE_WRITTEN = ("published-at", "git-commit", "git-ref")
+
+_TOKEN_MODE = 0o440
+"""Of a token's file: the owner is root, the group is the Pod's own."""
 
 
 def deployment(
@@ -62,9 +71,17 @@ def _annotations(args: ModelVersionArgs) -> dict[str, pulumi.Input[str]]:
 
 
 def _spec(name: str, args: ModelVersionArgs) -> DeploymentSpecArgsDict:
-    pod_meta: ObjectMetaArgsDict = {"labels": labels(COMPONENT, args.model, args.version)}
+    told: dict[str, pulumi.Input[str]] = {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(HEALTH_PORT),
+        "prometheus.io/path": "/metrics",
+    }
     if args.secrets:
-        pod_meta["annotations"] = {annotation("secrets"): fingerprint(args.secrets)}
+        told[annotation("secrets")] = fingerprint(args.secrets)
+    pod_meta: ObjectMetaArgsDict = {
+        "labels": labels(COMPONENT, args.model, args.version),
+        "annotations": told,
+    }
     spec: DeploymentSpecArgsDict = {
         "revision_history_limit": 3,
         "progress_deadline_seconds": args.spec.deadline_seconds,
@@ -90,16 +107,25 @@ def _pod(name: str, args: ModelVersionArgs) -> PodSpecArgsDict:
             limits=args.limits,
             image=args.image,
             secret=name,
+            tokens=args.tokens is not None,
         )
     )
+    volumes: list[VolumeArgsDict] = [{"name": "tmp", "empty_dir": {"size_limit": "128Mi"}}]
+    if args.tokens is not None:
+        volumes.append(
+            {
+                "name": TOKENS_VOLUME,
+                "secret": {"secret_name": tokens_name(args.model), "default_mode": _TOKEN_MODE},
+            }
+        )
     pod: PodSpecArgsDict = {
         "containers": [only],
         "automount_service_account_token": False,
         "enable_service_links": False,
         "security_context": pods.pod_security(),
-        "termination_grace_period_seconds": GRACE_SECONDS,
+        "termination_grace_period_seconds": grace_seconds(args.spec),
         "topology_spread_constraints": pods.spread(selector(args.model, args.version)),
-        "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "128Mi"}}],
+        "volumes": volumes,
     }
     if args.spec.node_selector:
         pod["node_selector"] = dict(args.spec.node_selector)

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Secret
 
 from components.live.gate import Gate
-from components.naming import LATEST
+from components.naming import LATEST, labels
 from components.serving.contents import Content
 from components.serving.model_image import HarnessImage, ModelImage
 from components.serving.model_version import ModelVersion
 from components.serving.published import now
-from components.serving.version_args import ModelVersionArgs
+from components.serving.secret_values import secret, tokens_name
+from components.serving.version_args import COMPONENT, ModelVersionArgs
 from components.serving.weighted_route import WeightedRoute, WeightedRouteArgs
 from components.spec import ModelSpec, RouteSpec, VersionSpec
 
@@ -28,7 +30,8 @@ class ModelArgs:
     registry: str
     ingress_class: str
     kinds: list[CustomResource]
-    harness: HarnessImage
+    harnesses: Mapping[str, HarnessImage]
+    """By language."""
     contents: Mapping[str, Content]
     gate: Gate
     spec: ModelSpec
@@ -43,8 +46,9 @@ class Model(pulumi.ComponentResource):
         self, name: str, args: ModelArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("model-deployment:serving:Model", name, None, opts)
+        tokens = self._tokens(name, args)
         self.versions = {
-            version: self._publish(name, version, spec, args)
+            version: self._publish(name, version, spec, args, tokens)
             for version, spec in args.spec.versions.items()
         }
         for route, spec in routes(args.spec).items():
@@ -63,8 +67,24 @@ class Model(pulumi.ComponentResource):
             )
         self.register_outputs({})
 
+    def _tokens(self, model: str, args: ModelArgs) -> Secret | None:
+        if not args.spec.tokens:
+            return None
+        name = tokens_name(model)
+        return secret(
+            name,
+            {"name": name, "namespace": args.namespace, "labels": labels(COMPONENT, model)},
+            {key: pulumi.Config().require_secret(key) for key in args.spec.tokens},
+            pulumi.ResourceOptions(parent=self),
+        )
+
     def _publish(
-        self, model: str, version: str, spec: VersionSpec, args: ModelArgs
+        self,
+        model: str,
+        version: str,
+        spec: VersionSpec,
+        args: ModelArgs,
+        tokens: Secret | None,
     ) -> ModelVersion:
         content = args.contents[version]
         child = pulumi.ResourceOptions(parent=self)
@@ -82,6 +102,7 @@ class Model(pulumi.ComponentResource):
                     variable: pulumi.Config().require_secret(key)
                     for variable, key in spec.secrets.items()
                 },
+                tokens=tokens,
                 image=self._image(model, version, spec, args),
                 content_hash=content.content_hash,
                 git_commit=content.commit,
@@ -104,7 +125,7 @@ class Model(pulumi.ComponentResource):
             version,
             content.tree,
             content.content_hash,
-            args.harness,
+            args.harnesses[spec.language],
             pulumi.ResourceOptions(parent=self),
         ).reference
 

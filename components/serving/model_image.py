@@ -6,14 +6,12 @@ import pulumi
 import pulumi_docker as docker
 
 from components.sources import Tree
-from components.staging import stage_harness, stage_version
+from components.staging import Harness, stage_harness, stage_version
 
 PLATFORM = "linux/amd64"
 """Fixed, so that a build on another kind of machine gives the cluster the same image."""
 
 _SHOWN_DIGITS = 12
-_HARNESS_REPOSITORY = "harness_python"
-"""With an underscore, which no model's name can have."""
 
 
 def _build(context: str, arguments: dict[str, pulumi.Input[str]]) -> docker.DockerBuildArgsDict:
@@ -29,15 +27,17 @@ def _build(context: str, arguments: dict[str, pulumi.Input[str]]) -> docker.Dock
 
 
 class HarnessImage:
-    """The image that all Python versions of a stack stand on."""
+    """The image that all versions of one language stand on."""
 
     def __init__(
-        self, root: Path, registry: str, harness: Tree, opts: pulumi.ResourceOptions
+        self, root: Path, registry: str, harness: Harness, opts: pulumi.ResourceOptions
     ) -> None:
+        self.language = harness.language
         self.digits = harness.digest[:_SHOWN_DIGITS]
         self.image = docker.Image(
-            "harness-python",
-            image_name=f"{registry}/{_HARNESS_REPOSITORY}:{self.digits}",
+            f"harness-{self.language.name}",
+            # with an underscore, which no model's name can have
+            image_name=f"{registry}/harness_{self.language.name}:{self.digits}",
             build=_build(stage_harness(root, harness), {}),
             opts=opts,
         )
@@ -57,7 +57,7 @@ class ModelImage:
         harness: HarnessImage,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        context = stage_version(root, model, version, tree, content_hash)
+        context = stage_version(root, harness.language, model, version, tree, content_hash)
         tag = f"{version}-{content_hash[:_SHOWN_DIGITS]}-{harness.digits}"
         self.image = docker.Image(
             f"{model}-{version}",

@@ -16,6 +16,9 @@ from components.serving.version_args import COMPONENT, ModelVersionArgs
 
 SERVICE_PORT = 80
 
+_BASES = ("", "/v2")
+"""In front of a version's addresses: of all dialects, and of the Open Inference Protocol."""
+
 
 class ModelVersion(pulumi.ComponentResource):
     """Deployment, Service, PodDisruptionBudget and Ingress of one version, all of one name.
@@ -42,7 +45,9 @@ class ModelVersion(pulumi.ComponentResource):
             "annotations": {"pulumi.com/skipAwait": "true"},
         }
         pods_of_version = selector(args.model, args.version)
-        waits = [secret(name, meta, args.secrets, child)] if args.secrets else []
+        waits = [args.tokens] if args.tokens is not None else []
+        if args.secrets:
+            waits.append(secret(name, meta, args.secrets, child))
         self.deployment = deployment(name, args, meta, self, waits)
         if args.spec.autoscaling:
             autoscaler(
@@ -83,12 +88,13 @@ class ModelVersion(pulumi.ComponentResource):
                         "http": {
                             "paths": [
                                 {
-                                    "path": f"/models/{args.model}/versions/{args.version}/",
+                                    "path": f"{base}/models/{args.model}/versions/{args.version}/",
                                     "path_type": "Prefix",
                                     "backend": {
                                         "service": {"name": name, "port": {"name": "http"}}
                                     },
                                 }
+                                for base in _BASES
                             ]
                         }
                     }

@@ -1,4 +1,7 @@
-"""A version's secrets: values of the stack's encrypted configuration, as one Secret of its own."""
+"""Values of the stack's encrypted configuration, as Secrets.
+
+A version has one of its own for its variables, a model one for the tokens that its callers show.
+"""
 
 import hashlib
 import json
@@ -7,6 +10,8 @@ from collections.abc import Mapping
 import pulumi
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+
+from components.naming import object_name
 
 _SHOWN_DIGITS = 8
 """Enough to see that values changed, too few to find them by trying."""
@@ -18,8 +23,17 @@ def secret(
     values: Mapping[str, pulumi.Output[str]],
     opts: pulumi.ResourceOptions,
 ) -> Secret:
-    """The Secret with one key per variable."""
+    """The Secret with one key per variable or token."""
     return Secret(name, metadata=meta, type="Opaque", string_data=dict(values), opts=opts)
+
+
+def tokens_name(model: str) -> str:
+    """The name of the Secret with a model's tokens.
+
+    Pods have it as files, which follow its values: a new value needs no new Pods, so no Pod carries
+    a fingerprint of it.
+    """
+    return object_name(model, "tokens")
 
 
 def fingerprint(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:

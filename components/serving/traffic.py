@@ -19,7 +19,7 @@ from functools import reduce
 from math import gcd
 from typing import Literal
 
-from components.naming import LATEST, object_name
+from components.naming import LATEST, MAIN_ROUTE, object_name
 from components.platform import steering
 from components.spec import LimitsSpec, RouteSpec
 
@@ -251,9 +251,20 @@ def _rule(
 
 
 def _paths(route: Route) -> str:
-    """Both addresses of a route. Each ends in a slash: a prefix of text is not one of a path."""
+    """All addresses of a route, in one rule: each further one would slow every change of a route.
+
+    Prefixes end in a slash: a prefix of text is not one of a path.
+    """
     names = [route.name] if route.name == LATEST else [route.name, f"labels/{route.name}"]
-    return "(" + " || ".join(f"PathPrefix(`/models/{route.model}/{name}/`)" for name in names) + ")"
+    paths = [f"PathPrefix(`/models/{route.model}/{name}/`)" for name in names]
+    if route.name == MAIN_ROUTE:
+        # of the Open Inference Protocol, without a version: those with one are the version's own
+        base = f"/v2/models/{route.model}"
+        paths += [
+            f"Path(`{base}`)",
+            f"(PathPrefix(`{base}/`) && !PathPrefix(`{base}/versions/`))",
+        ]
+    return "(" + " || ".join(paths) + ")"
 
 
 def _version(version: str) -> str:

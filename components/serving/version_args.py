@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.core.v1 import Secret
 
 from components.spec import LimitsSpec, VersionSpec
 
@@ -27,6 +28,8 @@ class ModelVersionArgs:
     limits: LimitsSpec
     secrets: Mapping[str, pulumi.Output[str]]
     """The values of the version's secrets, by variable."""
+    tokens: Secret | None
+    """The model's tokens; None: it answers everybody."""
     image: pulumi.Output[str]
     """`repository@sha256:...`"""
     content_hash: str

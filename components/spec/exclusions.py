@@ -1,11 +1,12 @@
-"""Checks across the keys of one version: which cannot stand together, and which name secrets."""
+"""Checks across the keys of models and versions: what excludes each other, what names secrets."""
 
 from collections.abc import Iterator
 
 from pydantic import TypeAdapter
 
 from components.errors import Mistake, closest, quote
-from components.spec.raw import accepts, mapping, text, versions
+from components.languages import R
+from components.spec.raw import accepts, inherited, mapping, text, versions
 from components.spec.values import SecretKey
 from components.spec.version_sections import ONE_OF
 
@@ -14,18 +15,42 @@ _KEY: TypeAdapter[str] = TypeAdapter(SecretKey)
 
 def mistakes(models: object, secret_keys: frozenset[str] | None) -> Iterator[Mistake]:
     """Every mistake of this kind in the raw models; without `secret_keys`, any secret will do."""
+    for model in mapping(models):
+        yield from _tokens(mapping(models, model), ("models", model, "tokens"), secret_keys)
     for model, version, data in versions(models):
         at = ("models", model, "versions", version)
         yield from _either(data, at)
+        if "threads" in data and inherited(models, model, data, "language") == R.name:
+            hint = "take it away: R runs one call per process; write workers"
+            yield Mistake((*at, "threads"), "it beside language r", hint)
         for variable, value in mapping(data, "secrets").items():
             at_variable = (*at, "secrets", variable)
             if variable in mapping(data, "environment"):
                 found = "a variable that environment has, too"
                 yield Mistake(at_variable, found, "take one of the two away")
-            key = text(value) or ""
-            if secret_keys is not None and key not in secret_keys and accepts(_KEY, key):
-                found = f"{quote(key)}, which is no secret of this stack"
-                yield Mistake(at_variable, found, _hint(key, secret_keys))
+            yield from _secret(value, at_variable, secret_keys)
+
+
+def _tokens(
+    model: dict[str, object], at: tuple[str, ...], secret_keys: frozenset[str] | None
+) -> Iterator[Mistake]:
+    listed = model.get("tokens")
+    names = listed if isinstance(listed, list) else []
+    for place, value in enumerate(names):
+        yield from _secret(value, (*at, str(place)), secret_keys)
+        if text(value) is not None and value in names[:place]:
+            yield Mistake((*at, str(place)), f"{quote(value)} a second time", "take it away")
+
+
+def _secret(
+    value: object, at: tuple[str, ...], secret_keys: frozenset[str] | None
+) -> Iterator[Mistake]:
+    """What names a secret must name one of this stack."""
+    key = text(value) or ""
+    if secret_keys is not None and key not in secret_keys and accepts(_KEY, key):
+        yield Mistake(
+            at, f"{quote(key)}, which is no secret of this stack", _hint(key, secret_keys)
+        )
 
 
 def _either(data: dict[str, object], at: tuple[str, ...]) -> Iterator[Mistake]:

@@ -8,7 +8,7 @@ from components.errors import Mistake, quote
 from components.sources import problems
 from components.spec.git_folders import GitFolders
 from components.spec.handlers import handler_mistake
-from components.spec.raw import mapping, text, versions
+from components.spec.raw import inherited, mapping, text, versions
 
 
 def mistakes(models: object, root: Path) -> Iterator[Mistake]:
@@ -22,10 +22,10 @@ def mistakes(models: object, root: Path) -> Iterator[Mistake]:
         else:
             folder, refused = root / source, list(_folder_mistakes(root, source, at))
         yield from refused
-        inherits = "handler" not in data
-        handler = text(mapping(models, model).get("handler") if inherits else data["handler"])
+        handler = inherited(models, model, data, "handler")
         if handler is not None and folder is not None and not refused:
-            mistake = handler_mistake(folder, handler, at, (*at[:-1], "handler"))
+            language = inherited(models, model, data, "language") or ""
+            mistake = handler_mistake(folder, language, handler, at, (*at[:-1], "handler"))
             if mistake is not None:
                 yield mistake
 

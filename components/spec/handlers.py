@@ -1,28 +1,40 @@
 """Looks for the handler in the source, without importing anything: Pulumi never runs user code."""
 
 import ast
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from components.errors import Mistake, closest, quote
+from components.languages import LANGUAGES, R, is_handler
 
 Keys = tuple[str, ...]
 
+_R_NAME = re.compile(r"[A-Za-z.][A-Za-z0-9._]*")
+_R_READS = frozenset({"source", "sys.source", "load"})
+"""Functions that may bring names from elsewhere."""
 
-def handler_mistake(folder: Path, handler: str, source_at: Keys, at: Keys) -> Mistake | None:
-    """What is wrong with `<module>:<function>` in this folder; None also for another form."""
-    module, _, function = handler.partition(":")
-    parts = module.split(".")
-    if not all(part.isidentifier() for part in [*parts, function]):
+
+def handler_mistake(
+    folder: Path, language: str, handler: str, source_at: Keys, at: Keys
+) -> Mistake | None:
+    """What is wrong with a handler in this folder; None also for another form or language."""
+    known = LANGUAGES.get(language)
+    if known is None or not is_handler(handler, known):
         return None  # the form is refused elsewhere
-    candidates = [Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py")]
+    file_part, _, function = handler.partition(":")
+    candidates, names_in = (
+        ([Path(f"{file_part}.R")], mentioned_names)
+        if known is R
+        else (_python_files(file_part), defined_names)
+    )
     try:
         file = next((name for name in candidates if (folder / name).is_file()), None)
         if file is None:
             found = f"a folder without {candidates[0]}, which handler {quote(handler)} needs"
             return Mistake(source_at, found, "add the file, or change the handler")
-        names = defined_names((folder / file).read_bytes())
+        names = names_in((folder / file).read_bytes())
     except SyntaxError as error:
         found = f"{file} with a syntax error in line {error.lineno}: {error.msg}"
         return Mistake(source_at, found, "mend the file")
@@ -35,6 +47,20 @@ def handler_mistake(folder: Path, handler: str, source_at: Keys, at: Keys) -> Mi
     meant = closest(function, sorted(names))
     hint = f"did you mean {meant}?" if meant else f"define {function} in it"
     return Mistake(at, f"{quote(handler)}, but {file} does not define {function}", hint)
+
+
+def _python_files(module: str) -> list[Path]:
+    parts = module.split(".")
+    return [Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py")]
+
+
+def mentioned_names(source: bytes) -> set[str] | None:
+    """The names in an R file that may be what defines the handler; None if it reads other files.
+
+    Only R could read R; a name that stands nowhere in the file is not defined in it, however.
+    """
+    names = set(_R_NAME.findall(source.decode(errors="replace")))
+    return None if names & _R_READS else names
 
 
 def defined_names(source: bytes) -> set[str] | None:

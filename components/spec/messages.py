@@ -25,22 +25,21 @@ _VERSION_DEPTH = 5
 
 def mistakes(error: ValidationError, data: object) -> list[Mistake]:
     """All that pydantic found in `data`, the raw sections under their names."""
-    found = (
-        _mistake(details, data) for details in error.errors(include_url=False) if details["loc"]
-    )
+    errors = [details for details in error.errors(include_url=False) if details["loc"]]
+    told = {_keys(details["loc"]) for details in errors}
+    found = (_mistake(details, data, told) for details in errors)
     return [mistake for mistake in found if mistake is not None]
 
 
-def _mistake(details: ErrorDetails, data: object) -> Mistake | None:
+def _mistake(details: ErrorDetails, data: object, told: set[tuple[str, ...]]) -> Mistake | None:
     at = _keys(details["loc"])
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if _is_of_a_version(at) and at[-1] in INHERITED:
         version = _value_at(data, at[:-1])
+        of_model = (*at[:2], at[-1])
         if kind == "missing":
-            return Mistake(
-                (*at[:2], at[-1]), "nothing", f"{_example(at)}, for the model or each version"
-            )
-        if isinstance(version, dict) and at[-1] not in version:
+            return Mistake(of_model, "nothing", f"{_example(at)}, for the model or each version")
+        if isinstance(version, dict) and at[-1] not in version and of_model in told:
             return None  # the model's own mistake, handed down to this version
     match kind:
         case "missing":
@@ -75,7 +74,7 @@ def _hint(kind: str, at: Sequence[str], value: object, context: dict[str, object
         case "int_type":
             whole = isinstance(value, str) and value.isascii() and value.isdigit()
             return "write the number without quotes" if whole else "write a whole number"
-        case "too_short":
+        case "too_short" | "list_type":
             return _example(at)
         case "greater_than_equal":
             return f"write a whole number, at least {context['ge']}"
@@ -122,6 +121,8 @@ def _flow(value: object) -> str:
     """A value in YAML's one-line form."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

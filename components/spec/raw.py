@@ -26,6 +26,11 @@ def versions(models: object) -> Iterator[tuple[str, str, dict[str, object]]]:
                 yield model, version, mapping(data)
 
 
+def inherited(models: object, model: str, version: dict[str, object], key: str) -> str | None:
+    """What a version says under a key, or else its model, if it is text."""
+    return text(version[key] if key in version else mapping(models, model).get(key))
+
+
 def text(data: object) -> str | None:
     """The value if it is text."""
     return data if isinstance(data, str) else None

@@ -4,16 +4,13 @@ Keys are camelCase in YAML, snake_case here. This module holds the whole file an
 routes, versions and the platform have modules of their own.
 """
 
-from collections.abc import Mapping
-from typing import ClassVar
-
 from pydantic import Field, model_validator
 
 from components.naming import ModelName, RouteName, VersionName, version_number
 from components.spec.platform_sections import PlatformSpec
 from components.spec.route_sections import RouteSpec
 from components.spec.section import Section
-from components.spec.values import BodyBytes, Handler, InFlight, Language
+from components.spec.values import BodyBytes, Handler, InFlight, Language, Tokens
 from components.spec.version_sections import INHERITED, VersionSpec
 
 
@@ -33,13 +30,13 @@ class LimitsSpec(Section):
 class ModelSpec(Section):
     """One model: its versions, and the routes that share traffic among them."""
 
-    LATER: ClassVar[Mapping[str, str]] = {"tokens": "tokens that callers must show"}
-
     language: Language | None = Field(
         default=None, description="Language of the handlers.", examples=["python"]
     )
     handler: Handler | None = Field(
-        default=None, description="<module>:<function> that answers.", examples=["predict:predict"]
+        default=None,
+        description="What answers: <module>:<function>, in R <file>:<function>.",
+        examples=["predict:predict"],
     )
     versions: dict[VersionName, VersionSpec] = Field(
         description="Published versions by name: v1, v2, ...",
@@ -51,6 +48,11 @@ class ModelSpec(Section):
     )
     limits: LimitsSpec = Field(
         default=LimitsSpec(), description="What one replica takes on. May change at any time."
+    )
+    tokens: Tokens = Field(
+        default_factory=list,
+        description="Names of secret keys of this stack: callers must show one. None: open.",
+        examples=[["irisTokenA"]],
     )
 
     @model_validator(mode="before")
@@ -81,3 +83,11 @@ class StackSpec(Section):
         min_length=1,
         examples=[{"iris": {"versions": {"v1": {"source": "models/iris/v1"}}}}],
     )
+
+    @property
+    def call_seconds(self) -> int:
+        """The longest call of any version: what stands in front of all of them waits so long."""
+        versions = (
+            version for model in self.models.values() for version in model.versions.values()
+        )
+        return max(version.timeout_seconds for version in versions)

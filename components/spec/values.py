@@ -4,13 +4,14 @@ import ipaddress
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema
 
 from components.errors import refusal
+from components.languages import LANGUAGES, PYTHON, is_handler
 from components.spec.quantities import canonical_cpu, canonical_memory
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
-_HANDLER = rf"{_IDENTIFIER}(\.{_IDENTIFIER})*:{_IDENTIFIER}"
+_HANDLER = "|".join(f"({language.handler})" for language in LANGUAGES.values())
 _HOST_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOSTNAME = rf"{_HOST_LABEL}(\.{_HOST_LABEL})*"
 _LONGEST_HOSTNAME = 253
@@ -29,17 +30,17 @@ _ENGINE_DATE = r"[0-9-]{10} [0-9:]{8}(\.[0-9]+)? [+-][0-9]{4} .*"
 """What Pulumi's engine makes of an unquoted date; the handler would meet text nobody wrote."""
 
 
-def _handler(text: str) -> str:
-    if not re.fullmatch(_HANDLER, text, re.ASCII):
-        raise refusal("write <module>:<function>, such as predict:predict")
+def _handler(text: str, info: ValidationInfo) -> str:
+    """The form is the language's, which stands before it; without one, that of any language."""
+    language = LANGUAGES.get((info.data or {}).get("language") or "")
+    if not any(is_handler(text, one) for one in ([language] if language else LANGUAGES.values())):
+        raise refusal(f"write {(language or PYTHON).form}")
     return text
 
 
 def _language(text: str) -> str:
-    if text == "r":
-        raise refusal("write python: r is not yet supported")
-    if text != "python":
-        raise refusal("write python")
+    if text not in LANGUAGES:
+        raise refusal(f"write {' or '.join(LANGUAGES)}")
     return text
 
 
@@ -133,9 +134,9 @@ def _pattern(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
 
-Handler = Annotated[str, AfterValidator(_handler), _pattern(_HANDLER)]
+Handler = Annotated[str, AfterValidator(_handler), _pattern(f"({_HANDLER})")]
 Language = Annotated[
-    str, AfterValidator(_language), WithJsonSchema({"type": "string", "enum": ["python"]})
+    str, AfterValidator(_language), WithJsonSchema({"type": "string", "enum": [*LANGUAGES]})
 ]
 Hostname = Annotated[str, AfterValidator(_hostname), _pattern(_HOSTNAME)]
 Registry = Annotated[str, AfterValidator(_registry), _pattern(_REGISTRY)]
@@ -167,3 +168,8 @@ InFlight = Annotated[int, Field(ge=1, le=10_000)]
 Replicas = Annotated[int, Field(ge=1, le=1000)]
 NodePort = Annotated[int, Field(ge=1024, le=65535)]
 DeadlineSeconds = Annotated[int, Field(ge=1, le=86400)]
+Threads = Annotated[int, Field(ge=1, le=256)]
+Workers = Annotated[int, Field(ge=1, le=64)]
+TimeoutSeconds = Annotated[int, Field(ge=1, le=3600)]
+"""Everything in front of the model waits as long as the longest call, and ends no sooner."""
+Tokens = Annotated[list[SecretKey], Field(min_length=1, json_schema_extra={"uniqueItems": True})]

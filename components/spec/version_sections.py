@@ -1,11 +1,11 @@
 """The section of a version: what it runs, how often, and on what.
 
 A version has one of `source` and `image`, and at most one of `replicas` and `autoscaling`: checked
-across the keys by `exclusions`, so that it is told together with every other mistake.
+across the keys by `exclusions`, so that it is told together with every other mistake. The same
+holds for `threads`, which R has not.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 
@@ -28,6 +28,9 @@ from components.spec.values import (
     Replicas,
     SecretKey,
     SourceFolder,
+    Threads,
+    TimeoutSeconds,
+    Workers,
 )
 
 FOLDER, GIT = "folder", "git"
@@ -102,12 +105,6 @@ class VersionSpec(Section):
             "not": {"required": ["replicas", "autoscaling"]},
         }
     )
-    LATER: ClassVar[Mapping[str, str]] = {
-        "threads": "threads for handlers that wait",
-        "workers": "processes per replica",
-        "timeoutSeconds": "a time limit per call",
-    }
-
     source: Source | None = Field(
         default=None,
         description="Folder of the code and data, relative to the project; or {path, ref} in Git.",
@@ -120,7 +117,8 @@ class VersionSpec(Section):
     )
     language: Language = Field(description="Language of the handler.", examples=["python"])
     handler: Handler = Field(
-        description="<module>:<function> that answers.", examples=["predict:predict"]
+        description="What answers: <module>:<function>, in R <file>:<function>.",
+        examples=["predict:predict"],
     )
     replicas: Replicas = Field(default=1, description="Number of Pods.", examples=[2])
     autoscaling: AutoscalingSpec | None = Field(
@@ -141,6 +139,17 @@ class VersionSpec(Section):
         default_factory=dict,
         description="Labels that a node must have.",
         examples=[{"kubernetes.io/arch": "amd64"}],
+    )
+    threads: Threads = Field(
+        default=1,
+        description="Calls at once in one process, for handlers that wait. Python only.",
+        examples=[8],
+    )
+    workers: Workers = Field(
+        default=1, description="Processes of a replica that run the handler.", examples=[2]
+    )
+    timeout_seconds: TimeoutSeconds = Field(
+        default=30, description="Longest time of one call; then 504.", examples=[30]
     )
     deadline_seconds: DeadlineSeconds = Field(
         default=300, description="Time to become Available before the update fails.", examples=[300]

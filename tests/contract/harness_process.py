@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HARNESS = ROOT / "harness" / "python"
+# Each language's packages; R's stands on Python's.
+HARNESS = os.pathsep.join(str(ROOT / "harness" / folder) for folder in ("python", "r"))
 START_SECONDS = 20.0
 
 
@@ -46,6 +47,7 @@ class HarnessProcess:
     settings: Mapping[str, str] = field(default_factory=dict)
     model: str = "golden"
     version: str = "v7"
+    package: str = "model_harness"
 
     def __enter__(self) -> "HarnessProcess":
         self.start()
@@ -62,7 +64,7 @@ class HarnessProcess:
             name: value for name, value in os.environ.items() if not name.startswith("MODEL_")
         }
         environment |= {
-            "PYTHONPATH": str(HARNESS),
+            "PYTHONPATH": HARNESS,
             "PYTHONDONTWRITEBYTECODE": "1",
             "MODEL_NAME": self.model,
             "MODEL_VERSION": self.version,
@@ -73,7 +75,7 @@ class HarnessProcess:
             **self.settings,
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "model_harness"],
+            [sys.executable, "-P", "-m", self.package],
             cwd=self.folder,
             env=environment,
             stdout=subprocess.PIPE,

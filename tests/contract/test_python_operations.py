@@ -256,6 +256,25 @@ def _resident_bytes(process: int) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
+def test_many_requests_leave_no_memory_behind(serve: Serve, threads: ThreadPoolExecutor) -> None:
+    harness = serve("size")
+    body = json.dumps({"data": {"text": "x" * 1000}}).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    def ask(count: int) -> int:
+        with harness.connect() as connection:
+            good = 0
+            for _ in range(count):
+                connection.sendall(request)
+                good += read_answer(connection)[0] == 200
+            return good
+
+    assert sum(threads.map(ask, [100] * 8)) == 800
+    before = _resident_bytes(harness.child())
+    assert sum(threads.map(ask, [500] * 8)) == 4000
+    assert _resident_bytes(harness.child()) - before < 2_000_000
+
+
 def test_clients_that_go_away_leave_nothing_behind(serve: Serve) -> None:
     harness = serve("wait", MODEL_IN_FLIGHT="2")
     for _ in range(20):
@@ -374,7 +393,7 @@ def test_a_short_silence_of_the_front_is_taken_for_a_busy_function(serve: Serve)
         os.kill(harness.child(), signal.SIGCONT)
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/health"])
+@pytest.mark.parametrize("path", ["/", "/metrics/", "/health"])
 def test_health_knows_only_its_paths(serve: Serve, path: str) -> None:
     harness = serve("quick")
     answer = harness.ask("GET", path, port=harness.health_port)
@@ -406,12 +425,14 @@ START_FAILURES = [
     ("raises:f", "importing raises raised ZeroDivisionError: division by zero"),
     ("exits:f", "importing exits ended the process (SystemExit: 4)"),
     ("broken:f", "importing broken raised SyntaxError: "),
-    ("kinds:missing", "module kinds has no 'missing'; it defines good, later, stream, strict"),
+    ("kinds:missing", "module kinds has no 'missing'; it defines Bare, Broken, Late, Needy, good"),
     ("kinds:NUMBER", "handler kinds:NUMBER is not callable: it is a int"),
     ("kinds:strict", "cannot be called by name: a, b is positional-only; remove the /"),
-    ("kinds:later", "handler kinds:later is async; that is not yet supported"),
-    ("kinds:Model", "handler kinds:Model is a class; that is not yet supported"),
     ("kinds:stream", "handler kinds:stream is a generator; return a list"),
+    ("kinds:Bare", "handler kinds:Bare is a class without a method predict; write one"),
+    ("kinds:Needy", "handler kinds:Needy: Needy needs path, but nobody gives arguments"),
+    ("kinds:Broken", "handler kinds:Broken: load() raised KeyError: 'weights'"),
+    ("kinds:Late", "handler kinds:Late: load is async; it runs once, before any call"),
 ]
 
 
@@ -424,8 +445,13 @@ def test_a_handler_that_cannot_be_served_ends_the_start(
     (folder / "exits.py").write_text("import sys\nsys.exit(4)\n")
     (folder / "broken.py").write_text("def f(:\n")
     (folder / "kinds.py").write_text(
-        "NUMBER = 1\ndef good(a): ...\ndef strict(a, b, /, c): ...\nasync def later(): ...\n"
-        "class Model: ...\ndef stream():\n    yield 1\n"
+        "from pathlib import Path\n"  # is not what the module defines
+        "NUMBER = 1\ndef good(a): ...\ndef strict(a, b, /, c): ...\n"
+        "def stream():\n    yield 1\n"
+        "class Bare: ...\n"
+        "class Needy:\n    def __init__(self, path): ...\n    def predict(self): ...\n"
+        "class Broken:\n    def load(self): {}['weights']\n    def predict(self): ...\n"
+        "class Late:\n    async def load(self): ...\n    def predict(self): ...\n"
     )
     harness = HarnessProcess(folder, label)
     harness.start()

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Iterator
 
 import pytest
 
+from bench.figures import Figure
 from bench.traffic import sharing, steady
 from bench.traffic.__main__ import image_of_models
 from bench.traffic.client import Client
-from bench.traffic.figures import Figure
 from bench.traffic.ground import Ground
 from components.spec import RouteSpec
 from tests.support import local_stack
@@ -86,5 +86,5 @@ def test_a_body_over_the_limit_is_refused_before_anything_holds_it(ground: Groun
     assert asyncio.run(statuses()) == [200, 413]
 
 
-def test_killed_pods_fail_no_request_where_a_failover_is_set(ground: Ground) -> None:
-    _holds(steady.kills(ground, with_failover=True))
+def test_killed_processes_fail_no_request_where_a_failover_is_set(ground: Ground) -> None:
+    _holds(steady.kills(ground, pods=False, with_failover=True))

@@ -36,6 +36,11 @@ class ProjectCopy:
         content: Object = yaml.safe_load((ROOT / STACK_FILE).read_text())
         return content
 
+    def read_back(self) -> Object:
+        """The copy's stack file, with what Pulumi itself wrote into it."""
+        content: Object = yaml.safe_load((self.folder / STACK_FILE).read_text())
+        return content
+
     def write(self, content: Object) -> None:
         """Make it the copy's stack file."""
         (self.folder / STACK_FILE).write_text(yaml.safe_dump(content, sort_keys=False))

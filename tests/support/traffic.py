@@ -66,6 +66,7 @@ class Stream:
     base: str
     per_second: float
     seconds: float
+    data: object = None
     sent: list[Sent] = field(default_factory=list)
     _threads: int = 4
 
@@ -88,7 +89,7 @@ class Stream:
             time.sleep(max(0.0, start + number / self.per_second - time.monotonic()))
             at = time.monotonic()
             try:
-                result: int | str = call(self.model, self.base).status_code
+                result: int | str = call(self.model, self.base, self.data).status_code
             except requests.RequestException as error:
                 result = repr(error)
             self.sent.append(Sent(at, result))

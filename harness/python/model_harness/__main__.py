@@ -6,10 +6,14 @@ user's `queue.py` must not shadow the standard library under the harness's feet.
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from model_harness import supervisor
 from model_harness.errors import StartupError
 from model_harness.settings import Settings
+
+if TYPE_CHECKING:
+    from model_harness.handler import Handler
 
 
 def main() -> int:
@@ -19,7 +23,13 @@ def main() -> int:
     except StartupError as error:
         print(error, file=sys.stderr)
         return 1
-    return supervisor.run(settings)
+    return supervisor.run(settings, _load)
+
+
+def _load(settings: Settings) -> "Handler":
+    from model_harness import handler  # noqa: PLC0415 - not needed by the parent
+
+    return handler.load(settings)
 
 
 if __name__ == "__main__":

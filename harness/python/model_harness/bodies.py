@@ -6,10 +6,9 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Protocol
 
-from granian._granian import RSGIProtocolClosed, RSGIProtocolError
-
 from model_harness.errors import RefusedError
 from model_harness.exchange import Exchange
+from model_harness.granian_core import RSGIProtocolClosed, RSGIProtocolError
 
 SMALL_BYTES = 64 * 1024  # up to here Granian may collect a body by itself, in one step
 HELD_BODIES = 8  # full-sized bodies that may be in memory at once, all requests together

@@ -1,11 +1,11 @@
 """The Domino dialect: `POST .../model`. Other dialects get a module of the same shape."""
 
 from model_harness import __version__, encoding
-from model_harness.errors import RefusedError, shown
+from model_harness.errors import RefusedError
+from model_harness.rows import Arguments
 from model_harness.settings import Settings
 from model_harness.signature import Signature
 
-Arguments = tuple[list[object], dict[str, object]]
 _USE = 'send {"data": {"<argument>": <value>}} or {"parameters": [<value>, ...]}'
 
 
@@ -54,7 +54,7 @@ class Domino:
         )
 
     @staticmethod
-    def failure(errors: list[str], request_id: str) -> bytes:
+    def failure(errors: list[str], request_id: str, _status: int = 400) -> bytes:
         """Return the body of every other status."""
         return encoding.encode({"requestId": request_id, "errors": errors})
 
@@ -62,8 +62,7 @@ class Domino:
 def _wrong_keys(request: dict[str, object]) -> list[str]:
     if "data" in request and "parameters" in request:
         return ["the body has both data and parameters; send one of them"]
-    extra = sorted(request.keys() - {"data", "parameters"})
-    errors = [f"the body has an unknown key {shown(key)}; {_USE}" for key in extra]
-    if len(extra) == len(request):
+    errors = encoding.unknown_keys(request, {"data", "parameters"}, "the body", _USE)
+    if len(errors) == len(request):
         errors.append(f"the body has neither data nor parameters; {_USE}")
     return errors

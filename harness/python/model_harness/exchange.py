@@ -1,9 +1,21 @@
 """One request and its answer, whatever thread gives it."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from model_harness.errors import RefusedError
+from model_harness.identity import HARNESS_ID
+from model_harness.metrics import Counters
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body that is not JSON, or that needs headers of its own."""
+
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+    """Lower case; `content-type` among them."""
 
 
 class Transport(Protocol):
@@ -16,7 +28,7 @@ class Transport(Protocol):
 class Dialect(Protocol):
     """What an exchange needs to know of the dialect it is held in."""
 
-    def failure(self, errors: list[str], request_id: str) -> bytes:
+    def failure(self, errors: list[str], request_id: str, status: int) -> bytes:
         """Return an error's body."""
 
 
@@ -24,6 +36,9 @@ class Exchange:
     """Gives every answer the headers of the contract."""
 
     __slots__ = ("_dialect", "_transport", "_version", "request_id")
+
+    counters: ClassVar[Counters] = Counters()
+    """The process's own, set once at its start: a field would cost every request."""
 
     def __init__(
         self, transport: Transport, request_id: str, version: str, dialect: Dialect
@@ -34,17 +49,30 @@ class Exchange:
         self._version = version
         self._dialect = dialect
 
-    def send(self, status: int, body: bytes, more: Iterable[tuple[str, str]] = ()) -> None:
+    def send(
+        self, status: int, body: bytes | Content, more: Iterable[tuple[str, str]] = ()
+    ) -> None:
         """Answer, unless that has been done already."""
-        headers = [
-            ("content-type", "application/json"),
-            ("x-request-id", self.request_id),
-            ("x-model-version", self._version),
-            *more,
-        ]
+        if isinstance(body, bytes):
+            headers = [
+                ("content-type", "application/json"),
+                ("x-request-id", self.request_id),
+                ("x-model-version", self._version),
+                *more,
+            ]
+        else:
+            headers = [
+                ("x-request-id", self.request_id),
+                ("x-model-version", self._version),
+                *body.headers,
+                *more,
+            ]
+            body = body.body
         self._transport.response_bytes(status, headers, body)
 
     def refuse(self, error: RefusedError) -> None:
         """Answer with an error's status and sentences."""
-        body = self._dialect.failure(error.errors, self.request_id)
+        body = self._dialect.failure(error.errors, self.request_id, error.status)
         self.send(error.status, body, error.headers.items())
+        if self.request_id != HARNESS_ID:
+            self.counters.refused(error.status)

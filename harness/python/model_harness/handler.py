@@ -1,4 +1,4 @@
-"""The user's function: imported and checked at the start, with exact messages."""
+"""The user's handler: imported, made and checked at the start, with exact messages."""
 
 import importlib
 import importlib.util
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from model_harness.errors import StartupError
+from model_harness.settings import Settings
 from model_harness.signature import Signature
 
 
@@ -20,37 +21,40 @@ class Handler:
     label: str
     call: Callable[..., object]
     signature: Signature
+    asynchronous: bool = False
+    """Whether `call` returns a coroutine, which an event loop has to run."""
 
 
-def load(label: str) -> Handler:
-    """Import `<module>:<function>` from the working directory.
+def load(settings: Settings) -> Handler:
+    """Import `<module>:<name>` from the working directory: a function, or a class with `predict`.
 
-    Raises StartupError. What the module itself raises while it is imported keeps its traceback
-    as the error's cause, for the log.
+    Raises StartupError. What the user's code itself raises keeps its traceback as the error's
+    cause, for the log.
     """
+    label = settings.handler
     module_name, _, attribute = label.partition(":")
     folder = os.getcwd()
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise StartupError(_not_found(label, module_name, folder, error)) from error
-    except SystemExit as error:
-        message = (
-            f"handler {label}: importing {module_name} ended the process (SystemExit: {error})"
-        )
-        raise StartupError(message) from error
-    except Exception as error:
-        kind = type(error).__name__
-        message = f"handler {label}: importing {module_name} raised {kind}: {error}"
-        raise StartupError(message) from error
+    module = _imported(label, module_name, folder)
     if not hasattr(module, attribute):
         raise StartupError(
             f"handler {label}: module {module_name} has no {attribute!r}; it defines "
-            f"{', '.join(_functions(module)) or 'no function'}"
+            f"{', '.join(_candidates(module)) or 'no function and no class'}"
         )
-    return _checked(label, getattr(module, attribute))
+    found = getattr(module, attribute)
+    if inspect.isclass(found):
+        found = _made(label, found)
+    return _checked(settings, found)
+
+
+def _imported(label: str, module_name: str, folder: str) -> object:
+    try:
+        return importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise StartupError(_not_found(label, module_name, folder, error)) from error
+    except (Exception, SystemExit) as error:
+        raise _raised(label, f"importing {module_name}", error) from error
 
 
 def _not_found(label: str, module_name: str, folder: str, error: ModuleNotFoundError) -> str:
@@ -65,22 +69,75 @@ def _not_found(label: str, module_name: str, folder: str, error: ModuleNotFoundE
     )
 
 
-def _functions(module: object) -> list[str]:
+def _raised(label: str, doing: str, error: BaseException) -> StartupError:
+    if isinstance(error, SystemExit):
+        return StartupError(f"handler {label}: {doing} ended the process (SystemExit: {error})")
+    return StartupError(f"handler {label}: {doing} raised {type(error).__name__}: {error}")
+
+
+def _candidates(module: object) -> list[str]:
+    """Return what the module itself defines; what it imports is hardly meant."""
     return sorted(
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and inspect.isfunction(value)
+        if not name.startswith("_")
+        and (inspect.isfunction(value) or inspect.isclass(value))
+        and value.__module__ == getattr(module, "__name__", None)
     )
 
 
-def _checked(label: str, found: object) -> Handler:
+def _made(label: str, kind: type) -> Callable[..., object]:
+    """Make the one instance, load it, and return its `predict`."""
+    predict = getattr(kind, "predict", None)
+    if not callable(predict):
+        raise StartupError(f"handler {label} is a class without a method predict; write one")
+    load_method = getattr(kind, "load", None)
+    if inspect.iscoroutinefunction(load_method):
+        raise StartupError(
+            f"handler {label}: load is async; it runs once, before any call: use a plain def"
+        )
+    instance = _call(label, kind.__name__, kind)
+    if load_method is not None:
+        _call(label, "load", getattr(instance, "load"))  # noqa: B009 - an object has no such name
+    return cast("Callable[..., object]", getattr(instance, "predict"))  # noqa: B009 - the same
+
+
+def _call(label: str, name: str, function: Callable[[], object]) -> object:
+    """Call what the user's class brings for the start, and tell what is wrong with it."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # written in C, or with a metaclass of its own: just try
+        parameters = {}.values()
+    needed = [
+        p.name
+        for p in parameters
+        if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}
+    ]
+    if needed:
+        raise StartupError(
+            f"handler {label}: {name} needs {', '.join(needed)}, but nobody gives arguments at the "
+            "start; give them defaults, or read environment variables"
+        )
+    try:
+        return function()
+    except (Exception, SystemExit) as error:
+        raise _raised(label, f"{name}()", error) from error
+
+
+def _checked(settings: Settings, found: object) -> Handler:
+    label = settings.handler
     if not callable(found):
         raise StartupError(f"handler {label} is not callable: it is a {type(found).__name__}")
-    if inspect.isclass(found):
-        raise StartupError(f"handler {label} is a class; that is not yet supported, use a function")
-    if inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
-        raise StartupError(f"handler {label} is async; that is not yet supported, use a plain def")
-    if inspect.isgeneratorfunction(found):
+    bodies = (found, getattr(found, "__call__", None))  # noqa: B004 - an instance's own method
+    if any(map(inspect.isgeneratorfunction, bodies)) or any(
+        map(inspect.isasyncgenfunction, bodies)
+    ):
         raise StartupError(f"handler {label} is a generator; return a list instead of yielding")
+    asynchronous = any(map(inspect.iscoroutinefunction, bodies))
+    if asynchronous and settings.threads > 1:
+        raise StartupError(
+            f"handler {label} is async, which needs no threads: up to {settings.in_flight} calls "
+            f"run at a time (limits.inFlight); remove threads: {settings.threads}"
+        )
     call = cast("Callable[..., object]", found)
-    return Handler(label, call, Signature(call, f"handler {label}"))
+    return Handler(label, call, Signature.of(call, f"handler {label}"), asynchronous)

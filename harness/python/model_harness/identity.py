@@ -6,6 +6,7 @@ import secrets
 import string
 
 ALPHABET = string.ascii_uppercase + string.digits
+HARNESS_ID = "MODELHARNESSASKS"  # of its own questions to its front, which no metric counts
 PATTERN = re.compile(r"[A-Z0-9]{16}")
 
 

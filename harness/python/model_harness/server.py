@@ -2,9 +2,9 @@
 
 Granian parses HTTP in Rust, outside the GIL, and runs callbacks in a pool of Python threads. In its
 own RSGI mode these only wake an asyncio loop in yet another thread, which halves the throughput of
-a quick function. Here the pool's two threads step the coroutines themselves. The classes used
-are Granian's own building blocks (`granian.server.embed` is made of them), but not its documented
-interface: the lock file pins the version, and `start` proves that both threads are there.
+a quick function. Here the pool's threads step the coroutines themselves. The classes used are
+Granian's own building blocks (`granian.server.embed` is made of them), but not its documented
+interface: the lock file pins the version, and `start` proves that all threads are there.
 """
 
 import os
@@ -12,25 +12,35 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Protocol, cast
-
-from granian._granian import CallbackScheduler, ListenerSpec, RSGIWorker, WorkerSignal
-from granian.http import HTTP1Settings
-from granian.rsgi import Scope
+from typing import TYPE_CHECKING, Protocol, cast
 
 from model_harness.errors import StartupError
 from model_harness.front import GranianProtocol
+from model_harness.granian_core import (
+    CallbackScheduler,
+    HTTP1Settings,
+    ListenerSpec,
+    RSGIWorker,
+    WorkerSignal,
+)
+from model_harness.identity import HARNESS_ID
 from model_harness.settings import Settings
 
-THREADS = 2  # one in the function, one for everything else: see calls.py
+if TYPE_CHECKING:
+    from granian.rsgi import Scope
+
 CONNECTIONS = 1024
 # Longer than Traefik keeps idle connections (90 s): whoever closes first must be the side that
 # sends, or a request meets a connection that is just being closed.
 IDLE_MILLISECONDS = 120_000
 NEVER_SECONDS = 10 * 365 * 86400
 START_SECONDS = 5.0
+PROOF_SECONDS = 0.0005  # between connections; the pool starts at most one thread in 350 us
+PROOF = (
+    f"GET / HTTP/1.1\r\nHost: harness\r\nX-Request-Id: {HARNESS_ID}\r\nConnection: close\r\n\r\n"
+).encode()
 
-App = Callable[[Scope, GranianProtocol], Coroutine["_Future", None, None]]
+App = Callable[["Scope", GranianProtocol], Coroutine["_Future", None, None]]
 
 
 class _Future(Protocol):
@@ -38,7 +48,7 @@ class _Future(Protocol):
 
 
 class _Watcher(Protocol):
-    scope: Scope
+    scope: "Scope"
     proto: GranianProtocol
 
 
@@ -92,7 +102,7 @@ class _Scheduler(CallbackScheduler):
 
 
 class Server:
-    """Listens, and calls `app` for each request in one of two threads."""
+    """Listens, and calls `app` for each request in one of its threads."""
 
     def __init__(self, settings: Settings, app: App) -> None:
         """Nothing listens yet."""
@@ -100,21 +110,18 @@ class Server:
         self._app = app
         self._signal = WorkerSignal()
         self._stopped = threading.Event()
+        self._threads = settings.threads + 1  # one for all that is not the function: see calls.py
         self._seen: set[int] = set()
-        self._both = threading.Event()
+        self._all = threading.Event()
 
     def start(self) -> None:
-        """Listen. Returns once both threads have answered a request. Raises StartupError."""
+        """Listen, beside other workers. Returns once every thread is there. Raises StartupError."""
         settings = self._settings
         try:
-            # Granian shares its port with any other Granian (SO_REUSEPORT): ask without that first.
-            socket.create_server((settings.host, settings.port)).close()
             listener = ListenerSpec(settings.host, settings.port, CONNECTIONS)
             listener.build()
         except OSError as error:
-            reason = os.strerror(error.errno or 0)
-            message = f"cannot listen on {settings.host}:{settings.port}: {reason}"
-            raise StartupError(message) from error
+            raise _cannot_listen(settings, error) from error
         self._signal.add_cb(self._stopped.set)
         loop = _DirectLoop()
         worker = cast("_MakeWorker", RSGIWorker)(  # Granian's stub lacks two of its arguments
@@ -123,7 +130,7 @@ class Server:
             None,  # no channel to other workers
             1,  # thread for HTTP, in Rust
             1,  # thread for files, of which there are none
-            THREADS,
+            self._threads,
             NEVER_SECONDS,  # until an idle thread ends: the pool would be slow to start it again
             CONNECTIONS,
             "1",
@@ -143,36 +150,52 @@ class Server:
         return self._stopped.wait(seconds)
 
     def _schedule(self, watcher: _Watcher) -> None:
-        if not self._both.is_set():
+        if not self._all.is_set():
             self._count_thread()
         _Step(self._app(watcher.scope, watcher.proto))()
 
     def _count_thread(self) -> None:
         self._seen.add(threading.get_ident())
-        if len(self._seen) >= THREADS:
-            self._both.set()
-        self._both.wait(START_SECONDS)
+        if len(self._seen) >= self._threads:
+            self._all.set()
+        self._all.wait(START_SECONDS)
 
     def _prove_threads(self) -> None:
-        """Hold the first thread until the second one shows up.
+        """Hold each thread until the last one shows up.
 
-        The pool starts its second thread only once requests queue up; then it would be too late,
-        with the first one in a slow call.
+        The pool starts a further thread only once requests queue up; then it would be too late,
+        with the first ones in slow calls. Other workers on the same port get a part of the
+        connections, and answer them; so there are as many as it takes.
         """
-        request = b"GET / HTTP/1.1\r\nHost: harness\r\nConnection: close\r\n\r\n"
         connections = []
+        end = time.monotonic() + START_SECONDS
         try:
-            for _ in range(THREADS + 2):
+            while not self._all.wait(PROOF_SECONDS) and time.monotonic() < end:
                 connection = socket.create_connection(self._settings.front, START_SECONDS)
                 connections.append(connection)
-                connection.sendall(request)
-                time.sleep(0.001)  # the pool starts at most one thread in 350 us
-            answers = [connection.recv(12) for connection in connections]
+                connection.sendall(PROOF)
         except OSError as error:
             message = f"the front does not answer on port {self._settings.port}: {error}"
             raise StartupError(message) from error
         finally:
             for connection in connections:
                 connection.close()
-        if not self._both.is_set() or not all(answers):
-            raise StartupError("the server did not start its second thread; was Granian changed?")
+        if not self._all.is_set():
+            message = f"the server did not start its {self._threads} threads; was Granian changed?"
+            raise StartupError(message)
+
+
+def check_port(settings: Settings) -> None:
+    """Raise StartupError where somebody else listens.
+
+    Granian shares its port with any other Granian (SO_REUSEPORT), so it would not notice.
+    """
+    try:
+        socket.create_server((settings.host, settings.port)).close()
+    except OSError as error:
+        raise _cannot_listen(settings, error) from error
+
+
+def _cannot_listen(settings: Settings, error: OSError) -> StartupError:
+    reason = os.strerror(error.errno or 0)
+    return StartupError(f"cannot listen on {settings.host}:{settings.port}: {reason}")

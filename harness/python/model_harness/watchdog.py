@@ -1,4 +1,4 @@
-"""Time-outs, from a thread that waits for nobody."""
+"""Time-outs, and signs of life for the parent, from a thread that waits for nobody."""
 
 import os
 import threading
@@ -6,7 +6,9 @@ import time
 
 from model_harness.bodies import Bodies
 from model_harness.calls import Calls
+from model_harness.exchange import Exchange
 from model_harness.log import logger
+from model_harness.shared import Row
 
 STUCK_SECONDS = 60.0  # past its time-out; then the function is taken to be lost
 STUCK_EXIT_STATUS = 70
@@ -17,14 +19,16 @@ MOST_BETWEEN_LOOKS = 0.25  # seconds
 class Watchdog:
     """Answers what is overdue. Ends the process when the function will not come back.
 
-    A thread cannot be stopped from outside, and a version has one for its function: without an
-    end it would answer 504 for ever. The container is started again, and the reason is on record.
+    A thread cannot be stopped from outside, and those of a version are counted: without an end it
+    would answer 504 for ever, or with ever fewer threads. The process is started again, and the
+    reason is on record.
     """
 
-    def __init__(self, calls: Calls, bodies: Bodies, timeout_seconds: float) -> None:
-        """Does nothing before `start`."""
+    def __init__(self, calls: Calls, bodies: Bodies, timeout_seconds: float, row: Row) -> None:
+        """Does nothing before `start`. `row` is where the parent looks."""
         self._calls = calls
         self._bodies = bodies
+        self._row = row
         self._pause = min(MOST_BETWEEN_LOOKS, timeout_seconds / TICKS)
         self._lost_after = timeout_seconds + STUCK_SECONDS
 
@@ -34,15 +38,22 @@ class Watchdog:
 
     def _watch(self) -> None:
         while True:
-            time.sleep(self._pause)
             self.look(time.perf_counter())
+            time.sleep(self._pause)
 
     def look(self, now: float) -> None:
         """One look, at `now` in time.perf_counter's seconds."""
         self._calls.expire(now)
         self._bodies.expire(now)
+        self.show()
         if self._calls.running_seconds(now) > self._lost_after:
             logger.critical(
                 "the function has not returned for %g s; ending the process", self._lost_after
             )
             os._exit(STUCK_EXIT_STATUS)
+
+    def show(self) -> None:
+        """Let the parent see how it goes. Shows calls again that two threads showed at once."""
+        self._row.heartbeat = time.monotonic()
+        self._row.in_flight = self._calls.in_flight()
+        Exchange.counters.show()

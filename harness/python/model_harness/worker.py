@@ -1,59 +1,77 @@
-"""The process that serves the function."""
+"""A process that serves the function."""
 
-import os
+import gc
 import queue
 import signal
 import sys
 import threading
 from types import FrameType
 
-from model_harness import handler, log
+from model_harness import log
 from model_harness.errors import StartupError
+from model_harness.exchange import Exchange
 from model_harness.front import Front
 from model_harness.log import logger
-from model_harness.server import Server
+from model_harness.metrics import Counters
+from model_harness.processes import Load, end_with_parent
+from model_harness.server import Server, check_port
 from model_harness.settings import Settings
+from model_harness.shared import Board, Line
 from model_harness.watchdog import Watchdog
 
 DRAIN_EXTRA_SECONDS = 5.0  # over one call's time: for its answer to be sent, and slow bodies
 
 
-def main(settings: Settings, parent_alive: int, ready: int) -> int:
+def main(settings: Settings, parent_alive: int, load: Load, board: Board, number: int = 0) -> int:
     """Serve until SIGTERM; return the exit status.
 
-    `parent_alive` is the reading end of a pipe that the parent never writes to, `ready` the
-    writing end of one that gets a byte once the function can be called.
+    `parent_alive` is the reading end of a pipe that the parent never writes to, `number` that of
+    the process's row on the board. A process that is alone listens before it loads, and refuses
+    with 503; one of several would take requests that the others can answer.
     """
     log.configure()
-    threading.Thread(target=_end_with_parent, args=[parent_alive], daemon=True).start()
-    front = Front(settings)
-    server = Server(settings, front.answer)
+    threading.Thread(target=end_with_parent, args=[parent_alive], daemon=True).start()
+    row = board.rows[number]
+    Exchange.counters = Counters(row.counters)
+    alone = settings.workers == 1
     try:
-        server.start()
-        loaded = handler.load(settings.handler)
+        front = Front(settings)
+        server = Server(settings, front.answer)
+        if alone:
+            check_port(settings)
+            server.start()
+        else:
+            front.calls.share(Line(board, row))
+        loaded = load(settings)
+        stop = _signals()  # after the user's imports, which may have set their own
+        front.open(loaded)
+        if not alone:
+            server.start()
     except StartupError as error:
-        if error.__cause__ is not None:
-            logger.error("the model cannot be served", exc_info=error.__cause__)
-        print(error, file=sys.stderr)  # last and plain: it becomes the pod's termination message
-        return 1
-    stop: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        stop.put(number)
-
-    # After the user's imports, which may have set their own.
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sends SIGTERM
-    front.open(loaded)
-    Watchdog(front.calls, front.bodies, settings.timeout_seconds).start()
-    os.write(ready, b"1")
+        return told(error)
+    Watchdog(front.calls, front.bodies, settings.timeout_seconds, row).start()
+    gc.freeze()  # what was loaded stays: the collector need not look at it again during requests
+    row.ready = True
     stop.get()
     if not server.stop(settings.timeout_seconds + DRAIN_EXTRA_SECONDS):
         logger.warning("stopped with requests in flight: they took longer than the drain waits")
     return 0
 
 
-def _end_with_parent(parent_alive: int) -> None:
-    """A parent that was killed must not leave a model behind that nobody watches."""
-    os.read(parent_alive, 1)  # returns at end of file, never before
-    os._exit(1)
+def told(error: StartupError) -> int:
+    """Say why the start ended; return the exit status."""
+    if error.__cause__ is not None:
+        logger.error("the model cannot be served", exc_info=error.__cause__)
+    print(error, file=sys.stderr)  # last and plain: it becomes the pod's termination message
+    return 1
+
+
+def _signals() -> "queue.SimpleQueue[int]":
+    stop: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stop.put(number)
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sends SIGTERM
+    return stop

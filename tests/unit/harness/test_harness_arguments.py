@@ -1,11 +1,15 @@
 """Signatures, the Domino dialect's bodies, and JSON."""
 
 import datetime
+import decimal
 import json
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
+import pydantic
 import pytest
 from model_harness import encoding
 from model_harness.domino import Domino
@@ -34,7 +38,7 @@ def unresolvable(x: "NoSuchType", y: int):  # noqa: F821
 
 def refusal(function: Callable[..., object], request: object) -> list[str]:
     with pytest.raises(RefusedError) as caught:
-        DOMINO.arguments(json.dumps(request).encode(), Signature(function, "f"))
+        DOMINO.arguments(json.dumps(request).encode(), Signature.of(function, "f"))
     assert caught.value.status == 400
     return caught.value.errors
 
@@ -54,7 +58,7 @@ def test_what_fits_reaches_the_function(
     function: Callable[..., object], request_: object, wanted: object
 ) -> None:
     body = json.dumps(request_).encode()
-    positional, named = DOMINO.arguments(body, Signature(function, "f"))
+    positional, named = DOMINO.arguments(body, Signature.of(function, "f"))
     assert function(*positional, **named) == wanted
 
 
@@ -94,12 +98,12 @@ def test_a_function_that_cannot_be_called_by_name_is_refused(
     function: Callable[..., object],
 ) -> None:
     with pytest.raises(StartupError, match="handler f cannot be called by name: "):
-        Signature(function, "handler f")
+        Signature.of(function, "handler f")
 
 
 def test_a_function_without_a_signature_is_refused() -> None:
     with pytest.raises(StartupError, match="has no signature that can be read"):
-        Signature(dict.update if False else type, "handler f")
+        Signature.of(type, "handler f")
 
 
 def test_an_answer_has_the_dialects_fields_and_types() -> None:
@@ -107,6 +111,16 @@ def test_an_answer_has_the_dialects_fields_and_types() -> None:
     assert answer["result"] == {"a": 1}
     assert (answer["model_time_in_ms"], answer["timing"]) == (12, 12.3456)
     assert answer["release"]["model_version_number"] == 3
+
+
+class Pair(NamedTuple):
+    a: int
+    b: float
+
+
+class Model(pydantic.BaseModel):
+    x: float
+    day: datetime.date
 
 
 class Odd:
@@ -127,13 +141,40 @@ class Odd:
         ({"x": np.float32(0.5), 2: None}, {"x": 0.5, "2": None}),
         ((1, 2), [1, 2]),
         (datetime.date(2026, 1, 2), "2026-01-02"),
+        (datetime.timedelta(seconds=1.5), 1.5),
+        (decimal.Decimal("1.10"), "1.10"),
+        (decimal.Decimal("NaN"), None),
+        (Pair(1, math.nan), [1, None]),
+        (Model(x=math.inf, day=datetime.date(2026, 1, 2)), {"x": None, "day": "2026-01-02"}),
+        ({np.int64(3): [{np.float64(0.5): 1}]}, {"3": [{"0.5": 1}]}),
+        (np.longdouble(1.5), 1.5),
+        (np.array([1, None, math.nan], dtype=object), [1, None, None]),
+        (np.array(["2026-01-02", "NaT"], dtype="datetime64[D]"), ["2026-01-02T00:00:00", None]),
+        (np.array(["2026-01-02", "NaT"], dtype="datetime64[ns]"), ["2026-01-02T00:00:00", None]),
+        (np.array([90], dtype="timedelta64[s]"), [90]),
+        (np.ma.masked_array([1.5, 2], mask=[0, 1]), [1.5, None]),
+        (np.zeros((2, 0)), [[], []]),
+        (pd.Timestamp("2026-01-02"), "2026-01-02T00:00:00"),
+        (pd.Timedelta("1min"), 60),
+        ([pd.NA, pd.NaT], [None, None]),
+        (pd.Series([1, None], dtype="Int64"), [1, None]),
+        (pd.Categorical(["a", "b"]), ["a", "b"]),
+        (
+            pd.DataFrame(
+                {"a": [1.5, None], "t": pd.to_datetime(["2026-01-02", None]), 3: ["x", pd.NA]}
+            ),
+            [
+                {"a": 1.5, "t": "2026-01-02T00:00:00", "3": "x"},
+                {"a": None, "t": None, "3": None},
+            ],
+        ),
     ],
 )
 def test_results_become_plain_json(value: object, wanted: object) -> None:
     assert json.loads(encoding.encode(value)) == wanted
 
 
-@pytest.mark.parametrize("value", [Odd(), {1, 2}, 2**70, b"bytes", "\ud800"])
+@pytest.mark.parametrize("value", [Odd(), {1, 2}, 2**70, b"bytes", "\ud800", 1j, {(1, 2): 3}])
 def test_what_is_no_json_says_so(value: object) -> None:
     with pytest.raises(TypeError, match="the result cannot be encoded: "):
         encoding.encode({"deep": [value]})

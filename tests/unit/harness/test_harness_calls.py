@@ -1,7 +1,10 @@
 """The line of calls, time-outs, ids, health and bodies, without a server."""
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from model_harness import health as health_module
@@ -13,7 +16,9 @@ from model_harness.errors import RefusedError
 from model_harness.exchange import Exchange
 from model_harness.health import SILENT_SECONDS, Health
 from model_harness.identity import PATTERN, RequestIds
+from model_harness.rows import Rows
 from model_harness.settings import Settings
+from model_harness.shared import Board
 from model_harness.watchdog import STUCK_EXIT_STATUS, STUCK_SECONDS, Watchdog
 
 SETTINGS = Settings("iris", "v1", "predict:predict", timeout_seconds=10)
@@ -125,7 +130,7 @@ def test_a_function_that_never_returns_ends_the_process(monkeypatch: pytest.Monk
     assert entered.wait(10)
     ended: list[int] = []
     monkeypatch.setattr(watchdog_module.os, "_exit", ended.append)
-    watchdog = Watchdog(calls, Bodies(10), 10)
+    watchdog = Watchdog(calls, Bodies(10), 10, Board(1).rows[0])
     now = time.perf_counter()
     watchdog.look(now + 10 + STUCK_SECONDS - 5)
     assert ended == []
@@ -222,10 +227,12 @@ def test_health_counts_silence_only_once_the_function_is_loaded(
 ) -> None:
     clock = [1000.0]
     monkeypatch.setattr(health_module.time, "monotonic", lambda: clock[0])
-    health = Health(SETTINGS)
+    board = Board(1)
+    health = Health(SETTINGS, board)
     clock[0] += 10_000
     assert health.live() is None
     assert health.ready() == "the function is not loaded yet"
+    board.rows[0].ready, board.rows[0].heartbeat = True, 2e6
     health.loaded()
     assert health.ready() == "the front has not answered yet"
     clock[0] += SETTINGS.timeout_seconds + SILENT_SECONDS - 1
@@ -234,3 +241,65 @@ def test_health_counts_silence_only_once_the_function_is_loaded(
     assert health.live() == "the front has not answered for 71 s"
     health.draining()
     assert health.ready() == "stopping"
+
+
+def test_a_worker_without_a_sign_of_life_counts_as_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(health_module.time, "monotonic", lambda: clock[0])
+    board = Board(2)
+    health = Health(SETTINGS, board)
+    for row in board.rows:
+        row.ready, row.heartbeat = True, clock[0]
+    clock[0] += SETTINGS.timeout_seconds + SILENT_SECONDS + 1
+    health.loaded()
+    board.rows[0].heartbeat = clock[0]
+    assert health.live() == "worker 1 has given no sign of life for 71 s"
+    board.rows[1].clear()  # dead and known to be: another one takes its place
+    assert health.live() is None
+    board.rows[0].clear()
+    assert health.ready() == "no worker is left"
+
+
+def test_rows_are_called_one_by_one_until_the_time_is_over() -> None:
+    seen: list[int] = []
+
+    def function(number: int) -> int:
+        seen.append(number)
+        if number == 2:
+            calls.expire(time.perf_counter() + 11)
+        return -number
+
+    calls = Calls(1, 10)
+    calls.use(function)
+
+    def admit_rows(count: int) -> Recorder:
+        recorder = Recorder()
+        exchange = Exchange(recorder, "ABCDEFGHIJ012345", "v1", DOMINO)
+        calls.admit(exchange, DOMINO, Rows(count, lambda number: ([number], {})))
+        return recorder
+
+    assert admit_rows(2).status == 200
+    assert admit_rows(9).status == 504
+    assert seen == [0, 1, 0, 1, 2]
+    assert not calls.full()
+
+
+def test_a_handlers_own_refusal_is_the_answer() -> None:
+    def function() -> None:
+        raise RefusedError(400, "not like this")
+
+    calls = Calls(1, 10)
+    calls.use(function)
+    assert admit(calls).status == 400
+
+
+def test_the_core_of_granian_is_imported_alone_and_the_rest_on_demand() -> None:
+    program = (
+        "import sys, model_harness.server\n"
+        "assert 'granian' not in sys.modules and 'asyncio' not in sys.modules\n"
+        "from granian import Granian\n"
+        "from granian._granian import RSGIWorker\n"
+        "assert RSGIWorker is model_harness.server.RSGIWorker"
+    )
+    environment = {"PYTHONPATH": str(Path(watchdog_module.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)

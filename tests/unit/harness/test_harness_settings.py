@@ -1,5 +1,7 @@
 """The harness's environment: typed, and every mistake at once."""
 
+import re
+
 import pytest
 from model_harness.errors import StartupError
 from model_harness.settings import Settings
@@ -17,6 +19,7 @@ def test_what_is_not_set_has_the_contracts_defaults() -> None:
     settings = Settings.from_environment(GOOD)
     assert (settings.body_bytes, settings.in_flight) == (10485760, 64)
     assert settings.timeout_seconds == 30
+    assert (settings.threads, settings.workers, settings.tokens) == (1, 1, None)
     assert (settings.host, settings.port, settings.health_port) == ("0.0.0.0", 8080, 8081)
     assert settings.version_number == 12
 
@@ -28,12 +31,24 @@ def test_what_is_set_is_used() -> None:
             "MODEL_BODY_BYTES": "1",
             "MODEL_IN_FLIGHT": "2",
             "MODEL_TIMEOUT_SECONDS": "0.5",
+            "MODEL_THREADS": "256",
+            "MODEL_WORKERS": "64",
+            "MODEL_TOKENS": "/run/tokens",
             "MODEL_PORT": "3",
             "MODEL_HEALTH_PORT": "4",
         }
     )
     assert (settings.body_bytes, settings.in_flight, settings.timeout_seconds) == (1, 2, 0.5)
+    assert (settings.threads, settings.workers, settings.tokens) == (256, 64, "/run/tokens")
     assert (settings.port, settings.health_port) == (3, 4)
+
+
+def test_a_languages_own_form_of_a_handler() -> None:
+    form = re.compile(r"[a-z]+:[a-z]+[.][a-z]+")
+    settings = Settings.from_environment(GOOD | {"MODEL_HANDLER": "a:b.c"}, form, "like a:b.c")
+    assert settings.handler == "a:b.c"
+    with pytest.raises(StartupError, match=r"MODEL_HANDLER is 'predict:predict'; write like"):
+        Settings.from_environment(GOOD, form, "like a:b.c")
 
 
 def test_an_empty_environment_misses_three() -> None:
@@ -70,13 +85,20 @@ def test_an_empty_environment_misses_three() -> None:
         ("MODEL_TIMEOUT_SECONDS", "nan"),
         ("MODEL_TIMEOUT_SECONDS", "inf"),
         ("MODEL_TIMEOUT_SECONDS", "30s"),
+        ("MODEL_THREADS", "0"),
+        ("MODEL_THREADS", "257"),
+        ("MODEL_THREADS", "many"),
+        ("MODEL_WORKERS", "0"),
+        ("MODEL_WORKERS", "65"),
+        ("MODEL_TOKENS", ""),
+        ("MODEL_TOKENS", "tokens"),
         ("MODEL_PORT", "65536"),
         ("MODEL_HEALTH_PORT", "0"),
     ],
 )
 def test_each_mistake_is_one_line_with_name_value_and_way_out(name: str, value: str) -> None:
     (line,) = mistakes(**{name: value})
-    assert line.startswith(f"{name} is {value!r}; write " if value else f"{name} is '")
+    assert line.startswith(f"{name} is {value!r}; write ")
 
 
 def test_the_mistakes_come_together() -> None:

@@ -40,7 +40,7 @@ def test_a_tag_that_moved_is_refused_even_with_the_same_files() -> None:
     standing = live([deployment("iris", "v1", told=told)], [])
     (mistake,) = changed({("iris", "v1"): Content("a" * 64, "2" * 40, "iris-1")}, standing)
     assert mistake.path == "models.iris.versions.v1.source.ref"
-    assert "a ref that moved" in mistake.found
+    assert "a ref iris-1 that moved" in mistake.found
     # another ref to the same files is no move, and neither is a folder's newer commit
     assert not list(changed({("iris", "v1"): Content("a" * 64, "2" * 40, "iris-2")}, standing))
     assert not list(changed({("iris", "v1"): Content("a" * 64, "2" * 40)}, standing))

@@ -28,11 +28,14 @@ spec: {group: traefik.io}
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with two versions of `iris`, one `echo`, and a harness of two files."""
-    harness = tmp_path / "harness/python"
-    harness.mkdir(parents=True)
-    (harness / "Dockerfile").write_text("FROM scratch\n")
-    (harness / "model.Dockerfile").write_text("ARG HARNESS\nFROM ${HARNESS}\n")
+    """A project with a few versions, and a harness of two files for each language."""
+    for language in ("python", "r"):
+        harness = tmp_path / "harness" / language
+        harness.mkdir(parents=True)
+        (harness / "Dockerfile").write_text("FROM scratch\n")
+        (harness / "model.Dockerfile").write_text("ARG HARNESS\nFROM ${HARNESS}\n")
+    (tmp_path / "models/cars").mkdir(parents=True)
+    (tmp_path / "models/cars/predict.R").write_text("predict <- function(wt) wt\n")
     for folder in ("iris/v1", "iris/v2", "iris/v3", "echo/v1"):
         source = tmp_path / "models" / folder
         source.mkdir(parents=True)

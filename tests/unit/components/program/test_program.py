@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pulumi
+import pytest
 
 from tests.support.recorder import DIGEST, Recorder
 
@@ -47,6 +49,11 @@ PLATFORM_KINDS = {
 
 def _pod(deployment: Mapping[str, object]) -> dict:
     return deployment["spec"]["template"]["spec"]
+
+
+def _images(recorded: Recorder) -> list[str]:
+    """In alphabetical order: when a resource is registered depends on its outputs."""
+    return sorted(item.name for item in recorded.resources if item.token.endswith(":Image"))
 
 
 def test_one_model_with_two_versions_is_exactly_this(run: Run) -> None:
@@ -149,15 +156,69 @@ def test_pods_have_no_rights_and_nothing_to_write_to(run: Run) -> None:
     assert _pod(recorded.one("Deployment", "iris-v1"))["automountServiceAccountToken"] is False
 
 
-def test_a_pod_that_ends_serves_until_it_is_forgotten(run: Run) -> None:
-    pod = _pod(run({"iris": IRIS}).one("Deployment", "iris-v1"))
-    sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
-    call = next(
-        int(item["value"])
-        for item in pod["containers"][0]["env"]
-        if item["name"] == "MODEL_TIMEOUT_SECONDS"
-    )
-    assert pod["terminationGracePeriodSeconds"] > sleep + call
+SLOW = {"source": "models/iris/v2", "threads": 8, "workers": 2, "timeoutSeconds": 90}
+
+
+def _environment(recorded: Recorder, version: str) -> dict[str, object]:
+    container = _pod(recorded.one("Deployment", version))["containers"][0]
+    return {item["name"]: item.get("value") for item in container["env"]}
+
+
+def test_a_version_has_threads_workers_and_a_time_out_of_its_own(run: Run) -> None:
+    versions = {"v1": {"source": "models/iris/v1"}, "v2": SLOW}
+    recorded = run({"iris": {**IRIS, "versions": versions}})
+    told = [
+        [_environment(recorded, version)[f"MODEL_{name}"] for version in ("iris-v1", "iris-v2")]
+        for name in ("THREADS", "WORKERS", "TIMEOUT_SECONDS")
+    ]
+    assert told == [["1", "8"], ["1", "2"], ["30", "90"]]
+
+
+def test_a_pod_that_ends_serves_until_it_is_forgotten_and_its_calls_are_done(run: Run) -> None:
+    versions = {"v1": {"source": "models/iris/v1"}, "v2": SLOW}
+    recorded = run({"iris": {**IRIS, "versions": versions}})
+    for version, call in (("iris-v1", 30), ("iris-v2", 90)):
+        pod = _pod(recorded.one("Deployment", version))
+        sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+        # the harness itself ends at most 5 s after its longest call
+        assert call + 5 < pod["terminationGracePeriodSeconds"] - sleep <= call + 10
+
+
+def test_traefik_waits_for_the_longest_call_of_all_models(run: Run) -> None:
+    def waits(models: dict[str, object]) -> tuple[list[int], int, str]:
+        recorded = run(models)
+        pod = _pod(recorded.one("Deployment", "ingress-controller"))
+        given = pod["containers"][0]["args"]
+        arguments = dict(item.split("=", 1) for item in given if "=" in item)
+        seconds = [
+            int(arguments[name].removesuffix("s"))
+            for name in (
+                "--serverstransport.forwardingtimeouts.responseheadertimeout",
+                "--entrypoints.web.transport.lifecycle.gracetimeout",
+            )
+        ]
+        copies = recorded.one("ServersTransport", "ingress-controller.mirror")["spec"]
+        return (
+            seconds,
+            pod["terminationGracePeriodSeconds"],
+            copies["forwardingTimeouts"]["responseHeaderTimeout"],
+        )
+
+    echo = {**IRIS, "versions": {"v1": {"source": "models/echo/v1"}}, "routes": {}}
+    assert waits({"echo": echo}) == ([40, 35], 45, "30s")
+    slow = {**echo, "versions": {"v1": SLOW}}
+    assert waits({"slow": slow, "echo": echo}) == ([100, 95], 105, "90s")
+    quick = {**echo, "versions": {"v1": {**SLOW, "timeoutSeconds": 2}}}
+    assert waits({"quick": quick}) == ([12, 7], 17, "2s")
+
+
+def test_prometheus_finds_the_metrics_of_a_version_beside_its_port(run: Run) -> None:
+    deployment = run({"iris": IRIS}).one("Deployment", "iris-v1")
+    assert deployment["spec"]["template"]["metadata"]["annotations"] == {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": "8081",
+        "prometheus.io/path": "/metrics",
+    }
 
 
 def test_the_environment_is_the_harness_s_and_then_the_user_s(run: Run) -> None:
@@ -169,6 +230,8 @@ def test_the_environment_is_the_harness_s_and_then_the_user_s(run: Run) -> None:
         ("MODEL_BODY_BYTES", "10485760"),
         ("MODEL_IN_FLIGHT", "64"),
         ("MODEL_TIMEOUT_SECONDS", "30"),
+        ("MODEL_THREADS", "1"),
+        ("MODEL_WORKERS", "1"),
         ("A", "1"),
         ("B", "$$(A)"),
     ]
@@ -206,9 +269,16 @@ def test_latest_is_the_highest_number_not_the_last_line(run: Run) -> None:
 
 
 def test_the_address_of_v1_is_no_prefix_of_that_of_v10(run: Run) -> None:
-    path = run({"iris": IRIS}).one("Ingress", "iris-v1")["spec"]["rules"][0]["http"]["paths"][0]
-    assert path["path"] == "/models/iris/versions/v1/"
-    assert path["pathType"] == "Prefix"
+    [rule] = run({"iris": IRIS}).one("Ingress", "iris-v1")["spec"]["rules"]
+    paths = rule["http"]["paths"]
+    assert [path["path"] for path in paths] == [
+        "/models/iris/versions/v1/",
+        "/v2/models/iris/versions/v1/",
+    ]
+    assert {path["pathType"] for path in paths} == {"Prefix"}
+    # one service in Traefik, whatever the address
+    backends = [path["backend"]["service"] for path in paths]
+    assert backends == [{"name": "iris-v1", "port": {"name": "http"}}] * 2
 
 
 def test_traefik_serves_its_own_namespace_and_class_alone(run: Run) -> None:
@@ -288,9 +358,31 @@ def test_a_version_from_an_image_builds_none(run: Run) -> None:
     assert deployment["metadata"]["annotations"]["model-deployment.io/image-digest"] == (
         f"sha256:{'e' * 64}"
     )
-    assert [item.name for item in recorded.resources if item.token.endswith(":Image")] == [
-        "harness-python"
-    ]
+    assert _images(recorded) == []
+
+
+CARS = {
+    "language": "r",
+    "handler": "predict:predict",
+    "versions": {"v1": {"source": "models/cars", "workers": 2}},
+}
+
+
+def test_a_stack_builds_the_harness_of_each_language_that_it_uses_and_no_other(run: Run) -> None:
+    assert _images(run({"iris": IRIS})) == ["harness-python", "iris-v1", "iris-v2"]
+    assert _images(run({"cars": CARS})) == ["cars-v1", "harness-r"]
+    both = ["cars-v1", "harness-python", "harness-r", "iris-v1", "iris-v2"]
+    assert _images(run({"cars": CARS, "iris": IRIS})) == both
+
+
+def test_a_version_in_r_stands_on_the_harness_of_r(run: Run, project: Path) -> None:
+    recorded = run({"cars": CARS})
+    build = recorded.one("Image", "cars-v1")["build"]
+    assert build["args"] == {"HARNESS": f"registry.test/models/harness_r@{DIGEST}"}
+    assert (project / build["context"] / "source/predict.R").exists()
+    assert (project / build["context"] / "dependencies").read_bytes() == b""
+    deployment = recorded.one("Deployment", "cars-v1")
+    assert deployment["metadata"]["annotations"]["model-deployment.io/language"] == "r"
 
 
 def test_secrets_stand_in_a_secret_of_their_own(run: Run) -> None:
@@ -310,3 +402,97 @@ def test_secrets_stand_in_a_secret_of_their_own(run: Run) -> None:
     pod_annotations = deployment["spec"]["template"]["metadata"]["annotations"]
     assert len(pod_annotations["model-deployment.io/secrets"]) == 8
     assert "s3cret" not in json.dumps(deployment, default=str)
+
+
+TOKENS = {"irisTokenA": "t0ken-a", "irisTokenB": "t0ken-b"}
+
+
+@pytest.fixture
+def tokens() -> Iterator[Callable[..., None]]:
+    def _set(**values: str) -> None:
+        given = {f"model-deployment:{key}": value for key, value in {**TOKENS, **values}.items()}
+        pulumi.runtime.set_all_config(given, list(given))
+
+    _set()
+    yield _set
+    pulumi.runtime.set_all_config({}, [])
+
+
+GUARDED = {**IRIS, "tokens": ["irisTokenA", "irisTokenB"]}
+
+
+def test_a_model_s_tokens_are_one_secret_of_its_own(run: Run, tokens: object) -> None:
+    recorded = run({"iris": GUARDED})
+    recorded.seal(
+        **{**PLATFORM_KINDS, "Secret": 2},
+        Model=1,
+        ModelVersion=2,
+        Image=3,
+        Deployment=3,
+        Service=3,
+        PodDisruptionBudget=3,
+        Ingress=3,
+        TraefikService=1,
+        IngressRoute=3,
+    )
+    secret = recorded.one("Secret", "iris-tokens")
+    assert secret["metadata"]["name"] == "iris-tokens"
+    assert secret["metadata"]["namespace"] == "models"
+    assert secret["metadata"]["labels"]["app.kubernetes.io/name"] == "iris"
+    assert secret["stringData"]["4dabf18193072939515e22adb298388d"] == SECRET_MARK
+    assert secret["stringData"]["value"] == TOKENS
+
+
+def test_every_version_reads_the_tokens_from_a_folder(run: Run, tokens: object) -> None:
+    recorded = run({"iris": GUARDED})
+    for version in ("iris-v1", "iris-v2"):
+        pod = _pod(recorded.one("Deployment", version))
+        [volume] = [each for each in pod["volumes"] if each["name"] == "tokens"]
+        assert volume["secret"] == {"secretName": "iris-tokens", "defaultMode": 0o440}
+        container = pod["containers"][0]
+        [mount] = [each for each in container["volumeMounts"] if each["name"] == "tokens"]
+        # a subPath would never be brought up to date
+        assert mount == {
+            "name": "tokens",
+            "mountPath": _environment(recorded, version)["MODEL_TOKENS"],
+            "readOnly": True,
+        }
+
+
+def test_a_token_s_new_value_changes_its_secret_alone(
+    run: Run, tokens: Callable[..., None]
+) -> None:
+    def registered() -> dict[tuple[str, str], str]:
+        found = run({"iris": GUARDED})
+        # the certificate is made anew in each run, and the time of publishing is told
+        kept = [item for item in found.resources if item.name != "ingress-controller.certificate"]
+        return {
+            (item.token, item.name): re.sub(
+                r"....-..-..T..:..:..Z", "<time>", json.dumps(item.inputs, default=str)
+            )
+            for item in kept
+        }
+
+    before = registered()
+    tokens(irisTokenB="t0ken-c")
+    after = registered()
+    assert [key for key in before if before[key] != after[key]] == [
+        ("kubernetes:core/v1:Secret", "iris-tokens")
+    ]
+
+
+def test_a_token_stands_in_its_secret_alone(run: Run, tokens: object) -> None:
+    recorded = run({"iris": GUARDED})
+    telling = [
+        item.name for item in recorded.resources if "t0ken" in json.dumps(item.inputs, default=str)
+    ]
+    assert telling == ["iris-tokens"]
+    assert "t0ken" not in json.dumps(recorded.outputs, default=str)
+
+
+def test_a_model_without_tokens_is_open(run: Run) -> None:
+    recorded = run({"iris": IRIS})
+    pod = _pod(recorded.one("Deployment", "iris-v1"))
+    assert [volume["name"] for volume in pod["volumes"]] == ["tmp"]
+    assert [mount["name"] for mount in pod["containers"][0]["volumeMounts"]] == ["tmp"]
+    assert "MODEL_TOKENS" not in _environment(recorded, "iris-v1")

@@ -22,7 +22,11 @@ from components.spec import LimitsSpec, MirrorSpec, RouteSpec
 V1 = "models-iris-v1-http@kubernetes"
 V2 = "models-iris-v2-http@kubernetes"
 SPLIT = {"v1": 90, "v2": 10}
-PATHS = "(PathPrefix(`/models/iris/prod/`) || PathPrefix(`/models/iris/labels/prod/`))"
+PATHS = (
+    "(PathPrefix(`/models/iris/prod/`) || PathPrefix(`/models/iris/labels/prod/`) || "
+    "Path(`/v2/models/iris`) || "
+    "(PathPrefix(`/v2/models/iris/`) && !PathPrefix(`/v2/models/iris/versions/`)))"
+)
 
 
 def _objects(**keys: object) -> dict[tuple[str, str], RouteObject]:
@@ -119,6 +123,22 @@ def test_without_the_header_the_shares_with_it_the_arm_else_nothing() -> None:
         assert rules[match]["priority"] > rules[shared]["priority"]
 
 
+@pytest.mark.parametrize(
+    "keys", [{}, {"sticky": True}, {"failover": "v1"}, {"mirror": {"version": "v3", "percent": 9}}]
+)
+def test_every_rule_of_prod_also_answers_the_open_inference_protocol(keys: dict) -> None:
+    rules = _rules(_objects(**keys))
+    assert len(rules) == 3
+    assert all(rule["match"].startswith(f"{PATHS} && ") for rule in rules)
+
+
+@pytest.mark.parametrize("name", ["beta", "prod2", "latest"])
+def test_no_other_route_does(name: str) -> None:
+    route = Route("models", "iris", name, RouteSpec(weights=SPLIT))
+    found = traffic.latest("models", "iris", "v2") if name == "latest" else traffic.objects(route)
+    assert not [item.name for item in found if "/v2/" in str(item.spec)]
+
+
 def test_sticky_is_a_cookie_of_the_route_s_own() -> None:
     weighted = _spec(_objects(sticky=True), "TraefikService", "iris-prod")["weighted"]
     cookie = weighted["sticky"]["cookie"]
@@ -184,7 +204,7 @@ def test_a_tenth_of_the_requests_goes_where_all_are_copied() -> None:
 def test_copies_are_marked_bounded_in_number_and_in_time() -> None:
     objects = _objects(mirror=MirrorSpec(version="v3", percent=10))
     [copy] = _spec(objects, "TraefikService", "iris-prod.mirror")["mirroring"]["mirrors"]
-    shared = {(item.kind, item.name): item.spec for item in steering.objects()}
+    shared = {(item.kind, item.name): item.spec for item in steering.objects(30)}
     mark, bound = (shared["Middleware", item["name"]] for item in copy["middlewares"])
     assert mark == {"headers": {"customRequestHeaders": {"X-Mirror": "true"}}}
     # counted by the mark, which no client chooses
@@ -215,7 +235,7 @@ def test_a_route_waits_for_every_version_it_names() -> None:
 
 
 def test_a_refused_connection_is_tried_again_whatever_the_method() -> None:
-    [retry] = [item.spec["retry"] for item in steering.objects() if item.name == steering.RETRY]
+    [retry] = [item.spec["retry"] for item in steering.objects(30) if item.name == steering.RETRY]
     assert retry["attempts"] > 1
     # nothing that a Pod may have begun
     assert not retry.keys() & {"status", "retryNonIdempotentMethod"}
@@ -235,7 +255,7 @@ def test_traefik_is_ready_only_with_both_kinds_of_routes() -> None:
 
 
 def test_models_are_answered_at_one_port_alone_and_as_soon_as_they_stand() -> None:
-    given = arguments("models", "class")
+    given = arguments("models", "class", 30)
     assert "--entrypoints.web.asdefault=true" in given
     assert not any("ingressendpoint" in item for item in given)
 
@@ -245,7 +265,7 @@ def test_traefik_s_heap_stays_below_its_memory() -> None:
 
 
 def test_traefik_closes_idle_connections_before_the_harness_does() -> None:
-    given = arguments("models", "class")
+    given = arguments("models", "class", 30)
     assert "--serverstransport.forwardingtimeouts.idleconntimeout=90s" in given
     assert not any(item.startswith("--accesslog") for item in given)
 

@@ -19,6 +19,11 @@ assigned, other = defined, defined
 if assigned:
     def chosen(): ...
 """
+IN_R = """
+model <- lm(mpg ~ wt, mtcars)
+predict <- function(wt) stats::predict(model, data.frame(wt = wt))
+.hidden = predict
+"""
 FILES = {
     "models/iris/v1/predict.py": PLAIN,
     "models/iris/v2/predict.py": PLAIN,
@@ -30,6 +35,9 @@ FILES = {
     "models/package/serving/api.py": PLAIN,
     "models/broken/predict.py": "x = 1\ndef predict(:\n",
     "models/binary/predict.py": "x = 1\0\n",
+    "models/cars/predict.R": IN_R,
+    "models/cars/lower.r": IN_R,
+    "models/cars/my-file.v2.R": 'source("predict.R")\n',
     "models/empty/__pycache__/predict.cpython-311.pyc": "",
     "models/linked/predict.py": PLAIN,
     "models/piped/predict.py": PLAIN,

@@ -22,7 +22,7 @@ KEYS = JUNK_TEXT | st.sampled_from(
         *("iris", "language", "handler", "versions", "routes", "v1", "v2", "prod", "weights"),
         *("source", "replicas", "environment", "deadlineSeconds", "image", "autoscaling"),
         *("path", "ref", "min", "max", "secrets", "nodeSelector", "gpu", "limits", "inFlight"),
-        *("sticky", "mirror", "version", "percent", "failover"),
+        *("sticky", "mirror", "version", "percent", "failover", "tokens", "threads", "workers"),
     ]
 )
 SCALARS = (
@@ -32,7 +32,9 @@ SCALARS = (
     | st.floats()
     | JUNK_TEXT
     | st.dates()
-    | st.sampled_from(["models/iris/v1", "predict:predict", "python", "500m", "1Gi"])
+    | st.sampled_from(
+        ["models/iris/v1", "models/cars", "predict:predict", "python", "r", "500m", "1Gi"]
+    )
 )
 JUNK = st.recursive(
     SCALARS,
@@ -55,6 +57,8 @@ VERSIONS = st.dictionaries(
         {"source": JUNK_TEXT | JUNK | IN_GIT},
         optional={
             "handler": JUNK,
+            "language": SCALARS,
+            "threads": SCALARS,
             "image": JUNK,
             "autoscaling": JUNK,
             "environment": st.dictionaries(KEYS, SCALARS, max_size=2),
@@ -75,7 +79,16 @@ ROUTES = st.dictionaries(
 )
 MODELS = st.dictionaries(
     KEYS,
-    st.fixed_dictionaries({}, optional={"handler": JUNK, "versions": VERSIONS, "routes": ROUTES}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "language": SCALARS,
+            "handler": JUNK,
+            "versions": VERSIONS,
+            "routes": ROUTES,
+            "tokens": JUNK | st.lists(SCALARS | JUNK_TEXT, max_size=3),
+        },
+    ),
     max_size=3,
 )
 SHARED = settings(

@@ -24,7 +24,8 @@ BEYOND_A_SCHEMA = (
     *("secrets_and", "secrets_unknown", "secrets_nothing", "autoscaling_max_below", "git_path_"),
     *("git_handler", "git_ref_branch", "git_ref_head", "git_ref_unknown", "git_wrong", "git_with_"),
     *("git_empty_folder", "git_syntax", "git_ref_range", "git_ref_slash", "node_selector_prefix"),
-    *("node_selector_name_number",),
+    *("node_selector_name_number", "tokens_misspelled", "tokens_nothing_like_it", "tokens_with_"),
+    *("r_", "python_handler_of_r"),
 )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from components import sources, staging
+from components.languages import PYTHON, R
 from components.sources import SourceError, content_hash, content_hash_of_image, read
 
 FILES = {"predict.py": "def predict(): ...\n", "data/weights.json": "[1]", "run.sh": "exit\n"}
@@ -162,7 +163,7 @@ def root(tmp_path: Path) -> Path:
 def stage(root: Path) -> Path:
     tree = read(root / "models/iris/v1")
     digest = content_hash(tree, "python", "predict:predict", {})
-    path = staging.stage_version(root, "iris", "v1", tree, digest)
+    path = staging.stage_version(root, PYTHON, "iris", "v1", tree, digest)
     assert path == f".build/iris-v1-{digest[:12]}"
     return root / path
 
@@ -237,7 +238,7 @@ def test_a_source_that_changes_meanwhile_is_never_staged(root: Path) -> None:
     tree = read(root / "models/iris/v1")
     (root / "models/iris/v1/predict.py").write_text("def predict(): pass #\n")
     with pytest.raises(SourceError, match="changed while it was read"):
-        staging.stage_version(root, "iris", "v1", tree, "0" * 64)
+        staging.stage_version(root, PYTHON, "iris", "v1", tree, "0" * 64)
     assert list((root / ".build").iterdir()) == []
 
 
@@ -271,12 +272,82 @@ def test_a_rename_that_fails_is_told_in_words(root: Path, monkeypatch: pytest.Mo
 
 
 def test_the_harness_is_staged_under_its_own_hash(root: Path) -> None:
-    harness = staging.read_harness(root)
+    harness = staging.read_harness(root, PYTHON)
     path = staging.stage_harness(root, harness)
     assert path == f".build/harness-python-{harness.digest[:12]}"
     assert listing(root / path) == {"Dockerfile": 0o644, "model.Dockerfile": 0o644}
     (root / "harness/python/Dockerfile").write_text("FROM other\n")
-    assert staging.read_harness(root).digest != harness.digest
+    assert staging.read_harness(root, PYTHON).digest != harness.digest
+
+
+@pytest.fixture
+def both(root: Path) -> Path:
+    """A project with harnesses of both languages."""
+    front = {"requirements.txt": "granian==2\n", "model_harness/front.py": "a = 1\n"}
+    make(root / "harness/python", front)
+    files = {"Dockerfile": "FROM r\n", "model.Dockerfile": "FROM hr\n", "model_harness_r/w.R": ""}
+    make(root / "harness/r", files)
+    return root
+
+
+def test_the_harness_of_r_holds_its_own_files_and_the_front(both: Path) -> None:
+    harness = staging.read_harness(both, R)
+    folder = both / staging.stage_harness(both, harness)
+    assert folder.name == f"harness-r-{harness.digest[:12]}"
+    assert listing(folder) == {
+        "Dockerfile": 0o644,
+        "model.Dockerfile": 0o644,
+        "model_harness": 0o755,
+        "model_harness/front.py": 0o644,
+        "model_harness_r": 0o755,
+        "model_harness_r/w.R": 0o644,
+        "requirements.txt": 0o644,
+    }
+    assert (folder / "Dockerfile").read_text() == "FROM r\n"
+    assert (folder / "model_harness/front.py").read_text() == "a = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("r/model_harness_r/w.R", True),
+        ("python/model_harness/front.py", True),
+        ("python/requirements.txt", True),
+        ("python/Dockerfile", False),
+        ("python/model.Dockerfile", False),
+    ],
+)
+def test_what_the_hash_of_the_harness_of_r_follows(both: Path, file: str, changes: bool) -> None:
+    before = staging.read_harness(both, R).digest
+    (both / "harness" / file).write_text("# other\n")
+    assert (staging.read_harness(both, R).digest != before) is changes
+
+
+@pytest.mark.parametrize("file", ["model_harness/front.py", "model_harness_r/w.R"])
+def test_a_spoiled_context_of_the_harness_is_written_again(both: Path, file: str) -> None:
+    harness = staging.read_harness(both, R)
+    folder = both / staging.stage_harness(both, harness)
+    before = (folder / file).read_text()
+    (folder / file).write_text("# spoiled\n")
+    staging.stage_harness(both, harness)
+    assert (folder / file).read_text() == before
+
+
+def test_a_version_in_r_has_its_own_dockerfile_and_list_of_packages(both: Path) -> None:
+    make(both / "models/cars/v1", {"predict.R": "predict <- function() 1\n"})
+    tree = read(both / "models/cars/v1")
+    folder = both / staging.stage_version(both, R, "cars", "v1", tree, "0" * 64)
+    assert (folder / "Dockerfile").read_text() == "FROM hr\n"
+    assert (folder / "dependencies").read_bytes() == b""
+    make(both / "models/cars/v2", {"predict.R": "", "dependencies": "r-cran-mgcv\n"})
+    tree = read(both / "models/cars/v2")
+    folder = both / staging.stage_version(both, R, "cars", "v2", tree, "0" * 64)
+    assert (folder / "dependencies").read_text() == "r-cran-mgcv\n"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "Dockerfile",
+        "dependencies",
+        "source",
+    ]
 
 
 def test_what_is_left_out_is_documented_by_name() -> None:

@@ -9,6 +9,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from components.live.effects import warnings
+from components.live.wanted import wanted
 from components.spec import (
     AutoscalingSpec,
     GitSource,
@@ -77,6 +79,9 @@ def test_a_right_file_is_taken(path: Path, project: Path) -> None:
 def test_the_local_stack_fits_the_sample_models() -> None:
     spec = parse_file(ROOT / "stacks" / "Pulumi.local.yaml", ROOT)
     assert spec.models["iris"].routes["prod"].weights == {"v1": 90, "v2": 10}
+    assert {version.language for version in spec.models["mpg"].versions.values()} == {"r"}
+    # people's first preview says nothing that they would have to mend
+    assert list(warnings({name: wanted(model) for name, model in spec.models.items()})) == []
 
 
 def test_values_arrive_with_their_defaults_and_in_canonical_form(project: Path) -> None:
@@ -96,6 +101,12 @@ def test_values_arrive_with_their_defaults_and_in_canonical_form(project: Path) 
     assert iris.versions["v10"].secrets == {"API_KEY": "irisTokenA"}
     assert iris.versions["v10"].node_selector == {"kubernetes.io/arch": "amd64", "gpu": ""}
     assert iris.limits == LimitsSpec(body_bytes=1024, in_flight=8)
+    assert iris.tokens == ["irisTokenA", "other.token-B"]
+    served = [
+        (version.threads, version.workers, version.timeout_seconds)
+        for version in (iris.versions["v1"], iris.versions["v2"])
+    ]
+    assert served == [(256, 64, 3600), (1, 1, 30)]
     prod, beta = iris.routes["prod"], iris.routes["beta"]
     assert prod.weights == {"v1": 90, "v2": 10, "v10": 0}
     assert (prod.sticky, prod.failover) == (True, "v1")
@@ -125,6 +136,13 @@ def test_without_the_stack_s_secrets_any_name_of_one_will_do(project: Path) -> N
     assert parse(PLATFORM, models, project, frozenset({"irisApiKey"})).models
     with pytest.raises(StackFileError, match="'irisApiKey', which is no secret of this stack"):
         parse(PLATFORM, models, project, frozenset())
+
+
+def test_tokens_are_secrets_of_the_stack(project: Path) -> None:
+    models = {"iris": {**given()["iris"], "tokens": ["irisTokenA"]}}
+    assert parse(PLATFORM, models, project).models["iris"].tokens == ["irisTokenA"]
+    with pytest.raises(StackFileError, match="'irisTokenA', which is no secret of this stack"):
+        parse(PLATFORM, models, project, frozenset({"irisTokenB"}))
 
 
 def test_a_folder_in_git_is_asked_for_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +177,18 @@ def test_language_and_handler_come_down_from_the_model(project: Path) -> None:
     versions = parse_file(DATA / "valid" / "everything.yaml", project).models["iris"].versions
     assert (versions["v1"].language, versions["v1"].handler) == ("python", "predict:predict")
     assert (versions["v10"].language, versions["v10"].handler) == ("python", "serving.api:predict")
+
+
+def test_a_model_has_versions_in_both_languages(project: Path) -> None:
+    cars = parse_file(DATA / "valid" / "everything.yaml", project).models["cars"]
+    told = {name: (version.language, version.handler) for name, version in cars.versions.items()}
+    assert told == {
+        "v1": ("r", "predict:predict"),
+        "v2": ("r", "predict:.hidden"),
+        "v3": ("r", "my-file.v2:predict_all.rows"),
+        "v4": ("python", "predict:predict"),
+    }
+    assert cars.tokens == []
 
 
 def test_the_message_counts_and_lists_the_mistakes_line_by_line(project: Path) -> None:

@@ -1,0 +1,65 @@
+"""`python -m bench bench|drill [NAME ...]`: run them one after the other, and record the figures.
+
+Each is a module of its own that prints a line `ok ...` or `FAIL ...` per figure; these lines
+become its section of bench/RESULTS.md. Exits 1 where a figure does not hold.
+"""
+
+import argparse
+import subprocess
+import sys
+
+from bench import record
+
+KINDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "bench": {
+        "preview": ("bench.preview", "100", "1000"),
+        "traffic": (
+            "bench.traffic",
+            *("split", "split-while-others-change", "sticky", "header", "mirror", "failover"),
+            *("change-1", "change-200", "change-200-full"),
+        ),
+    },
+    "drill": {
+        "promotion": (
+            "bench.traffic",
+            *("steady", "killed-pods", "killed-pods-with-failover"),
+            *("killed-processes", "killed-processes-with-failover"),
+        ),
+    },
+}
+_SAYS = ("ok ", "FAIL ")
+
+
+def _run(name: str, command: tuple[str, ...]) -> bool:
+    """Show all that it prints while it runs; keep the lines with figures."""
+    print(f"== {name}: python -m {' '.join(command)}", flush=True)
+    lines = []
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True, cwd=record.ROOT
+    ) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+            if line.startswith(_SAYS):
+                lines.append(" ".join(line.split()))
+    if process.returncode:
+        lines.append(f"ended with status {process.returncode}")
+    record.write(name, f"python -m {' '.join(command)}", lines)
+    return process.returncode == 0
+
+
+def main() -> int:
+    """Run those that the command line names, or all of a kind."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    given = parser.parse_args()
+    known = KINDS[given.kind]
+    unknown = set(given.names) - known.keys()
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    holds = [_run(name, known[name]) for name in given.names or known]
+    return 0 if all(holds) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""What differs between the languages that a handler may be written in. One row each."""
+
+import re
+from dataclasses import dataclass
+
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language, as far as the stack file and the images know one from another."""
+
+    name: str
+    folder: str
+    """Of its harness, relative to the project."""
+    shared: tuple[str, ...]
+    """Files and folders of the Python harness, the front of every language, that it is built of."""
+    dependencies: str
+    """The file of a version that names the packages it needs."""
+    handler: str
+    """The pattern of a handler."""
+    form: str
+    """The same in words."""
+
+
+PYTHON = Language(
+    name="python",
+    folder="harness/python",
+    shared=(),
+    dependencies="requirements.txt",
+    handler=rf"{_IDENTIFIER}(\.{_IDENTIFIER})*:{_IDENTIFIER}",
+    form="<module>:<function>, such as predict:predict",
+)
+R = Language(
+    name="r",
+    folder="harness/r",
+    shared=("model_harness", "requirements.txt"),
+    dependencies="dependencies",
+    handler=r"(?![^:]*\.[Rr]:)[A-Za-z_][A-Za-z0-9_.-]*:([A-Za-z]|\.(?![0-9]))[A-Za-z0-9._]*",
+    form="<file>:<function>, the file without .R, such as predict:predict",
+)
+LANGUAGES = {language.name: language for language in (PYTHON, R)}
+
+
+def is_handler(text: str, language: Language) -> bool:
+    """Whether this is the form of a handler in that language."""
+    return re.fullmatch(language.handler, text, re.ASCII) is not None

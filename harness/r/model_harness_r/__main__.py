@@ -1,0 +1,43 @@
+"""`python -P -m model_harness_r`: the same front, with R processes behind it.
+
+One process of Python has them all: MODEL_WORKERS counts R processes, and as many threads wait for
+them.
+"""
+
+import dataclasses
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from model_harness import supervisor
+from model_harness.errors import StartupError
+from model_harness.settings import Settings
+
+if TYPE_CHECKING:
+    from model_harness.handler import Handler
+
+# `<file>:<function>`. A dot in a name of R is a letter like others: `predict.mpg`.
+LABEL = re.compile(r"[A-Za-z_][\w.-]*:[A-Za-z.][\w.]*")
+LABEL_WANTED = "<file>:<function>, the file without .R, like predict:predict"
+
+
+def main() -> int:
+    """Exit status: 0 drained, 1 could not start, 128+n killed by signal n."""
+    try:
+        settings = Settings.from_environment(os.environ, LABEL, LABEL_WANTED)
+    except StartupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    workers = settings.workers
+
+    def load(settings: Settings) -> "Handler":
+        from model_harness_r import handler  # noqa: PLC0415 - not needed by the parent
+
+        return handler.load(settings, workers)
+
+    return supervisor.run(dataclasses.replace(settings, workers=1, threads=workers), load)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

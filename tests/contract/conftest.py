@@ -1,0 +1,9 @@
+"""The harnesses run as processes here; only R's codec is also imported."""
+
+import sys
+from pathlib import Path
+
+_HARNESS = Path(__file__).resolve().parents[2] / "harness"
+for _folder in ("python", "r"):
+    if str(_HARNESS / _folder) not in sys.path:
+        sys.path.insert(0, str(_HARNESS / _folder))
