@@ -172,7 +172,7 @@ class Broker:
 
 def _matches(item: Object, selector: str) -> bool:
     labels: Mapping[str, str] = item["metadata"].get("labels") or {}  # type: ignore[attr-defined]
-    for term in selector.split(","):
+    for term in filter(None, selector.split(",")):
         name, equals, value = term.partition("=")
         if name not in labels or (equals and labels[name] != value):
             return False

@@ -29,9 +29,7 @@ class Scripted:
         self.lists, self.watches = lists, watches
         self.asked: list[str] = []
 
-    async def pages(
-        self, path: str, selector: str, at: int | None = None
-    ) -> AsyncIterator[Listed]:
+    async def pages(self, path: str, selector: str, at: int | None = None) -> AsyncIterator[Listed]:
         self.asked.append("list")
         answer = self.lists.pop(0)
         if isinstance(answer, ApiError):
@@ -41,9 +39,7 @@ class Scripted:
         if not answer:
             yield Listed([], 100)
 
-    async def watch(
-        self, path: str, selector: str, since: int
-    ) -> AsyncIterator[raw.WatchEvent]:
+    async def watch(self, path: str, selector: str, since: int) -> AsyncIterator[raw.WatchEvent]:
         self.asked.append(f"watch {since}")
         if not self.watches:
             await asyncio.Event().wait()
@@ -121,7 +117,9 @@ def test_forgotten_history_is_a_new_list(within: bool) -> None:
 
 
 def test_a_broken_connection_is_told_and_mended_without_a_list() -> None:
-    source = Scripted([[]], [ApiError(0, "reset"), ApiError(0, "refused"), [line("ADDED", "a", 101)]])
+    source = Scripted(
+        [[]], [ApiError(0, "reset"), ApiError(0, "refused"), [line("ADDED", "a", 101)]]
+    )
     assert told(source, 4) == [
         Snapshot([], 100),
         Interrupted("reset"),

@@ -149,9 +149,7 @@ def test_a_status_that_may_be_old_says_so() -> None:
 
 async def frames(answer: ClientResponse, number: int) -> list[str]:
     async with asyncio.timeout(3):
-        return [
-            (await answer.content.readuntil(b"\n\n")).decode().strip() for _ in range(number)
-        ]
+        return [(await answer.content.readuntil(b"\n\n")).decode().strip() for _ in range(number)]
 
 
 def test_the_stream_begins_now_and_resumes_where_a_client_was() -> None:
@@ -184,7 +182,9 @@ def test_a_place_older_than_the_log_gives_the_last_event_of_each_version() -> No
         log.take(stored(sequence, 200 + sequence))
     place = log.find("uid-1-1")
     assert place is not None
-    ids = [(str(one.position), one.event.routing_key) for one in log.after(place._replace(revision=99))]
+    ids = [
+        (str(one.position), one.event.routing_key) for one in log.after(place._replace(revision=99))
+    ]
     assert ids == [
         ("101.1", "wine.v1.failed"),
         ("204.4", "iris.v1.failed"),

@@ -337,9 +337,12 @@ def test_a_version_that_flaps_without_a_broker_is_bounded_and_ends_with_the_trut
             await asyncio.sleep(0.05)
             assert stored(cluster).record.pending == LONGEST
             broker.away = False
-            await until(lambda: broker.told()[-1:] == [f"iris.v1.unavailable {LONGEST + 1}"] or (
-                len(broker.told()) >= LONGEST and stored(cluster).record.pending == 0
-            ))
+            await until(
+                lambda: (
+                    broker.told()[-1:] == [f"iris.v1.unavailable {LONGEST + 1}"]
+                    or (len(broker.told()) >= LONGEST and stored(cluster).record.pending == 0)
+                )
+            )
             await asyncio.sleep(0.05)
         sequences = [one.sequence for one in broker.unique()]
         assert sequences == list(range(1, len(sequences) + 1))
@@ -497,8 +500,8 @@ def test_killed_at_random_moments_nothing_is_lost_and_nothing_told_twice(seed: i
             bodies = [msgspec.json.decode(one.body) for one in broker.unique()]
             mine = [body for body in bodies if body["subject"] == f"{key.model}/{key.version}"]
             assert [body["data"]["sequence"] for body in mine] == list(range(1, len(wanted) + 1))
-            assert [(body["id"].rpartition("-")[0], body["data"]["state"]) for body in mine] == wanted
+            assert [
+                (body["id"].rpartition("-")[0], body["data"]["state"]) for body in mine
+            ] == wanted
 
     asyncio.run(story())
-
-

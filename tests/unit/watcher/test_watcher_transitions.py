@@ -74,9 +74,7 @@ def test_a_crash_loop_is_failed_with_exit_code_and_last_words() -> None:
         (shapes.container(terminated=shapes.crashed(), restarts=2), State.FAILED),
         # it ran for an hour in between: a crash, no loop
         (
-            shapes.container(
-                last=shapes.crashed(finishedAt="2026-11-22T22:30:18Z"), restarts=2
-            ),
+            shapes.container(last=shapes.crashed(finishedAt="2026-11-22T22:30:18Z"), restarts=2),
             State.PROGRESSING,
         ),
     ],
