@@ -7,7 +7,7 @@ the connection broke. A token, where the stack sets one, comes from `WATCHER_STA
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator
 
 import aiohttp
 import msgspec
@@ -25,7 +25,7 @@ class RefusedError(Exception):
     """The status service answers, and not with events."""
 
 
-async def server_sent(content: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, str]]:
+async def server_sent(content: AsyncIterable[bytes]) -> AsyncIterator[tuple[str, str]]:
     """The place and the data of each server-sent event; the data may be empty."""
     place, data = "", ""
     async for line in content:

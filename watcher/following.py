@@ -22,6 +22,8 @@ from watcher.raw import Kind
 logger = logging.getLogger(__name__)
 QUIET_SECONDS = 0.3
 """A watch tells what is past at once; after so much silence there is no more of it."""
+PATIENCE_SECONDS = 5.0
+"""A busy API server may need so long to begin with what is past."""
 _QUEUE = 1000
 KINDS: tuple[Kind, Kind] = ("deployments", "pods")
 
@@ -72,6 +74,7 @@ class Following:
         self._told = told or {}
         self._revisions: dict[Kind, int] = {}
         self._seen: dict[Key, Seen] = {}
+        self._behind: set[Key] = set()
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._queue: asyncio.Queue[tuple[Kind, News]] = asyncio.Queue(_QUEUE)
 
@@ -92,6 +95,8 @@ class Following:
     async def run(self, since: int | None = None) -> None:
         """Follow, from the exact moment `since` if that can be had."""
         since = await self._resumed(since)
+        if since is None:  # nothing of the past comes again
+            self._told = dict.fromkeys(self._told, Seen())
         try:
             async with asyncio.TaskGroup() as group:
                 for kind in KINDS:
@@ -100,7 +105,7 @@ class Following:
                 self._synced()
                 while True:
                     kind, one = await self._queue.get()
-                    for key in self._take(kind, one):
+                    for key in {*self._take(kind, one), *self._behind}:
                         self._look(key)
                     await self._observer.room()
         finally:
@@ -135,13 +140,17 @@ class Following:
     async def _catch_up(self, since: int) -> None:
         """Take in what happened from `since` until now, in the order in which it happened."""
         past: list[tuple[Kind, Change[Item]]] = []
+        waited = 0.0
         while True:
             try:
                 # not wait_for: until Python 3.12 it may swallow a cancellation
                 async with asyncio.timeout(QUIET_SECONDS):
                     kind, one = await self._queue.get()
             except TimeoutError:
-                if not self._interrupted:
+                waited += QUIET_SECONDS
+                if not self._interrupted and (
+                    self._has_told(past, since) or waited > PATIENCE_SECONDS
+                ):
                     break
                 continue
             if isinstance(one, Change):
@@ -160,6 +169,23 @@ class Following:
                 self._look(key)
         logger.info(
             "resumed at %d: %d changes since, %d of them told", since, len(past), len(known)
+        )
+
+    def _has_told(self, past: list[tuple[Kind, Change[Item]]], since: int) -> bool:
+        """Whether the watches have come as far as the records, of which nothing may be repeated."""
+        reached = {kind: max(since, self._revisions[kind]) for kind in KINDS}
+        for kind, change in past:
+            reached[kind] = max(reached[kind], change.revision)
+        return all(
+            told.deployments <= reached["deployments"] and told.pods <= reached["pods"]
+            for told in self._told.values()
+        )
+
+    def _is_behind(self, key: Key) -> bool:
+        """Whether a version's record knows more of it than has been taken in here."""
+        told = self._told.get(key)
+        return told is not None and (
+            told.deployments > self._revisions["deployments"] or told.pods > self._revisions["pods"]
         )
 
     def _is_told(self, kind: Kind, change: Change[Item]) -> bool:
@@ -189,6 +215,10 @@ class Following:
         return touched
 
     def _look(self, key: Key) -> None:
+        if self._is_behind(key):
+            self._behind.add(key)
+            return
+        self._behind.discard(key)
         self._observer.observe(key)
         timer = self._timers.pop(key, None)
         if timer is not None:

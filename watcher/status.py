@@ -31,7 +31,9 @@ _FILES = {
     "/status/page.js": ("page.js", "text/javascript"),
 }
 _SAFE = {
-    "Content-Security-Policy": "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'",
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -120,6 +122,8 @@ class Status:
         """Server-sent events; a client holds nothing here but its place in the log."""
         if len(self._streams) >= MOST_STREAMS:
             return _json({"error": "too many clients follow the events"}, 503, {"Retry-After": "5"})
+        if request.method == "HEAD":
+            return web.Response(content_type="text/event-stream")
         log = self._cache.log
         text = request.headers.get("Last-Event-ID") or request.query.get("lastEventId")
         place = log.end if text is None else Position.parse(text) or log.find(text) or Position(0)

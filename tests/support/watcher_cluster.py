@@ -32,6 +32,8 @@ class Cluster:
         self.objects: dict[str, dict[str, Object]] = {}
         self.compacted = 0
         self.down = False
+        self.lag: dict[str, float] = {}
+        """Seconds until a watch of a path says anything."""
         self.on_write: Callable[[str], None] = lambda _moment: None
         self._changed = asyncio.Event()
         self._cuts = 0
@@ -91,6 +93,7 @@ class Cluster:
         if since < self.compacted:
             raise ApiError(410, "too old resource version")
         cuts, at = self._cuts, 0
+        await asyncio.sleep(self.lag.get(path, 0))
         while True:
             while at < len(self.history):
                 revision, where, kind, item = self.history[at]

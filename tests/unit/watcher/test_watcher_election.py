@@ -41,7 +41,7 @@ def test_only_one_of_two_leads_and_the_other_follows_a_release() -> None:
 
 
 def test_a_holder_that_is_silent_loses_it_and_notices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(election, "LEASE_SECONDS", 0.1)
+    monkeypatch.setattr(election, "LEASE_SECONDS", 1)
 
     async def story() -> None:
         cluster = Cluster()

@@ -245,6 +245,42 @@ def test_what_came_and_went_while_nobody_watched_is_told_in_its_order() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("patience", [5.0, 0.04])
+@pytest.mark.parametrize("slow", [[DEPLOYMENTS], [PODS], [DEPLOYMENTS, PODS]])
+def test_a_slow_look_back_repeats_nothing_under_new_numbers(
+    monkeypatch: pytest.MonkeyPatch, patience: float, slow: list[str]
+) -> None:
+    monkeypatch.setattr(following, "PATIENCE_SECONDS", patience)
+
+    async def story() -> None:
+        cluster, broker = Cluster(), Broker()
+        cluster.put(DEPLOYMENTS, shapes.deployment())
+        async with leading(cluster, broker) as first:
+            await all_told(cluster, 1)
+            position = first.position
+            for number in range(4):
+                cluster.put(DEPLOYMENTS, shapes.deployment(available=not number % 2))
+                await all_told(cluster, 2 + number)
+            cluster.put(PODS, shapes.crash_looping())
+            await all_told(cluster, 6)
+        cluster.lag = dict.fromkeys(slow, 0.2)
+        async with leading(cluster, broker, position):
+            await asyncio.sleep(0.5)
+            cluster.put(DEPLOYMENTS, shapes.deployment(available=True))
+            await all_told(cluster, 7)
+        assert [one.split()[0].rpartition(".")[2] for one in broker.told()] == [
+            "progressing",
+            "available",
+            "unavailable",
+            "available",
+            "unavailable",
+            "failed",
+            "available",
+        ]
+
+    asyncio.run(story())
+
+
 def test_after_a_gap_longer_than_history_the_net_change_is_told_deletions_included() -> None:
     async def story() -> None:
         cluster, broker = Cluster(), Broker()

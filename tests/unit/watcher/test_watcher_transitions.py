@@ -1,5 +1,7 @@
 """The state of a version, and what is owed when it changes."""
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -201,6 +203,6 @@ def test_any_story_is_told_in_full_and_without_idle_words(story: list[Standing |
             assert known is None or known.state is State.DELETED
         else:
             assert known == Known(standing.uid, standing.state, standing.image)
-    for one, following in zip(told, told[1:], strict=False):
+    for one, following in pairwise(told):
         assert (one.uid, one.state) != (following.uid, following.state)
         assert one.uid == following.uid or one.state is State.DELETED
