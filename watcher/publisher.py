@@ -151,7 +151,7 @@ class _Line:
             raise BrokerAwayError("the broker could not store the event (nack)") from error
         except (pika.exceptions.AMQPError, OSError) as error:
             self.drop()
-            raise BrokerAwayError(str(error) or type(error).__name__) from error
+            raise BrokerAwayError(repr(error)) from error
 
     def breathe(self) -> None:
         """Answer the broker's heartbeats while there is nothing to do."""

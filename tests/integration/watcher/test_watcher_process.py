@@ -1,14 +1,17 @@
 """The watcher as a process: an API server over HTTP, a real RabbitMQ, and kill -9."""
 
 import asyncio
+import contextlib
 import json
 import os
 import random
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
+import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.support import watcher_objects as shapes
@@ -16,7 +19,16 @@ from tests.support.rabbit import Rabbit, free_port
 from tests.support.watcher_cluster import DEPLOYMENTS, LEASES, Cluster
 from tests.support.watcher_http import Server
 
+_STARTED: list[int] = []
 ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _end_what_was_started() -> Iterator[None]:
+    yield
+    while _STARTED:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(_STARTED.pop(), signal.SIGKILL)
 
 
 class Watcher:
@@ -41,13 +53,16 @@ class Watcher:
         }
 
     async def start(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        """A process that ends with the test, however that ends."""
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "watcher",
             env=self.environment,
             stderr=asyncio.subprocess.PIPE,
         )
+        _STARTED.append(process.pid)
+        return process
 
     async def get(self, path: str, port: int | None = None) -> tuple[int, str]:
         url = f"http://127.0.0.1:{port or self.port}{path}"
