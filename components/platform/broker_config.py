@@ -146,6 +146,7 @@ total_memory_available_override_value = {memory_bytes(spec.resources.memory)}
 vm_memory_high_watermark.relative = 0.6
 disk_free_limit.absolute = {memory_bytes(spec.storage) // _DISK_SHARE}
 log.console = true
+log.console.formatter = json
 log.file = false
 """
 

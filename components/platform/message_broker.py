@@ -188,7 +188,7 @@ def _container(spec: MessageBrokerSpec) -> ContainerArgsDict:
 
 
 def _environment() -> list[EnvVarArgsDict]:
-    """Also for what people start in the container: `kubectl exec ... rabbitmqctl` finds its node."""
+    """Also for people in the container: `kubectl exec ... rabbitmqctl` finds its node by it."""
     values = {
         "HOME": HOME,
         "RABBITMQ_USE_LONGNAME": "true",
