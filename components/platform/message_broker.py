@@ -15,6 +15,7 @@ from pulumi_kubernetes.core.v1 import (
     PodTemplateSpecArgsDict,
     Secret,
     Service,
+    ServiceSpecArgsDict,
     VolumeArgsDict,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
@@ -114,7 +115,7 @@ class MessageBroker(pulumi.ComponentResource):
         name: str,
         meta: ObjectMetaArgsDict,
         ports: Mapping[str, int],
-        kind: Mapping[str, str | bool],
+        kind: ServiceSpecArgsDict,
     ) -> Service:
         """Inside the cluster only, the management's pages too: `kubectl port-forward` leads in."""
         return Service(
@@ -197,9 +198,10 @@ def _environment() -> list[EnvVarArgsDict]:
         # a dump of a crash is as large as the memory
         "ERL_CRASH_DUMP_SECONDS": "0",
     }
+    plain: list[EnvVarArgsDict] = [{"name": key, "value": value} for key, value in values.items()]
     return [
         {"name": "POD_NAME", "value_from": {"field_ref": {"field_path": "metadata.name"}}},
-        *({"name": name, "value": value} for name, value in values.items()),
+        *plain,
     ]
 
 
