@@ -6,28 +6,17 @@ taken from running ones, a line for each name (`tests/data/metrics`).
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-ROOT = Path(__file__).resolve().parents[3]
-RECORDED = sorted((ROOT / "tests/data/metrics").glob("*.prom"))
-ALERTS = [
-    rule
-    for group in yaml.safe_load((ROOT / "monitoring/alerts.yaml").read_text())["groups"]
-    for rule in group["rules"]
-]
-DASHBOARD = json.loads((ROOT / "monitoring/dashboard.json").read_text())
-PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-TARGETS = [target for panel in PANELS for target in panel["targets"]]
+from tests.support.monitoring import ALERTS, DASHBOARD, EXPRESSIONS, ROOT, TARGETS, asked
 
+RECORDED = sorted((ROOT / "tests/data/metrics").glob("*.prom"))
 #: Labels that Prometheus itself adds to what it scrapes.
 SCRAPED = {"instance"}
 
@@ -66,29 +55,6 @@ def known() -> dict[str, set[str]]:
             for sample in family.samples:
                 found.setdefault(sample.name, set()).update(sample.labels)
     return found
-
-
-def asked(expression: str) -> dict[str, set[str]]:
-    """The metrics of an expression, with the labels that it selects by.
-
-    Labels of groupings stand under the empty name: they belong to all metrics of it.
-    """
-    rest = re.sub(r"\[[^]]*\]|\boffset \w+", "", expression)
-    groups = re.findall(r"\b(?:by|on) \(([^)]*)\)", rest)
-    rest = re.sub(r"\b(?:by|on) \([^)]*\)", "", rest)
-    found: dict[str, set[str]] = {"": {label for text in groups for label in text.split(", ")}}
-    selector = r"([a-zA-Z_:][\w:]*)(?:\{([^}]*)\})?(?!\s*\()"
-    for match in re.finditer(rf"(?<![\w$\"]){selector}(?![\w(])", rest):
-        name, labels = match[1], match[2] or ""
-        if name not in {"and", "or", "unless"}:
-            found.setdefault(name, set()).update(re.findall(r"(\w+)(?:=~|!=|=)", labels))
-    return found
-
-
-EXPRESSIONS = [
-    *((rule["alert"], rule["expr"]) for rule in ALERTS),
-    *((panel["title"], each["expr"]) for panel in PANELS for each in panel["targets"]),
-]
 
 
 def test_an_expression_is_taken_apart() -> None:
