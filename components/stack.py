@@ -13,7 +13,9 @@ from components.live.look import Look
 from components.live.wanted import wanted
 from components.naming import labels
 from components.platform.admission import guard
+from components.platform.deployment_watcher import DeploymentWatcher, DeploymentWatcherArgs
 from components.platform.ingress_controller import IngressController, IngressControllerArgs
+from components.platform.message_broker import MessageBroker, MessageBrokerArgs
 from components.serving.contents import Content, read_all
 from components.serving.model import Model, ModelArgs, routes
 from components.serving.model_image import HarnessImage
@@ -69,6 +71,22 @@ def _declare(
         ),
     )
     guard(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
+    broker = MessageBroker(
+        "message-broker",
+        MessageBrokerArgs(namespace=namespace.metadata["name"], spec=platform.message_broker),
+    )
+    DeploymentWatcher(
+        "deployment-watcher",
+        DeploymentWatcherArgs(
+            root=root,
+            namespace=namespace.metadata["name"],
+            namespace_name=platform.namespace,
+            registry=platform.registry,
+            kinds=ingress.kinds,
+            broker=broker.secret,
+            spec=platform.deployment_watcher,
+        ),
+    )
     harnesses = _harnesses(spec, root)
     for name, model in spec.models.items():
         Model(
@@ -111,6 +129,7 @@ def _export(spec: StackSpec) -> None:
     """Outputs are the resulting state: one that told a change would never settle."""
     url = f"http://{spec.platform.hostname}:{spec.platform.ingress_controller.node_port}"
     pulumi.export("url", url)
+    pulumi.export("status", f"{url}/status/")
     pulumi.export(
         "models",
         {

@@ -10,11 +10,11 @@ from pulumi_kubernetes.core.v1 import Secret
 
 from components.live.gate import Gate
 from components.naming import LATEST, labels
+from components.secret_values import secret, tokens_name
 from components.serving.contents import Content
 from components.serving.model_image import HarnessImage, ModelImage
 from components.serving.model_version import ModelVersion
 from components.serving.published import now
-from components.serving.secret_values import secret, tokens_name
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 from components.serving.weighted_route import WeightedRoute, WeightedRouteArgs
 from components.spec import ModelSpec, RouteSpec, VersionSpec

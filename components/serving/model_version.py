@@ -9,9 +9,9 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.naming import labels, object_name, selector
 from components.platform.steering import service_annotations
+from components.secret_values import secret
 from components.serving.autoscaler import autoscaler
 from components.serving.deployment import deployment
-from components.serving.secret_values import secret
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 
 SERVICE_PORT = 80

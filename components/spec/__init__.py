@@ -2,7 +2,12 @@
 
 from components.errors import Mistake, StackFileError
 from components.spec.parsing import parse
-from components.spec.platform_sections import IngressControllerSpec, PlatformSpec
+from components.spec.platform_sections import (
+    DeploymentWatcherSpec,
+    IngressControllerSpec,
+    MessageBrokerSpec,
+    PlatformSpec,
+)
 from components.spec.quantities import cpu_millicores, memory_bytes
 from components.spec.route_sections import MirrorSpec, RouteSpec
 from components.spec.sections import LimitsSpec, ModelSpec, StackSpec
@@ -15,9 +20,11 @@ from components.spec.version_sections import (
 
 __all__ = [
     "AutoscalingSpec",
+    "DeploymentWatcherSpec",
     "GitSource",
     "IngressControllerSpec",
     "LimitsSpec",
+    "MessageBrokerSpec",
     "MirrorSpec",
     "Mistake",
     "ModelSpec",

@@ -27,7 +27,7 @@ def parse(
     except ValidationError as error:
         found += messages.mistakes(error, data)
     found += references.mistakes(models)
-    found += exclusions.mistakes(models, secret_keys)
+    found += exclusions.mistakes(platform, models, secret_keys)
     found += folders.mistakes(models, root)
     if found or spec is None:
         raise StackFileError(in_file_order(found, data))
