@@ -1,7 +1,7 @@
 """What Pulumi's SDK does too much of where a stack has thousands of resources.
 
 Both are about time alone: without them a preview of many models takes far longer, and its time
-grows with the square of their number (docs/adr/0026).
+grows with the square of their number (docs/adr/0025).
 """
 
 import asyncio

@@ -82,7 +82,7 @@ def _declare(
             namespace=namespace.metadata["name"],
             namespace_name=platform.namespace,
             registry=platform.registry,
-            kinds=ingress.kinds,
+            groundwork=ingress.groundwork,
             broker=broker.secret,
             spec=platform.deployment_watcher,
         ),

@@ -29,8 +29,11 @@ PACKAGES = {
     "ca-certificates": ("/etc/ssl/certs/ca-certificates.crt",),
 }
 
-#: What only the tests use: they run the harness for R without a container.
-TEST_PACKAGES = {"r-base-core": ("Rscript",)}
+#: What only the tests use: they run the harness for R, and a RabbitMQ, without a container.
+TEST_PACKAGES = {
+    "r-base-core": ("Rscript",),
+    "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server",),
+}
 
 #: What a package enables where systemd runs; it would take our processes' ports.
 SERVICES = {
@@ -38,6 +41,7 @@ SERVICES = {
     "containerd": ("containerd.service",),
     "docker.io": ("docker.socket", "docker.service"),
     "docker-registry": ("docker-registry.service",),
+    "rabbitmq-server": ("rabbitmq-server.service",),
 }
 
 _SYSTEMD = Path("/run/systemd/system")

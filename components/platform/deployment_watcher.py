@@ -1,6 +1,5 @@
 """The watcher: sends every change of a version's state as an event, and serves the status."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,14 +50,15 @@ _SELECTOR = {
 class DeploymentWatcherArgs:
     """The watcher's size, what it is built of, and what it stands on.
 
-    `kinds` are Traefik's definitions and shared objects, `broker` the Secret with its password.
+    `groundwork` stands once Traefik's definitions and shared objects do, `broker` is the Secret
+    with its password.
     """
 
     root: Path
     namespace: pulumi.Input[str]
     namespace_name: str
     registry: str
-    kinds: Sequence[pulumi.Resource]
+    groundwork: pulumi.Resource
     broker: Secret
     spec: DeploymentWatcherSpec
 
@@ -77,7 +77,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
             "labels": labels(_COMPONENT),
         }
         token = _token(args.spec)
-        needs: list[pulumi.Resource] = [args.broker, *args.kinds]
+        needs: list[pulumi.Resource] = [args.broker, args.groundwork]
         if token:
             needs.append(secret(NAME, meta, token, child))
         account = ServiceAccount(
@@ -149,7 +149,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
                     }
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.kinds, service]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork, service]),
         )
 
 

@@ -11,6 +11,7 @@ import pika
 import pika.exceptions
 import pytest
 
+from local import packages
 from tests.support.rabbit import BINARIES, Rabbit, free_port
 
 START_SECONDS = 60
@@ -18,7 +19,7 @@ START_SECONDS = 60
 
 @pytest.fixture(scope="session")
 def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
-    assert (BINARIES / "rabbitmq-server").exists(), "install rabbitmq-server"
+    packages.install(packages.TEST_PACKAGES)
     base = tmp_path_factory.mktemp("rabbit")
     base.chmod(0o700)
     port = free_port()
