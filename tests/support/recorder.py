@@ -65,6 +65,9 @@ def record(program: Callable[[], None]) -> Recorder:
     """Run a program to its end, all its outputs awaited, and return what it registered."""
     # a test before this one may have used asyncio.run, which leaves the thread without a loop
     asyncio.set_event_loop(asyncio.new_event_loop())
+    # and what a program that failed left behind is not this one's
+    settings.SETTINGS.outputs.clear()
+    settings._get_rpc_manager().clear()
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="model-deployment", stack="test", preview=False)
     _sync_await(stack.run_pulumi_func(program))
