@@ -176,8 +176,8 @@ class Calls:
         if arguments is None:
             return
         running.call = call
+        call.running_since = began = time.perf_counter()  # first: the watchdog looks at any time
         self._running.add(call)
-        call.running_since = began = time.perf_counter()
         exchange = call.exchange
         try:
             result: object

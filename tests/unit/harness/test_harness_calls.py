@@ -48,6 +48,24 @@ def test_a_free_function_is_called_at_once() -> None:
     assert [admit(calls).status for _ in range(3)] == [200, 200, 200]
 
 
+def test_a_call_that_just_begins_has_not_been_running_since_the_machine_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = Calls(1, 10)
+    calls.use(lambda: 0)
+    clock, seen = time.perf_counter, []
+
+    def looked_at() -> float:
+        now = clock()
+        seen.append(calls.running_seconds(now))  # as the watchdog may, between any two steps
+        return now
+
+    monkeypatch.setattr(time, "perf_counter", looked_at)
+    assert admit(calls).status == 200
+    assert seen
+    assert max(seen) < 1
+
+
 def test_a_call_that_waits_is_run_by_whoever_leads() -> None:
     calls = Calls(2, 10)
     entered, go = threading.Event(), threading.Event()
