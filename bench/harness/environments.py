@@ -19,8 +19,8 @@ def python(name: str, requirements: Sequence[str]) -> Path:
     if not complete.exists() or complete.read_text(encoding="utf-8") != wanted:
         print(f"... {', '.join(requirements)} into an environment of their own", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [folder / "bin/python", "-m", "pip", "install", "--quiet"]
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet"]
         subprocess.run([*pip, "--disable-pip-version-check", *requirements], check=True)
         complete.write_text(wanted, encoding="utf-8")
     return folder / "bin"

@@ -44,6 +44,7 @@ async def _load(port: int, path: str, body: bytes, seconds: float) -> list[Answe
     gc.collect()
     gc.freeze()
     answers = await paced(client, [path], RATE, int(RATE * seconds), body)
+    gc.unfreeze()
     await client.close()
     return answers
 

@@ -69,7 +69,7 @@ def _mutated(draw: st.DrawFn, value: object) -> object:
     if draw(st.integers(0, 9)) == 7:
         value.pop(key)
     else:
-        value[key] = _mutated(draw, value[key])  # type: ignore[index] # of its kind
+        value[key] = _mutated(draw, value[key])
     return value
 
 
