@@ -18,6 +18,7 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
             *("split", "split-while-others-change", "sticky", "header", "mirror", "failover"),
             *("change-1", "change-200", "change-200-full"),
         ),
+        "harness": ("bench.harness", "python", "peers", "r", "steady", "start"),
     },
     "drill": {
         "promotion": (
@@ -25,6 +26,7 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
             *("steady", "killed-pods", "killed-pods-with-failover"),
             *("killed-processes", "killed-processes-with-failover"),
         ),
+        "attack": ("bench.harness", "memory", "fuzz"),
     },
 }
 _SAYS = ("ok ", "FAIL ")

@@ -134,7 +134,9 @@ async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> byt
     return whole
 
 
-async def paced(client: Client, paths: Sequence[str], rate: float, count: int) -> list[Answer]:
+async def paced(
+    client: Client, paths: Sequence[str], rate: float, count: int, body: bytes = BODY
+) -> list[Answer]:
     """`count` requests at `rate` a second, each at its time, to the paths in turn."""
     start = time.monotonic()
     tasks: list[asyncio.Task[Answer]] = []
@@ -142,7 +144,7 @@ async def paced(client: Client, paths: Sequence[str], rate: float, count: int) -
         wait = start + number / rate - time.monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
-        tasks.append(asyncio.create_task(client.post(paths[number % len(paths)])))
+        tasks.append(asyncio.create_task(client.post(paths[number % len(paths)], body)))
     return list(await asyncio.gather(*tasks))
 
 

@@ -198,6 +198,17 @@ def test_a_chunked_body_that_breaks_off_never_reaches_the_function(serve: Serve)
     assert harness.call({}).status == 200
 
 
+@pytest.mark.parametrize("length", [50, 100_000])
+def test_a_body_that_breaks_off_is_the_clients_mistake(serve: Serve, length: int) -> None:
+    harness = serve("quick")
+    with harness.connect() as connection:
+        connection.sendall(HEAD + b'Content-Length: %d\r\n\r\n{"data": {}}' % length)
+        connection.shutdown(socket.SHUT_WR)  # it still listens
+        status, body = read_answer(connection)
+    assert (status, json.loads(body)["errors"]) == (400, ["the body broke off before its end"])
+    assert harness.call({}).status == 200
+
+
 def test_a_chunked_body_over_the_limit_is_refused_without_being_held(serve: Serve) -> None:
     harness = serve("size", MODEL_BODY_BYTES="1000000")
     before = _resident_bytes(harness.child())

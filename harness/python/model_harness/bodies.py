@@ -16,10 +16,6 @@ THROWN_AWAY_BYTES = 256 * 1024 * 1024  # of a refused body; its sender must get 
 ARRIVE_SECONDS = 120.0  # for the whole body; a slow line is no error, a stalled one is
 
 
-class ClientGoneError(Exception):
-    """Nobody is left to answer."""
-
-
 class BodySource(Protocol):
     """What is used of Granian's protocol object."""
 
@@ -41,7 +37,7 @@ class Bodies:
         self._arriving: dict[Exchange, float] = {}
 
     async def read(self, source: BodySource, declared: str | None, exchange: Exchange) -> bytes:
-        """Return the body. Raises RefusedError (400, 413, 429) or ClientGoneError."""
+        """Return the body. Raises RefusedError (400, 413, 429)."""
         size = None if declared is None else int(declared)
         if size is not None and size > self._limit:
             raise self._too_large()
@@ -51,7 +47,7 @@ class Bodies:
                 return await source()
             return await self._stream(source, size)
         except (RSGIProtocolClosed, RSGIProtocolError) as error:
-            raise ClientGoneError from error
+            raise _broken_off() from error
         finally:
             self._arriving.pop(exchange, None)
 
@@ -89,7 +85,7 @@ class Bodies:
         finally:
             self._hold(-sum(map(len, pieces)))
         if size is not None and taken != size:
-            raise ClientGoneError
+            raise _broken_off()
         if ends > 1:
             raise RefusedError(
                 400, "the chunked body broke off (or has trailers, which are refused)"
@@ -106,3 +102,8 @@ class Bodies:
 
     def _too_large(self) -> RefusedError:
         return RefusedError(413, f"the body is over the limit of {self._limit} bytes")
+
+
+def _broken_off() -> RefusedError:
+    """Whose client may still listen: it can end its half of the connection alone."""
+    return RefusedError(400, "the body broke off before its end")

@@ -5,8 +5,9 @@ finds the function free becomes a leader and runs what waits, its own call and t
 each call to a thread of its own would cost more than most functions do (figures in docs/adr/0003).
 With one at a time the other thread *rests* for as long as the leader gets along, so that they do
 not fight for the GIL, and goes back to the server as soon as one call takes longer than
-REST_SECONDS: so there always is a thread for bodies, refusals and unknown paths. Functions that are
-`async def` run in an event loop instead, as many at a time as may be in flight.
+REST_SECONDS: so there always is a thread for bodies, refusals and unknown paths. Two threads that
+take turns because each finds a quick function free would fight as well: so one rests then, too.
+Functions that are `async def` run in an event loop instead, as many at a time as may be in flight.
 """
 
 import threading
@@ -88,6 +89,7 @@ class Calls:
         self._turn = threading.Lock() if threads == 1 else threading.Semaphore(threads)
         self._resting = threading.Lock()
         self._begun = 0
+        self._last = 0  # the thread that last brought a call and saw it done
 
     def use(self, function: Callable[..., object], *, asynchronous: bool = False) -> None:
         """Set the function, once it is loaded."""
@@ -136,6 +138,10 @@ class Calls:
                 self._lead()
             finally:
                 self._turn.release()
+        me = threading.get_ident()
+        if self._one_at_a_time and self._last != me:
+            self._last = me
+            self._rest()
 
     def expire(self, now: float) -> None:
         """Answer 504 for every call past its deadline, also for those that are running."""
@@ -176,8 +182,8 @@ class Calls:
         if arguments is None:
             return
         running.call = call
+        call.running_since = began = time.perf_counter()  # first: the watchdog looks at any time
         self._running.add(call)
-        call.running_since = began = time.perf_counter()
         exchange = call.exchange
         try:
             result: object

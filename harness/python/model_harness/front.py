@@ -6,7 +6,7 @@ Runs in whichever thread of the server is free, never in one that waits for the 
 from typing import Protocol
 
 from model_harness.addresses import Addresses, Endpoint, check_media_type
-from model_harness.bodies import Bodies, BodySource, ClientGoneError
+from model_harness.bodies import Bodies, BodySource
 from model_harness.calls import Calls, too_many
 from model_harness.errors import RefusedError, shown
 from model_harness.exchange import Content, Exchange, Transport
@@ -59,7 +59,7 @@ class Front:
         self._handler = handler
 
     async def answer(self, scope: Scope, transport: GranianProtocol) -> None:
-        """Total: every request gets an answer, unless its client is gone."""
+        """Total: every request gets an answer, also where its body broke off."""
         headers = scope.headers
         request_id = self._ids.of(headers.get("x-request-id"))
         path = scope.path
@@ -70,8 +70,6 @@ class Front:
         except RefusedError as refused:
             exchange.refuse(refused)
             await self.bodies.throw_away(transport)
-        except ClientGoneError:
-            pass
         except Exception:  # noqa: BLE001 - a mistake of ours is answered and logged as well
             logger.exception("the harness failed", extra={"request_id": request_id})
             exchange.refuse(RefusedError(500, "the harness failed; its log has the reason"))

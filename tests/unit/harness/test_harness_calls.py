@@ -10,7 +10,7 @@ import pytest
 from model_harness import health as health_module
 from model_harness import watchdog as watchdog_module
 from model_harness.bodies import ARRIVE_SECONDS, Bodies
-from model_harness.calls import Calls
+from model_harness.calls import REST_SECONDS, Calls
 from model_harness.domino import Domino
 from model_harness.errors import RefusedError
 from model_harness.exchange import Exchange
@@ -46,6 +46,38 @@ def test_a_free_function_is_called_at_once() -> None:
     calls = Calls(1, 10)
     calls.use(lambda: 0)
     assert [admit(calls).status for _ in range(3)] == [200, 200, 200]
+
+
+def test_a_call_that_just_begins_has_not_been_running_since_the_machine_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = Calls(1, 10)
+    calls.use(lambda: 0)
+    clock, seen = time.perf_counter, []
+
+    def looked_at() -> float:
+        now = clock()
+        seen.append(calls.running_seconds(now))  # as the watchdog may, between any two steps
+        return now
+
+    monkeypatch.setattr(time, "perf_counter", looked_at)
+    assert admit(calls).status == 200
+    assert seen
+    assert max(seen) < 1
+
+
+def test_of_two_threads_that_take_turns_one_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = Calls(1, 10)
+    calls.use(lambda: 0)
+    admit(calls)
+    naps: list[float] = []
+    monkeypatch.setattr(time, "sleep", naps.append)
+    admit(calls)
+    assert naps == []
+    other = threading.Thread(target=lambda: admit(calls))
+    other.start()
+    other.join()
+    assert set(naps) == {REST_SECONDS}
 
 
 def test_a_call_that_waits_is_run_by_whoever_leads() -> None:

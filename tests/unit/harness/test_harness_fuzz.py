@@ -1,6 +1,5 @@
 """Whatever comes in: an answer, none of them the harness's own failure, and no malformed call."""
 
-import copy
 import json
 from collections.abc import AsyncIterator, Awaitable, Generator
 
@@ -12,30 +11,15 @@ from model_harness.handler import Handler
 from model_harness.settings import Settings
 from model_harness.signature import Signature
 
+from tests.support.fuzzed import by_column, by_value
+from tests.support.malformed import HOSTILE, INFERENCES, TABLES, mutated
+
 SETTINGS = Settings("iris", "v1", "predict:predict", body_bytes=10_000)
 BASES = ["", "/models/iris/versions/v1", "/models/iris/prod", "/models/iris/labels/prod"]
 ENDS = ["/model", "/invocations", "/ping", "/openapi.json"]
 V2 = ["/v2/models/iris", "/v2/models/iris/versions/v1", "/v2/models/iris/ready"]
 INFER = ["/v2/models/iris/infer", "/v2/models/iris/versions/v1/infer"]
 STATUSES = {200, 204, 400, 404, 405, 413, 415}
-
-
-class MalformedError(Exception):
-    """A call that the signature does not allow."""
-
-
-def by_value(a: float, b: int = 1, *, c: str | None = None) -> float:
-    """Take single values, and trust nobody."""
-    if type(a) not in {float, int} or type(b) is not int or type(c) not in {str, type(None)}:
-        raise MalformedError
-    return 1.5
-
-
-def by_column(a: list[float], b: list) -> list[float]:
-    """Take whole columns."""
-    if type(a) is not list or type(b) is not list or not all(type(one) is float for one in a):
-        raise MalformedError
-    return a
 
 
 class _Now(Awaitable[bytes]):
@@ -87,75 +71,6 @@ def answer(function: str, request: Request) -> tuple[int, dict[str, str], bytes]
     return status, headers, body
 
 
-names = st.sampled_from(["a", "b", "c", "d", "input-0", ""])
-leaves = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**70), 2**70),
-    st.floats(),
-    st.text(max_size=5),
-    names,
-)
-values = st.recursive(
-    leaves,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
-    max_leaves=8,
-)
-TABLES: list[object] = [
-    {"data": {"a": 1.5, "b": 2}},
-    {"data": {"a": [1.5], "b": ["x"]}},
-    {"parameters": [1.5, 2]},
-    {"parameters": [[1.5], [2]]},
-    {"instances": [[1.5, 2], [3, 4]]},
-    {"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 4}], "params": {}},
-    {"instances": [1, 2.5], "params": {"b": 3, "c": "x"}},
-    {"inputs": {"a": [1, 2], "b": [3, 4]}},
-    {"inputs": [[1, 2]]},
-    {"dataframe_records": [{"a": 1, "b": 2}, {"b": 2, "a": 3}]},
-    {"dataframe_split": {"columns": ["b", "a"], "index": [0], "data": [[1, 2], [3, 4.5]]}},
-]
-A = {"name": "a", "datatype": "FP64", "shape": [2], "data": [1.5, None]}
-B = {"name": "b", "datatype": "INT8", "shape": [2, 1], "data": [[1], [2]]}
-BINARY_A = {"name": "a", "datatype": "FP32", "shape": [2], "parameters": {"binary_data_size": 8}}
-BINARY_B = {"name": "b", "datatype": "UINT8", "shape": [2], "parameters": {"binary_data_size": 2}}
-TEXTS = {"name": "c", "datatype": "BYTES", "shape": [2], "parameters": {"binary_data_size": 10}}
-POSITIONAL = {"name": "input-0", "datatype": "INT32", "shape": [2, 2], "data": [1, 2, 3, 4]}
-INFERENCES: list[tuple[object, bytes]] = [
-    ({"inputs": [A, B], "id": "x"}, b""),
-    ({"inputs": [A], "parameters": {"b": 3}}, b""),
-    ({"inputs": [BINARY_A, BINARY_B], "parameters": {"binary_data_output": True}}, bytes(10)),
-    ({"inputs": [A, TEXTS], "outputs": [{"name": "output-0"}]}, b"\x01\x00\x00\x00x" * 2),
-    (
-        {
-            "inputs": [A, B],
-            "outputs": [{"name": "output-0", "parameters": {"binary_data": True}}],
-        },
-        b"",
-    ),
-    ({"inputs": [POSITIONAL]}, b""),
-]
-
-
-@st.composite
-def mutated(draw: st.DrawFn, templates: list[object]) -> object:
-    """Give a good request with none to three places changed."""
-    value = copy.deepcopy(draw(st.sampled_from(templates)))
-    for _ in range(draw(st.integers(0, 3))):
-        value = _mutated(draw, value)
-    return value
-
-
-def _mutated(draw: st.DrawFn, value: object) -> object:
-    if not isinstance(value, dict | list) or not value or draw(st.integers(0, 9)) == 7:
-        return draw(values)
-    key = draw(st.sampled_from(list(value) if isinstance(value, dict) else range(len(value))))
-    if draw(st.integers(0, 9)) == 7:
-        value.pop(key)
-    else:
-        value[key] = _mutated(draw, value[key])  # type: ignore[index] # of its kind
-    return value
-
-
 functions = st.sampled_from(sorted(FRONTS))
 fuzz = settings(
     max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None
@@ -205,27 +120,7 @@ def test_any_request(
 
 
 @pytest.mark.parametrize("end", [*ENDS[:2], INFER[0]])
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"[" * 5000,
-        b'{"data":' * 500 + b"1" + b"}" * 500,
-        b'{"instances":' + b"[" * 900 + b"]" * 900 + b"}",
-        b'{"parameters":[' + b"[" * 900 + b"]" * 900 + b"]}",
-        b'{"inputs":[{"name":"a","datatype":"FP32","shape":[1],"data":'
-        + b"[" * 900
-        + b"]" * 900
-        + b"}]}",
-        b'{"inputs":{"a":' + b"[" * 900 + b"]" * 900 + b',"b":[]}}',
-        b'{"data":{"a":1e400}}',
-        b'{"data":{"a":' + b"9" * 5000 + b"}}",
-        b'{"data":{"a":1,"a":2}}',
-        b'{"data":{"a":"\\ud800"}}',
-        b'\xff{"data":{}}',
-        b"",
-    ],
-    ids=range(12),
-)
+@pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_bodies(end: str, body: bytes) -> None:
     for function in FRONTS:
         answer(function, Request("POST", end, {"content-type": "application/json"}, body))

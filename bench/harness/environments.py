@@ -1,0 +1,48 @@
+"""Peers live in environments of their own, in the user's cache, made when first asked for."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from local.paths import Paths
+
+_SIMULATED = "Inst "
+
+
+def python(name: str, requirements: Sequence[str]) -> Path:
+    """Return the folder of its programs; a virtual environment with just these packages."""
+    folder = Paths.of_user().cache / f"bench-{name}"
+    complete = folder / "complete"
+    wanted = "\n".join([sys.version, *requirements])
+    if not complete.exists() or complete.read_text(encoding="utf-8") != wanted:
+        print(f"... {', '.join(requirements)} into an environment of their own", file=sys.stderr)
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, "--disable-pip-version-check", *requirements], check=True)
+        complete.write_text(wanted, encoding="utf-8")
+    return folder / "bin"
+
+
+def debian(name: str, packages: Sequence[str], missing_from: str) -> Path:
+    """Return a folder where `packages` lie unpacked with what they need and the machine lacks.
+
+    They are not installed: ours must not come to lean on them unseen. `missing_from` is a path
+    in it that shows that they are there.
+    """
+    folder = Paths.of_user().cache / f"bench-{name}"
+    if not (folder / missing_from).exists():
+        print(f"... {', '.join(packages)} of Debian into {folder}", file=sys.stderr)
+        archives = folder / "archives"
+        archives.mkdir(parents=True, exist_ok=True)
+        install = ["apt-get", "install", "--simulate", "--no-install-recommends", *packages]
+        found = subprocess.run(install, capture_output=True, text=True, check=True).stdout
+        names = [line.split()[1] for line in found.splitlines() if line.startswith(_SIMULATED)]
+        download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names]
+        subprocess.run(download, cwd=archives, check=True)
+        for archive in sorted(archives.glob("*.deb")):
+            subprocess.run(["dpkg-deb", "--extract", archive, folder], check=True)
+        shutil.rmtree(archives)
+    return folder

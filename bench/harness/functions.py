@@ -1,0 +1,40 @@
+"""The functions that are served, and how ours and the bare server are called."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from bench.harness.servers import IRIS, SERVED, Call, Server, harness
+
+FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+SPECIES = b"setosa"
+PLAIN = {
+    "noop": Call("/model", b'{"data": {"value": 1.5}}', b"1.5"),
+    "iris": Call("/model", json.dumps({"data": FLOWER}).encode(), SPECIES),
+}
+"""Domino's dialect, which the bare server takes as well."""
+FOLDERS = {"noop": SERVED / "noop", "iris": IRIS}
+
+
+def ours(function: str, workers: int = 1) -> Server:
+    """Our harness."""
+    name = "harness" if workers == 1 else f"harness with {workers} workers"
+    calls = {function: PLAIN[function]}
+    return harness(name, FOLDERS[function], "predict:predict", calls, workers=workers)
+
+
+def bare(function: str, interface: str = "wsgi") -> Server:
+    """Granian with one worker; with one thread, where it has threads for Python at all."""
+    folder = FOLDERS[function]
+    threads = ["--blocking-threads", "1"] if interface == "wsgi" else []
+    return Server(
+        f"bare {interface.upper()}",
+        [
+            *(sys.executable, "-m", "granian", "--interface", interface, "--workers", "1"),
+            *(*threads, "--no-log", "--host", "127.0.0.1", "--port", "{port}", f"bare:{interface}"),
+        ],
+        {function: PLAIN[function]},
+        folder,
+        {"PYTHONPATH": os.pathsep.join(map(str, (SERVED, Path(folder))))},
+    )

@@ -1,0 +1,137 @@
+"""Malformed requests over HTTP: whatever comes in, the harness lives and its function is spared.
+
+The function raises where a call is malformed, so that shows as a 500. The strategies are those of
+the unit tests; here they go over the wire, some of them broken there, too.
+"""
+
+import http.client
+import json
+from collections import Counter
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from bench.figures import Figure
+from bench.harness.servers import ROOT, Server, harness
+from bench.harness.wire import Request, Way, Wire
+from tests.support.malformed import HOSTILE, INFERENCES, TABLES, mutated
+
+REQUESTS = 100_000
+"""Of each dialect."""
+GROWTH = 10 * 2**20
+_BATCH = 2000
+"""Hypothesis remembers all that it made: each batch begins anew."""
+_FUNCTIONS = ("by_value", "by_column")
+_PATHS = {"domino": "/model", "mlflow": "/invocations", "v2": "/v2/models/iris/infer"}
+_REFUSALS = frozenset({400, 404, 405, 413, 415})
+_OK = 200
+_JSON = "application/json"
+_ONE_IN = 10
+
+
+class HarnessFailedError(AssertionError):
+    """What must not happen; hypothesis looks for the smallest request that makes it happen."""
+
+
+def run(scale: float) -> list[Figure]:
+    """Per dialect, half of the requests to either function."""
+    return [_figure(dialect, max(1000, int(REQUESTS * scale))) for dialect in _PATHS]
+
+
+def _figure(dialect: str, count: int) -> Figure:
+    seen: Counter[str] = Counter()
+    grown, failure = 0, ""
+    for function in _FUNCTIONS:
+        with _served(function) as server:
+            server.await_ready()
+            wire, before, number = Wire(server.port), 0, 0
+            goal = seen.total() + count // len(_FUNCTIONS)
+            try:
+                while seen.total() < goal:
+                    _batch(dialect, wire, number, min(_BATCH, goal - seen.total()), seen)
+                    before = before or server.resident()
+                    number += 1
+            except HarnessFailedError as error:
+                failure = f"; {function}: {error}"
+            wire.close()
+            server.check_alive()
+            grown = max(grown, server.resident() - (before or server.resident()))
+    text = (
+        f"{seen.total()} requests: {', '.join(f'{one} {n}' for one, n in seen.most_common())}; "
+        f"memory {grown / 2**20:+.1f} MiB{failure}"
+    )
+    holds = not failure and grown <= GROWTH
+    values = {"requests": seen.total(), "grown": grown, "failure": failure, **seen}
+    return Figure(f"fuzz-{dialect}", holds, text, values)
+
+
+def _served(function: str) -> Server:
+    limits = {"MODEL_NAME": "iris", "MODEL_BODY_BYTES": "10000"}
+    handler = f"fuzzed:{function}"
+    return harness("harness", ROOT / "tests/support", handler, {}, settings=limits)
+
+
+def _batch(dialect: str, wire: Wire, number: int, count: int, seen: Counter[str]) -> None:
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+    )
+    @seed(number)
+    @given(_requests(dialect))
+    def send(request: Request) -> None:
+        seen[_answer(wire, request)] += 1
+
+    send()
+
+
+def _answer(wire: Wire, request: Request) -> str:
+    try:
+        found = wire.ask(request)
+    except (OSError, http.client.HTTPException) as error:
+        raise HarnessFailedError(f"{error!r} to {request}") from error
+    if found is None:
+        return "no answer to a broken one"
+    status, body = found
+    if status != _OK and status not in _REFUSALS:
+        raise HarnessFailedError(f"{status} {body[:200]!r} to {request}")
+    return str(status)
+
+
+@st.composite
+def _requests(draw: st.DrawFn, dialect: str) -> Request:
+    body, headers = _inference(draw) if dialect == "v2" else (_table(draw), {})
+    if draw(st.integers(0, _ONE_IN)) == 1:
+        body = draw(st.sampled_from(HOSTILE))
+    if draw(st.integers(0, _ONE_IN)) == 1:
+        body = _torn(draw, body)
+    kind = draw(st.sampled_from([_JSON] * _ONE_IN + ["text/plain", "application/json; charset=x"]))
+    headers = {"Content-Type": kind, **headers}
+    if draw(st.integers(0, 5 * _ONE_IN)) == 1:
+        headers["Content-Encoding"] = draw(st.sampled_from(["gzip", "identity", ""]))
+    way = draw(st.sampled_from([Way.WHOLE] * _ONE_IN + list(Way)))
+    return Request(_PATHS[dialect], headers, body, way)
+
+
+def _table(draw: st.DrawFn) -> bytes:
+    return json.dumps(draw(mutated(TABLES))).encode()
+
+
+def _inference(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
+    good, binary = draw(st.sampled_from(INFERENCES))
+    content = json.dumps(draw(mutated([good]))).encode()
+    if not binary:
+        return content, {}
+    if draw(st.integers(0, _ONE_IN)) == 1:
+        binary = draw(st.binary(max_size=20))
+    length = len(content) + draw(st.sampled_from([0, 0, 0, 0, 1, -1]))
+    return content + binary, {"Inference-Header-Content-Length": str(length)}
+
+
+def _torn(draw: st.DrawFn, body: bytes) -> bytes:
+    """Cut off, or with other bytes in its middle."""
+    at = draw(st.integers(0, len(body)))
+    return body[:at] + draw(st.binary(max_size=3)) + body[at + draw(st.integers(0, 3)) :]

@@ -1,0 +1,61 @@
+"""Our harness for R against plumber: the same functions, and the same request to both."""
+
+import json
+from contextlib import ExitStack
+
+from bench.figures import Figure
+from bench.harness import environments, rounds
+from bench.harness.servers import SERVED, Call, Server, harness
+
+ROUNDS = 10
+WANTED = {"noop": (14.0, 14.0), "formula": (14.0, 14.0), "predict": (4.0, 6.0)}
+"""Times plumber's requests, with one worker and with two."""
+HOLDS = {"noop": b"0", "formula": b"22.", "predict": b"22."}
+_CAR = {"wt": 2.62, "hp": 110, "qsec": 16.46}
+_BODY = json.dumps({"data": _CAR}).encode()
+_FOLDER = SERVED / "r"
+_RUN = """
+source("functions.R")
+plumber::pr_run(plumber::plumb("plumber.R"), port = as.integer(Sys.getenv("PORT")))
+"""
+
+
+def plumber() -> Server:
+    """One process, which is all that it has."""
+    library = "usr/lib/R/site-library"  # where Debian has R's packages
+    folder = environments.debian("plumber", ["r-cran-plumber"], f"{library}/plumber")
+    return Server(
+        "plumber",
+        ["Rscript", "--no-init-file", "-e", _RUN],
+        {name: Call(f"/{name}", _BODY, holds) for name, holds in HOLDS.items()},
+        _FOLDER,
+        {"PORT": "{port}", "R_LIBS": str(folder / library), "R_LIBS_SITE": ""},
+    )
+
+
+def ours(function: str, workers: int) -> Server:
+    """Our harness with so many processes of R."""
+    call = Call("/model", _BODY, HOLDS[function])
+    return harness(
+        "harness" if workers == 1 else f"harness with {workers} workers",
+        _FOLDER,
+        f"functions:{function}",
+        {function: call},
+        workers=workers,
+        package="model_harness_r",
+    )
+
+
+def run(scale: float) -> list[Figure]:
+    """Per function: one and two workers and plumber in turns."""
+    figures = []
+    for function, wanted in WANTED.items():
+        with ExitStack() as stack:
+            made = [ours(function, 1), ours(function, 2), plumber()]
+            one, two, theirs = (stack.enter_context(server) for server in made)
+            loads = rounds.measure([one, two, theirs], function, max(2, round(ROUNDS * scale)))
+        figures += [
+            rounds.figure(f"r-{function}-{count}", loads, mine.name, theirs.name, limit)
+            for count, (mine, limit) in enumerate(zip((one, two), wanted, strict=True), 1)
+        ]
+    return figures

@@ -1,0 +1,67 @@
+"""What a server and all that it started take, from /proc: cheap enough to ask while measuring."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+# Of /proc/PID/stat, counted from the state, which follows the name in parentheses.
+_STATE, _PARENT, _USER, _SYSTEM, _RSS = 0, 1, 11, 12, 21
+
+Stat = list[str]
+
+
+def of_tree(root: int) -> list[int]:
+    """Process ids: it, its children, theirs and so on, in roots of their own or not."""
+    return [number for number, _ in _stats(root)]
+
+
+def cpu_seconds(root: int) -> float:
+    """CPU of all of them so far, in user and kernel."""
+    return sum(int(stat[_USER]) + int(stat[_SYSTEM]) for _, stat in _stats(root)) / _TICKS
+
+
+def resident(root: int) -> int:
+    """Bytes resident in all of them."""
+    return sum(int(stat[_RSS]) for _, stat in _stats(root)) * _PAGE
+
+
+def reset_peaks(root: int) -> None:
+    """Let the peaks of memory begin anew."""
+    for number in of_tree(root):
+        Path(f"/proc/{number}/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak(root: int) -> int:
+    """Bytes that were resident at the most, of each since `reset_peaks`, summed up."""
+    return sum(_peak(number) for number in of_tree(root))
+
+
+def _peak(number: int) -> int:
+    status = Path(f"/proc/{number}/status").read_text(encoding="utf-8")
+    found = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(found.split()[1]) * 1024
+
+
+def _stats(root: int) -> Iterator[tuple[int, Stat]]:
+    found: dict[int, Stat] = {}
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit() and (stat := _stat(entry)) is not None:
+            found[int(entry)] = stat
+            children.setdefault(int(stat[_PARENT]), []).append(int(entry))
+    waiting = [root] if root in found else []
+    while waiting:
+        number = waiting.pop()
+        waiting += children.get(number, [])
+        if found[number][_STATE] not in "ZX":
+            yield number, found[number]
+
+
+def _stat(entry: str) -> Stat | None:
+    try:
+        text = Path("/proc", entry, "stat").read_text(encoding="utf-8")
+    except OSError:  # it has just ended
+        return None
+    return text.rpartition(")")[2].split()

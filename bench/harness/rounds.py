@@ -1,0 +1,71 @@
+"""Servers in turns, round after round, so that what else the machine does meets all alike."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.figures import Figure
+from bench.harness import wrk
+from bench.harness.servers import Server
+
+SECONDS = 2.0
+_MICROSECONDS = 1e6
+
+Rounds = Mapping[str, Sequence[wrk.Load]]
+"""By server; the same place in each sequence is the same round."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Median over the rounds, and the smallest and largest of them."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, ours: Sequence[float], theirs: Sequence[float]) -> "Ratio":
+        """Round by round."""
+        ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+        return cls(statistics.median(ratios), min(ratios), max(ratios))
+
+
+def measure(
+    servers: Sequence[Server], call: str, rounds: int, seconds: float = SECONDS
+) -> dict[str, list[wrk.Load]]:
+    """Each server once a round, every second round backwards; one short run each before that."""
+    loads: dict[str, list[wrk.Load]] = {server.name: [] for server in servers}
+    for server in servers:
+        wrk.run(server, server.calls[call], 1)
+    for number in range(rounds):
+        for server in servers if number % 2 else reversed(servers):
+            loads[server.name].append(wrk.run(server, server.calls[call], seconds))
+    return loads
+
+
+def figure(name: str, loads: Rounds, ours: str, theirs: str, wanted: float) -> Figure:
+    """How many times as many requests ours answers; `wanted` 0: only to know."""
+    ratio = Ratio.of([one.rate for one in loads[ours]], [one.rate for one in loads[theirs]])
+    cpu = Ratio.of([one.cpu for one in loads[theirs]], [one.cpu for one in loads[ours]])
+    text = (
+        f"{ratio.median:.2f} times {theirs} ({ratio.least:.2f} to {ratio.most:.2f}, "
+        f"{len(loads[ours])} rounds){f', wanted {wanted:g}' if wanted else ''}; "
+        f"{_describe(ours, loads[ours])}; {_describe(theirs, loads[theirs])}"
+    )
+    values = {
+        "median": round(ratio.median, 3),
+        "least": round(ratio.least, 3),
+        "most": round(ratio.most, 3),
+        "wanted": wanted,
+        "cpu": round(cpu.median, 3),
+    }
+    return Figure(name, ratio.median >= wanted, text, values)
+
+
+def _describe(name: str, loads: Sequence[wrk.Load]) -> str:
+    rate = statistics.median(one.rate for one in loads)
+    p50, p99 = (
+        statistics.median(getattr(one, name) for one in loads) * 1000 for name in ("p50", "p99")
+    )
+    cpu = statistics.median(one.cpu for one in loads) * _MICROSECONDS
+    return f"{name} {rate:.0f}/s, p50 {p50:.1f} p99 {p99:.1f} ms, CPU {cpu:.0f} us"

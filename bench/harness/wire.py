@@ -1,0 +1,137 @@
+"""Requests as bytes, also broken ones, and the answers that come back."""
+
+import contextlib
+import http.client
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+HANG_SECONDS = 10.0
+_SLOW_PIECES = 4
+_SLOW_SECONDS = 0.002
+
+
+class Way(Enum):
+    """How a request goes over the wire; whole ones keep the connection, the others end it."""
+
+    WHOLE = "whole"
+    CHUNKED = "chunked"
+    SLOW = "slow"
+    """In pieces, with pauses."""
+    SHORT = "short"
+    """Declares more than it sends, then closes its half."""
+    LONG = "long"
+    """Sends more than it declares: the rest is no request."""
+    BROKEN_CHUNKS = "broken chunks"
+    GONE = "gone"
+    """Does not wait for the answer."""
+    WRONG_LENGTH = "wrong length"
+    """Its Content-Length is no number."""
+
+
+BROKEN = frozenset({Way.SHORT, Way.LONG, Way.BROKEN_CHUNKS, Way.GONE, Way.WRONG_LENGTH})
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent, before it is broken."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    way: Way = Way.WHOLE
+
+
+class Wire:
+    """One connection to the server; another one after each that a request has spoilt."""
+
+    def __init__(self, port: int) -> None:
+        """Not connected yet."""
+        self._port = port
+        self._connection: socket.socket | None = None
+
+    def ask(self, request: Request) -> tuple[int, bytes] | None:
+        """Return status and body; None where a broken request got no answer, as it may.
+
+        Raises OSError or HTTPException where a whole one got none, TimeoutError where it hangs.
+        """
+        connection = self._connection or self._connect()
+        self._connection = None
+        way = request.way
+        try:
+            self._send(connection, request)
+            if way is Way.GONE:
+                return None
+            status, body, keeps = _read(connection)
+        except (ConnectionError, http.client.HTTPException):
+            connection.close()
+            if way in BROKEN:
+                return None
+            raise
+        if keeps and way not in BROKEN:
+            self._connection = connection
+        else:
+            connection.close()
+        return status, body
+
+    def close(self) -> None:
+        """Close what is open."""
+        if self._connection:
+            self._connection.close()
+
+    def _connect(self) -> socket.socket:
+        connection = socket.create_connection(("127.0.0.1", self._port), timeout=HANG_SECONDS)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    @staticmethod
+    def _send(connection: socket.socket, request: Request) -> None:
+        pieces = _pieces(request)
+        for number, piece in enumerate(pieces):
+            if number:
+                time.sleep(_SLOW_SECONDS)
+            connection.sendall(piece)
+        if request.way is Way.GONE:
+            connection.close()
+        elif request.way in BROKEN:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_WR)
+
+
+def _pieces(request: Request) -> Sequence[bytes]:
+    body, way = request.body, request.way
+    middle = len(body) // 2
+    match way:
+        case Way.CHUNKED:
+            length = "Transfer-Encoding: chunked"
+            chunks = [part for part in (body[:middle], body[middle:]) if part]
+            body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in chunks) + b"0\r\n\r\n"
+        case Way.BROKEN_CHUNKS:
+            length = "Transfer-Encoding: chunked"
+            body = b"%x\r\n%b" % (len(body) + 1, body)
+        case Way.SHORT:
+            length = f"Content-Length: {len(body) + 7}"
+        case Way.LONG:
+            length = f"Content-Length: {middle}"
+        case Way.WRONG_LENGTH:
+            length = f"Content-Length: {len(body)}x"
+        case _:
+            length = f"Content-Length: {len(body)}"
+    headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    head = f"POST {request.path} HTTP/1.1\r\nHost: bench\r\n{headers}{length}\r\n\r\n"
+    whole = head.encode("latin-1") + body
+    if way is not Way.SLOW:
+        return [whole]
+    size = max(1, len(whole) // _SLOW_PIECES)
+    return [whole[at : at + size] for at in range(0, len(whole), size)]
+
+
+def _read(connection: socket.socket) -> tuple[int, bytes, bool]:
+    response = http.client.HTTPResponse(connection)
+    try:
+        response.begin()
+        return response.status, response.read(), not response.will_close
+    finally:
+        response.close()

@@ -1,0 +1,64 @@
+"""Load by wrk: one thread, 32 connections that are kept, from loopback."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.harness.servers import Call, Server
+
+CONNECTIONS = 32
+_SCRIPT = Path(__file__).with_name("post.lua")
+_MICROSECONDS = 1e6
+
+
+class LoadError(Exception):
+    """A run that says nothing: not all of its requests were answered 200."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What one run saw."""
+
+    requests: int
+    rate: float
+    """Answers per second."""
+    p50: float
+    """Seconds, as every latency here."""
+    p99: float
+    cpu: float
+    """Seconds of CPU that the server took, per request."""
+
+
+def check_wrk() -> None:
+    """Say where it comes from."""
+    if not shutil.which("wrk"):
+        raise SystemExit("wrk, which makes the load, is missing: apt-get install wrk")
+
+
+def run(server: Server, call: Call, seconds: float, connections: int = CONNECTIONS) -> Load:
+    """Load a server. Raises LoadError where an answer was not 200."""
+    address = f"http://127.0.0.1:{server.port}{call.path}"
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
+    before = server.cpu_seconds()
+    done = subprocess.run(
+        [*command, "-s", str(_SCRIPT), address],
+        env={**os.environ, "BODY": call.body.decode()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    spent = server.cpu_seconds() - before
+    found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    server.check_alive()
+    if found["refused"] or found["broken"] or not found["requests"]:
+        raise LoadError(f"{server.name}{call.path}: {done.stdout}")
+    return Load(
+        found["requests"],
+        found["requests"] / found["microseconds"] * _MICROSECONDS,
+        found["p50"] / _MICROSECONDS,
+        found["p99"] / _MICROSECONDS,
+        spent / found["requests"],
+    )

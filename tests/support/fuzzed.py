@@ -1,0 +1,19 @@
+"""Functions that are served to be fuzzed: a malformed call is an error of their own."""
+
+
+class MalformedError(Exception):
+    """A call that the signature does not allow."""
+
+
+def by_value(a: float, b: int = 1, *, c: str | None = None) -> float:
+    """Take single values, and trust nobody."""
+    if type(a) not in {float, int} or type(b) is not int or type(c) not in {str, type(None)}:
+        raise MalformedError
+    return 1.5
+
+
+def by_column(a: list[float], b: list) -> list[float]:
+    """Take whole columns."""
+    if type(a) is not list or type(b) is not list or not all(type(one) is float for one in a):
+        raise MalformedError
+    return a
