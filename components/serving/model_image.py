@@ -26,6 +26,11 @@ def _build(context: str, arguments: dict[str, pulumi.Input[str]]) -> docker.Dock
     }
 
 
+def repository_name(language: str) -> str:
+    """A harness's repository: with an underscore, which no model's name can have."""
+    return f"harness_{language}"
+
+
 class HarnessImage:
     """The image that all versions of one language stand on."""
 
@@ -36,8 +41,7 @@ class HarnessImage:
         self.digits = harness.digest[:_SHOWN_DIGITS]
         self.image = docker.Image(
             f"harness-{self.language.name}",
-            # with an underscore, which no model's name can have
-            image_name=f"{registry}/harness_{self.language.name}:{self.digits}",
+            image_name=f"{registry}/{repository_name(self.language.name)}:{self.digits}",
             build=_build(stage_harness(root, harness), {}),
             opts=opts,
         )

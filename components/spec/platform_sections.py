@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from components.errors import refusal
 from components.naming import NamespaceName
+from components.spec.aws_sections import AwsSpec, LoadBalancerSpec
 from components.spec.section import Section
 from components.spec.values import Hostname, ImageName, NodePort, Registry, Replicas
 from components.spec.version_sections import ResourcesSpec
@@ -18,6 +19,11 @@ class IngressControllerSpec(Section):
     replicas: Replicas = Field(default=2, description="Number of Traefik's Pods.", examples=[2])
     node_port: NodePort = Field(
         default=30080, description="Port of every node that leads to Traefik.", examples=[30080]
+    )
+    ping_port: NodePort = Field(
+        default=30081,
+        description="Port of every node that leads to its ping, for a load balancer's checks.",
+        examples=[30081],
     )
     image: ImageName = Field(
         default="traefik:v3.7.13", description="Traefik's image.", examples=["traefik:v3.7.13"]
@@ -39,7 +45,6 @@ class PlatformSpec(Section):
     LATER: ClassVar[Mapping[str, str]] = {
         "messageBroker": "RabbitMQ for the events",
         "deploymentWatcher": "the watcher behind the status",
-        "loadBalancer": "the load balancer in front",
     }
 
     namespace: NamespaceName = Field(
@@ -53,4 +58,10 @@ class PlatformSpec(Section):
     )
     ingress_controller: IngressControllerSpec = Field(
         default=IngressControllerSpec(), description="Traefik, in front of the models."
+    )
+    aws: AwsSpec | None = Field(
+        default=None, description="The AWS account, for a load balancer or repositories there."
+    )
+    load_balancer: LoadBalancerSpec | None = Field(
+        default=None, description="The load balancer of AWS in front of Traefik."
     )
