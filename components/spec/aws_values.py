@@ -135,7 +135,7 @@ CertificateArn = Annotated[
     ),
 ]
 HostedZoneId = Annotated[
-    str, *_form(r"Z[A-Z0-9]{1,31}", "the hosted zone's id, Z and capitals", reference=True)
+    str, *_form(r"[A-Z0-9]{2,32}", "the hosted zone's id, capitals and digits", reference=True)
 ]
 BucketName = Annotated[
     str,

