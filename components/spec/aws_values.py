@@ -96,9 +96,14 @@ def _form(pattern: str, example: str, *, reference: bool = False) -> tuple[objec
         return text
 
     shown = rf"({pattern}|{_REFERENCE})" if reference else pattern
-    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^{shown}$"})
+    return AfterValidator(check), _pattern(shown)
 
 
+def _pattern(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+_OCTETS = r"[0-9]{1,3}(\.[0-9]{1,3}){3}"
 _REGION_PART = r"[a-z]{2}-[a-z]+-[0-9]"
 _HEX = r"([0-9a-f]{8}|[0-9a-f]{17})"
 
@@ -154,7 +159,11 @@ CertificateName = Annotated[
 RepositoryPrefix = Annotated[
     str, *_form(r"[a-z0-9]+([._-][a-z0-9]+)*(/[a-z0-9]+([._-][a-z0-9]+)*)*", "a path like models")
 ]
-Range = Annotated[str, AfterValidator(_range)]
-SubnetRange = Annotated[str, AfterValidator(_subnet_range)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Range = Annotated[str, AfterValidator(_range), _pattern(rf"{_OCTETS}/([0-9]|[12][0-9]|3[0-2])")]
+SubnetRange = Annotated[str, AfterValidator(_subnet_range), _pattern(rf"{_OCTETS}/(1[6-9]|2[0-8])")]
+Endpoint = Annotated[
+    str,
+    AfterValidator(_endpoint),
+    _pattern(r"http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?/?"),
+]
 LogDays = Annotated[int, Field(ge=1, le=3650)]

@@ -8,9 +8,11 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from pydantic import TypeAdapter
+
 from components.errors import Mistake, describe, quote
-from components.spec.aws_values import REGIONS, network
-from components.spec.raw import mapping, text
+from components.spec.aws_values import REGIONS, Account, Region, RepositoryPrefix, network
+from components.spec.raw import accepts, mapping, text
 
 Keys = tuple[str, ...]
 
@@ -18,6 +20,11 @@ _AWS: Keys = ("platform", "aws")
 _BALANCER: Keys = ("platform", "loadBalancer")
 _ECR = re.compile(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com/(.+)")
 _ARN = re.compile(r"arn:aws:(?:acm|iam):([a-z0-9-]*):([0-9]{12}):.*")
+_COMPARED: dict[str, TypeAdapter[str]] = {
+    "account": TypeAdapter(Account),
+    "region": TypeAdapter(Region),
+    "repositories": TypeAdapter(RepositoryPrefix),
+}
 _ZONE = re.compile(r"[a-z]{2}-[a-z]+-[0-9][a-z]")
 _NODE_PORTS = range(30000, 32768)
 """What an EKS cluster gives; its API server cannot be told otherwise."""
@@ -57,7 +64,7 @@ def _registry(platform: object, aws: dict[str, object]) -> Iterator[Mistake]:
         hint = f"write repositories: {found[3]}: ECR makes no repository by itself"
         yield Mistake((*_AWS, "repositories"), "nothing", hint)
     for key, part in (("account", found[1]), ("region", found[2]), ("repositories", found[3])):
-        wanted = text(aws.get(key))
+        wanted = _right(aws, key)
         if wanted and wanted != part:
             yield Mistake(at, f"the {key} {quote(part)}", f"write {wanted}, as aws.{key} has it")
 
@@ -73,10 +80,16 @@ def _arns(aws: dict[str, object], balancer: dict[str, object]) -> Iterator[Mista
         if found is None:
             continue
         for key, part in (("region", found[1]), ("account", found[2])):
-            wanted = text(aws.get(key))
+            wanted = _right(aws, key)
             if part and wanted and part != wanted:
                 hint = f"write one of the {key} {wanted}, as aws.{key} has it"
                 yield Mistake(at, f"one of the {key} {quote(part)}", hint)
+
+
+def _right(aws: dict[str, object], key: str) -> str:
+    """A value that others must agree with; empty where it is itself refused."""
+    value = text(aws.get(key)) or ""
+    return value if accepts(_COMPARED[key], value) else ""
 
 
 def _twice(listed: object, at: Keys) -> Iterator[Mistake]:
@@ -108,6 +121,9 @@ def _subnets(balancer: dict[str, object], aws: dict[str, object]) -> Iterator[Mi
     subnets = [mapping(item) for item in listed] if isinstance(listed, list) else []
     region = text(aws.get("region")) or ""
     whole = network(text(mapping(aws, "vpc").get("cidr")) or "")
+    if len(subnets) == 1:
+        hint = "write a second one, of another zone: one zone may fail as a whole"
+        yield Mistake((*_BALANCER, "subnets"), "a single subnet", hint)
     zones: list[str] = []
     ids: list[str] = []
     ranges: list[ipaddress.IPv4Network] = []

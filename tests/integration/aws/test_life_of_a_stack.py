@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.integration.aws.account import ACCOUNT, BUCKET, HOSTNAME, PREFIX, Account
+from local.rehearsal import ACCOUNT
+from tests.integration.aws.account import Account
 from tests.integration.aws.stacks import REPOSITORIES, Stack
 
 Held = dict[str, Any]
@@ -13,7 +14,7 @@ Held = dict[str, Any]
 
 def test_the_whole_life_of_a_stack(account: Account, stack: Stack) -> None:
     before = account.held()
-    platform = account.platform()
+    platform = account.platform
     stack.write(platform)
 
     stack.succeed("preview", "--suppress-progress")
@@ -39,8 +40,8 @@ def test_the_whole_life_of_a_stack(account: Account, stack: Stack) -> None:
 
     refused = stack.fail("destroy", "--yes", "--skip-preview", "--suppress-progress")
     assert "deletion protection is enabled" in refused
-    platform["loadBalancer"]["deletionProtection"] = False
-    stack.write(platform)
+    unprotected = {**account.balancer, "deletionProtection": False}
+    stack.write({**platform, "loadBalancer": unprotected})
     stack.up()
     stack.destroy()
     assert account.held() == before
@@ -51,19 +52,21 @@ def _the_way_in(account: Account) -> None:
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
     assert (balancer["Type"], balancer["Scheme"]) == ("network", "internet-facing")
     assert {zone["SubnetId"] for zone in balancer["AvailabilityZones"]} == {
-        name for name, _ in account.subnets.values()
+        subnet["id"] for subnet in account.balancer["subnets"]
     }
     arn = balancer["LoadBalancerArn"]
     attributes = _attributes(elb.describe_load_balancer_attributes(LoadBalancerArn=arn))
     assert attributes["load_balancing.cross_zone.enabled"] == "true"
     assert attributes["deletion_protection.enabled"] == "true"
     assert attributes["access_logs.s3.enabled"] == "true"
-    assert attributes["access_logs.s3.bucket"] == BUCKET
+    assert attributes["access_logs.s3.bucket"] == account.bucket
 
     (listener,) = elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
     assert (listener["Port"], listener["Protocol"]) == (443, "TLS")
     assert listener["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
-    assert [each["CertificateArn"] for each in listener["Certificates"]] == [account.certificate]
+    assert [each["CertificateArn"] for each in listener["Certificates"]] == [
+        account.balancer["certificate"]["arn"]
+    ]
 
     (group,) = elb.describe_target_groups()["TargetGroups"]
     assert [action["TargetGroupArn"] for action in listener["DefaultActions"]] == [
@@ -77,13 +80,13 @@ def _the_way_in(account: Account) -> None:
 
     nodes = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     assert {each["AutoScalingGroupName"]: each["TargetGroupARNs"] for each in nodes} == {
-        name: [group["TargetGroupArn"]] for name in account.nodes
+        name: [group["TargetGroupArn"]] for name in account.nodes["autoscalingGroups"]
     }
     _the_rules(account, balancer["SecurityGroups"])
 
     records = account.client("route53").list_resource_record_sets(HostedZoneId=account.zone)
     (record,) = [each for each in records["ResourceRecordSets"] if each["Type"] == "A"]
-    assert record["Name"] == f"{HOSTNAME}."
+    assert record["Name"] == f"{account.platform['hostname']}."
     assert record["AliasTarget"]["DNSName"].rstrip(".") == balancer["DNSName"]
     assert record["AliasTarget"]["HostedZoneId"] == balancer["CanonicalHostedZoneId"]
 
@@ -93,11 +96,13 @@ def _the_rules(account: Account, groups: list[str]) -> None:
     (own,) = groups
     ec2 = account.client("ec2")
     (group,) = ec2.describe_security_groups(GroupIds=[own])["SecurityGroups"]
-    (nodes,) = ec2.describe_security_groups(GroupIds=[account.security_group])["SecurityGroups"]
+    (nodes,) = ec2.describe_security_groups(GroupIds=[account.nodes["securityGroup"]])[
+        "SecurityGroups"
+    ]
     assert _opened(group["IpPermissions"]) == {(443, "0.0.0.0/0")}
     assert _opened(group["IpPermissionsEgress"]) == {
-        (30080, account.security_group),
-        (30081, account.security_group),
+        (30080, account.nodes["securityGroup"]),
+        (30081, account.nodes["securityGroup"]),
     }
     assert _opened(nodes["IpPermissions"]) == {(30080, own), (30081, own)}
 
@@ -115,15 +120,17 @@ def _opened(permissions: list[Held]) -> set[tuple[int, str]]:
 
 def _the_log(account: Account) -> None:
     s3 = account.client("s3")
-    block = s3.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    block = s3.get_public_access_block(Bucket=account.bucket)["PublicAccessBlockConfiguration"]
     assert block == dict.fromkeys(block, True)
     assert len(block) == 4
-    encryption = s3.get_bucket_encryption(Bucket=BUCKET)["ServerSideEncryptionConfiguration"]
+    encryption = s3.get_bucket_encryption(Bucket=account.bucket)[
+        "ServerSideEncryptionConfiguration"
+    ]
     (rule,) = encryption["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-    (kept,) = s3.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
-    assert (kept["Status"], kept["Expiration"]["Days"]) == ("Enabled", 30)
-    statements = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])["Statement"]
+    (kept,) = s3.get_bucket_lifecycle_configuration(Bucket=account.bucket)["Rules"]
+    assert (kept["Status"], kept["Expiration"]["Days"]) == ("Enabled", 90)
+    statements = json.loads(s3.get_bucket_policy(Bucket=account.bucket)["Policy"])["Statement"]
     allowed = [each for each in statements if each["Effect"] == "Allow"]
     assert {each["Principal"]["Service"] for each in allowed} == {"delivery.logs.amazonaws.com"}
     assert all(
@@ -134,7 +141,7 @@ def _the_log(account: Account) -> None:
 def _the_repositories(account: Account) -> None:
     ecr = account.client("ecr")
     found = {item["repositoryName"]: item for item in ecr.describe_repositories()["repositories"]}
-    assert set(found) == {f"{PREFIX}/{name}" for name in REPOSITORIES}
+    assert set(found) == {f"models/{name}" for name in REPOSITORIES}
     for name, each in found.items():
         assert each["imageTagMutability"] == "IMMUTABLE"
         assert each["imageScanningConfiguration"]["scanOnPush"] is True
@@ -142,7 +149,7 @@ def _the_repositories(account: Account) -> None:
         assert [rule["selection"]["tagStatus"] for rule in rules["rules"]] == ["untagged"]
         policy = json.loads(ecr.get_repository_policy(repositoryName=name)["policyText"])
         (statement,) = policy["Statement"]
-        assert statement["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:role/models-nodes"}
+        assert statement["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:role/nodes"}
         assert not any("Put" in action or "*" in action for action in statement["Action"])
 
 
@@ -163,7 +170,8 @@ def _drift(account: Account) -> None:
     (group,) = elb.describe_target_groups()["TargetGroups"]
     elb.modify_target_group(TargetGroupArn=group["TargetGroupArn"], HealthCheckPath="/")
     account.client("autoscaling").detach_load_balancer_target_groups(
-        AutoScalingGroupName=account.nodes[0], TargetGroupARNs=[group["TargetGroupArn"]]
+        AutoScalingGroupName=account.nodes["autoscalingGroups"][0],
+        TargetGroupARNs=[group["TargetGroupArn"]],
     )
     ec2.authorize_security_group_ingress(
         GroupId=balancer["SecurityGroups"][0],
@@ -177,10 +185,10 @@ def _drift(account: Account) -> None:
         ],
     )
     s3 = account.client("s3")
-    s3.delete_public_access_block(Bucket=BUCKET)
-    s3.delete_bucket_policy(Bucket=BUCKET)
+    s3.delete_public_access_block(Bucket=account.bucket)
+    s3.delete_bucket_policy(Bucket=account.bucket)
     account.client("ecr").put_image_tag_mutability(
-        repositoryName=f"{PREFIX}/{REPOSITORIES[0]}", imageTagMutability="MUTABLE"
+        repositoryName=f"models/{REPOSITORIES[0]}", imageTagMutability="MUTABLE"
     )
     records = account.client("route53").list_resource_record_sets(HostedZoneId=account.zone)
     (record,) = [each for each in records["ResourceRecordSets"] if each["Type"] == "A"]
@@ -194,9 +202,8 @@ def test_without_an_endpoint_there_is_a_preview_and_no_update(
     account: Account, stack: Stack
 ) -> None:
     before = account.held()
-    platform = account.platform()
-    del platform["aws"]["endpoint"]
-    stack.write(platform)
+    aws = {key: value for key, value in account.platform["aws"].items() if key != "endpoint"}
+    stack.write({**account.platform, "aws": aws})
     assert "aws:lb:LoadBalancer" in stack.succeed("preview", "--suppress-progress")
     refused = stack.fail("up", "--yes", "--skip-preview", "--suppress-progress")
     assert "speaks to this machine only" in refused

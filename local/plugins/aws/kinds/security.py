@@ -128,7 +128,7 @@ def _rules(permissions: list[Object]) -> list[Object]:
 
 
 def _described(aws: Clients, rule: Object) -> str:
-    """A rule's description as its group has it: for rules between groups moto tells it only there."""
+    """A rule's description as its group has it: of rules between groups moto tells it only so."""
     source = text(rule, "ReferencedGroupInfo", "GroupId")
     for item in objects(_group(aws, text(rule, "GroupId")), "IpPermissions"):
         if all(item.get(key) == rule.get(key) for key in ("IpProtocol", "FromPort", "ToPort")):

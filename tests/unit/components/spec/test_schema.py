@@ -25,7 +25,7 @@ BEYOND_A_SCHEMA = (
     *("git_handler", "git_ref_branch", "git_ref_head", "git_ref_unknown", "git_wrong", "git_with_"),
     *("git_empty_folder", "git_syntax", "git_ref_range", "git_ref_slash", "node_selector_prefix"),
     *("node_selector_name_number", "tokens_misspelled", "tokens_nothing_like_it", "tokens_with_"),
-    *("r_", "python_handler_of_r"),
+    *("r_", "python_handler_of_r", "across_"),
 )
 
 
@@ -64,7 +64,7 @@ def test_a_wrong_file_does_not_fit_the_schema(path: Path) -> None:
 
 def test_most_wrong_files_are_found_by_the_schema() -> None:
     found = [path for path in INVALID if not validator().is_valid(in_json(path))]
-    assert len(found) > 0.75 * len(INVALID)
+    assert len(found) > 0.7 * len(INVALID)
 
 
 def test_every_key_has_a_description() -> None:
