@@ -4,8 +4,8 @@
     python -m components.live.import_file placeholders.json > import.json
     pulumi import --file import.json --protect=false --generate-code=false --yes
 
-The program says which resources there should be, under which names and parents; the cluster's labels
-say which of them there are. What is not there is left out: the next update makes it.
+The program says which resources there should be, under which names and parents; the cluster's
+labels say which of them there are. What is not there is left out: the next update makes it.
 """
 
 import argparse
