@@ -185,7 +185,7 @@ class Record(Kind):
         for found in objects(answer, "ResourceRecordSets"):
             if text(found, "Name").rstrip(".") == wanted and text(found, "Type") == kind:
                 alias = mapping(found, "AliasTarget")
-                target = {
+                target: Object = {
                     "name": text(alias, "DNSName").rstrip("."),
                     "zoneId": text(alias, "HostedZoneId"),
                     "evaluateTargetHealth": dig(alias, "EvaluateTargetHealth") is True,

@@ -40,8 +40,8 @@ class SecurityGroup(Kind):
                 "name": text(group, "GroupName"),
                 "description": text(group, "Description"),
                 "vpcId": text(group, "VpcId"),
-                "ingress": _rules(objects(group, "IpPermissions")),
-                "egress": _rules(objects(group, "IpPermissionsEgress")),
+                "ingress": [*_rules(objects(group, "IpPermissions"))],
+                "egress": [*_rules(objects(group, "IpPermissionsEgress"))],
             },
             {
                 "arn": f"arn:aws:ec2:{aws.region}:{text(group, 'OwnerId')}:security-group/{name}",

@@ -85,7 +85,7 @@ def test_the_targets_are_the_services_node_ports(production: Recorder) -> None:
     ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
     (target,) = inputs(production, "TargetGroup")
     assert target["port"] == ports["web"]
-    assert target["healthCheck"]["port"] == str(ports["ping"])
+    assert target["healthCheck"]["port"] == str(int(ports["ping"]))
 
 
 def test_traefik_believes_the_header_that_the_load_balancer_sends(production: Recorder) -> None:
