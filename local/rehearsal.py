@@ -7,9 +7,9 @@ the stack file allows no other endpoint, and the stand-in plugin speaks to no ot
 
 from __future__ import annotations
 
-import copy
 from typing import cast
 
+from local.blind import without_secrets
 from local.plugins.access import mapping, objects, text
 from local.plugins.aws.clients import Clients
 from local.plugins.values import Json, Object
@@ -27,10 +27,10 @@ _SMALL: Object = {"cpu": "50m", "memory": "256Mi"}
 def rehearsal(production: Object, endpoint: str) -> Object:
     """The stack file of a rehearsal: AWS at `endpoint`, Kubernetes as small as it goes.
 
-    Keys that are no secret stay as they are; a secret of production is not read, it gets a
-    rehearsal's own value (`placeholders`).
+    Production's secrets are not read: each needs a value of the rehearsal's own
+    (`blind.without_secrets` names them).
     """
-    file = copy.deepcopy(production)
+    file, _ = without_secrets(production)
     config = mapping(file, "config")
     platform = mapping(config, f"{PREFIX}:platform")
     platform |= {"namespace": _NAMESPACE, "registry": _REGISTRY}
@@ -42,16 +42,7 @@ def rehearsal(production: Object, endpoint: str) -> Object:
             shrunk = cast("Object", version)
             shrunk.pop("autoscaling", None)
             shrunk |= {"replicas": 1, "resources": _SMALL}
-    return {"config": {key: value for key, value in config.items() if not _is_secret(value)}}
-
-
-def secrets(file: Object) -> list[str]:
-    """The names of a stack file's secrets: without its passphrase they need values of their own."""
-    return [key for key, value in mapping(file, "config").items() if _is_secret(value)]
-
-
-def _is_secret(value: Json) -> bool:
-    return isinstance(value, dict) and "secure" in value
+    return file
 
 
 def furnish(platform: Object, endpoint: str) -> None:
