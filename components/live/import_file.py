@@ -39,7 +39,7 @@ def filled(
             kept.append(entry)
             continue
         if not token.startswith(_KUBERNETES):
-            missing.append(f"{token} {name}: not in a cluster; see docs/production.md")
+            missing.append(f"{token} {name}: in no cluster; see docs/production.md")
             continue
         if token not in found:
             found[token] = [item for item in objects(token) if _is_of(item, namespace)]
