@@ -8,8 +8,8 @@ After `pulumi import` of what the cluster has:
     pulumi stack import --file with-images.json
 
 The preview says how each image would be built, the Deployments which digest runs: so nothing is
-built anew, which would have another digest. A harness runs nowhere by itself; it is known by its tag,
-which is made of its content and never moves.
+built anew, which would have another digest. A harness runs nowhere by itself; it is known by its
+tag, which is made of its content and never moves.
 """
 
 import argparse
@@ -32,7 +32,7 @@ Resource = dict[str, object]
 
 
 def with_images(preview: Object, state: Object) -> tuple[Resource, list[str]]:
-    """The state with an entry for each image to be made, and the names of those that run nowhere."""
+    """The state with an entry for each image, and the names of those that run nowhere."""
     found = cast("Resource", copy.deepcopy(state))
     deployment = cast("dict[str, list[Resource]]", found["deployment"])
     running = dict(_running(item) for item in deployment["resources"] if _is(item, _DEPLOYMENT))

@@ -17,7 +17,7 @@ from tests.integration.aws.account import Account, furnish
 from tests.integration.aws.stacks import PROGRAM, ROOT, Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
     # a line for each request would bury what failed
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

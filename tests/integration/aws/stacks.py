@@ -41,6 +41,8 @@ class Stack:
     folder: Path
     pulumi: Path
     home: Path
+    backend: Path | None = None
+    """Another stack's folder, where this one's state is beside that one's."""
 
     def write(self, platform: dict[str, Any]) -> None:
         (self.folder / "platform.yaml").write_text(yaml.safe_dump(platform))
@@ -65,7 +67,7 @@ class Stack:
         return {
             **inherited,
             "PULUMI_HOME": str(self.home),
-            "PULUMI_BACKEND_URL": f"file://{self.folder}",
+            "PULUMI_BACKEND_URL": f"file://{self.backend or self.folder}",
             "PULUMI_CONFIG_PASSPHRASE": "test",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_PYTHON_CMD": sys.executable,
