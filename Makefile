@@ -5,7 +5,7 @@ CLUSTER ?=
 RUN := @python3 local/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview env down clean test test-unit bench drill lint format schema lock
+.PHONY: help up preview env down clean test test-unit bench drill events lint format schema lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: ## Benchmarks on the running local stack, about 40 min; the figures go to
 drill: ## The long runs under load, with kills, about 20 min; the figures go to bench/RESULTS.md
 	@eval "$$($(MAKE) -s env)" && python3 local/bootstrap.py bench drill $(NAMES)
 
+events: ## Follow the events of the running local stack in this terminal
+	$(RUN) watcher.follow
+
 lint: ## Style, types, import rules, and whether the schema is fresh
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
@@ -54,3 +57,6 @@ schema: ## Write stacks/schema.json anew
 lock: ## Pin the dependencies anew, with hashes and without addresses (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o requirements.txt requirements.in
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt requirements-dev.in
+	for room in harness/python watcher; do \
+	  uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o $$room/requirements.txt $$room/requirements.in; \
+	done

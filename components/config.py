@@ -7,6 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
 
+from components import models_file
 from components.errors import Mistake, StackFileError, choices
 from components.spec import StackSpec, parse
 
@@ -24,6 +25,8 @@ def load(root: Path) -> StackSpec:
     spec: StackSpec | None = None
     try:
         platform, models = (_section(name) for name in SECTIONS)
+        if isinstance(models, str) and models.endswith(models_file.ENDS):
+            models = models_file.read(root, models)
         spec = parse(platform, models, root, _secret_keys())
     except StackFileError as error:
         # What is found in a section with secrets stays unsaid: it might quote one.

@@ -13,7 +13,13 @@ from components.errors import refusal
 
 ANNOTATION_PREFIX = "model-deployment.io/"
 PLATFORM_NAMES = frozenset(
-    {"deployment-watcher", "ingress-controller", "load-balancer", "message-broker"}
+    {
+        "deployment-watcher",
+        "ingress-controller",
+        "load-balancer",
+        "message-broker",
+        "message-broker-nodes",
+    }
 )
 """Objects of the platform, in the same namespace: no model's object may be called so."""
 LATEST = "latest"

@@ -8,12 +8,18 @@ from pulumi_kubernetes.core.v1 import Namespace
 
 from components.errors import StackFileError
 from components.languages import LANGUAGES
-from components.live import effects, immutability
+from components.live import bodies, effects, immutability
 from components.live.look import Look
 from components.live.wanted import wanted
 from components.naming import labels
 from components.platform.admission import guard
+from components.platform.deployment_watcher import (
+    REPOSITORY,
+    DeploymentWatcher,
+    DeploymentWatcherArgs,
+)
 from components.platform.ingress_controller import IngressController, IngressControllerArgs
+from components.platform.message_broker import MessageBroker, MessageBrokerArgs
 from components.serving.contents import Content, read_all
 from components.serving.model import Model, ModelArgs, routes
 from components.serving.model_image import HarnessImage, repository_name
@@ -46,7 +52,7 @@ def _tell_effects(spec: StackSpec, seen: Look) -> None:
     lines = effects.describe(models, seen.live)
     if lines:
         pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))
-    for line in effects.warnings(models):
+    for line in (*effects.warnings(models), *bodies.warnings(spec)):
         pulumi.log.warn(line)
 
 
@@ -71,6 +77,23 @@ def _declare(
     )
     guard(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
     stored = _on_aws(spec)
+    broker = MessageBroker(
+        "message-broker",
+        MessageBrokerArgs(namespace=namespace.metadata["name"], spec=platform.message_broker),
+    )
+    DeploymentWatcher(
+        "deployment-watcher",
+        DeploymentWatcherArgs(
+            root=root,
+            namespace=namespace.metadata["name"],
+            namespace_name=platform.namespace,
+            registry=platform.registry,
+            repositories=[stored[REPOSITORY]] if REPOSITORY in stored else [],
+            groundwork=ingress.groundwork,
+            broker=broker.secret,
+            spec=platform.deployment_watcher,
+        ),
+    )
     harnesses = _harnesses(spec, root, stored)
     for name, model in spec.models.items():
         Model(
@@ -81,7 +104,7 @@ def _declare(
                 namespace_name=platform.namespace,
                 registry=platform.registry,
                 ingress_class=ingress.class_name,
-                kinds=ingress.kinds,
+                groundwork=ingress.groundwork,
                 harnesses=harnesses,
                 repositories=[stored[name]] if name in stored else [],
                 contents={version: contents[name, version] for version in model.versions},
@@ -106,7 +129,8 @@ def _on_aws(spec: StackSpec) -> Mapping[str, pulumi.Resource]:
     # pulumi-aws is large: stacks without it do not import it
     from components.platform import on_aws  # noqa: PLC0415
 
-    names = [*spec.models, *(repository_name(language) for language in _languages(spec))]
+    harnesses = [repository_name(language) for language in _languages(spec)]
+    names = [*spec.models, *harnesses, REPOSITORY]
     return on_aws.build(spec.platform, spec.platform.aws, names)
 
 
@@ -146,6 +170,7 @@ def _export(spec: StackSpec) -> None:
     if platform.load_balancer is not None:
         url = f"https://{platform.hostname}"
     pulumi.export("url", url)
+    pulumi.export("status", f"{url}/status/")
     pulumi.export(
         "models",
         {

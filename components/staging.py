@@ -59,6 +59,11 @@ def stage_harness(root: Path, harness: Harness) -> str:
     return _stage(root, name, harness.tree, "", harness.shared)
 
 
+def stage_watcher(root: Path, tree: Tree) -> str:
+    """Stages the watcher's own context; returns its path relative to `root`."""
+    return _stage(root, f"watcher-{tree.digest[:_SHOWN_DIGITS]}", tree, "", {})
+
+
 def stage_version(
     root: Path, language: Language, model: str, version: str, source: Tree, content_hash: str
 ) -> str:

@@ -119,7 +119,7 @@ def main() -> None:
     except OSError as error:
         fail(f"the Python packages have no place: {error}", "make room, or set XDG_CACHE_HOME")
     os.chdir(ROOT)
-    os.environ["PYTHONPATH"] = f"{ROOT}:{ROOT / 'harness/python'}"
+    os.environ["PYTHONPATH"] = f"{ROOT}:{ROOT / 'harness/python'}:{ROOT / 'harness/r'}"
     os.environ.pop("VIRTUAL_ENV", None)
     name, *arguments = sys.argv[1:]
     program = programs / name

@@ -11,7 +11,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from local import cgroups, configs, images, network, pki, programs, supervise, teardown
+from local import (
+    cgroups,
+    configs,
+    images,
+    network,
+    pki,
+    programs,
+    supervise,
+    teardown,
+    volumes,
+)
 from local.errors import GroundError
 from local.paths import Paths
 from local.progress import say, step
@@ -138,7 +148,8 @@ def start(paths: Paths) -> None:
     _wait(paths, "image registry", images.registry_answers)
     images.push_all(paths)
     _wait(paths, "node", _node_ready(paths))
-    with step("cluster DNS and metrics"):
+    with step("cluster DNS, metrics and volumes"):
+        volumes.offer(paths, lambda arguments, stdin: kubectl(paths, *arguments, stdin=stdin))
         kubectl(paths, "apply", "--server-side", "-f", str(Path(__file__).parent / "manifests"))
         timeout = f"--timeout={READY_SECONDS}s"
         for name in ("coredns", "metrics-server"):

@@ -35,6 +35,20 @@ ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \\
 CMD ["python3"]
 """
 
+#: What the official RabbitMQ image holds, as far as it is used here.
+_RABBITMQ_PACKAGES = "rabbitmq-server,tzdata"
+
+#: Debian's wrappers in /usr/sbin want to be root or its own user; the programs behind them do not.
+_RABBITMQ_DOCKERFILE = """\
+FROM scratch
+ADD rootfs.tar /
+ENV PATH=/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin \\
+    HOME=/var/lib/rabbitmq \\
+    LANG=C.UTF-8
+USER 65532:65532
+CMD ["rabbitmq-server"]
+"""
+
 #: What a slim image does without.
 _LITTER = (
     "var/cache/apt",
@@ -167,6 +181,11 @@ def _python(paths: Paths, folder: Path, report: Report) -> None:
     (folder / "Dockerfile").write_text(_PYTHON_DOCKERFILE)
 
 
+def _rabbitmq(paths: Paths, folder: Path, report: Report) -> None:
+    _debian(paths, _RABBITMQ_PACKAGES, lambda _: None, folder, report)
+    (folder / "Dockerfile").write_text(_RABBITMQ_DOCKERFILE)
+
+
 IMAGES = (
     BaseImage(versions.PAUSE_IMAGE, versions.KUBERNETES, _pause),
     BaseImage(
@@ -177,6 +196,7 @@ IMAGES = (
     BaseImage(f"coredns/coredns:{versions.COREDNS.lstrip('v')}", build.COREDNS.key(), _coredns),
     BaseImage(f"library/traefik:{versions.TRAEFIK}", versions.TRAEFIK, _traefik),
     BaseImage(f"library/{versions.PYTHON_IMAGE}", f"{_PYTHON_PACKAGES} 1", _python),
+    BaseImage(f"library/{versions.RABBITMQ_IMAGE}", f"{_RABBITMQ_PACKAGES} 1", _rabbitmq),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from local.errors import GroundError
@@ -28,30 +29,41 @@ PACKAGES = {
     "ca-certificates": ("/etc/ssl/certs/ca-certificates.crt",),
 }
 
+#: What only the tests use: they run the harness for R, and a RabbitMQ, without a container.
+TEST_PACKAGES = {
+    "r-base-core": ("Rscript",),
+    "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server",),
+}
+
 #: What a package enables where systemd runs; it would take our processes' ports.
 SERVICES = {
     "etcd-server": ("etcd.service",),
     "containerd": ("containerd.service",),
     "docker.io": ("docker.socket", "docker.service"),
     "docker-registry": ("docker-registry.service",),
+    "rabbitmq-server": ("rabbitmq-server.service",),
 }
 
 _SYSTEMD = Path("/run/systemd/system")
 _HINT = "look at /etc/apt/sources.list and at the network"
 
 
-def missing() -> list[str]:
-    """The packages of which this machine lacks a program, wherever that came from."""
-    return [package for package, proofs in PACKAGES.items() if not all(map(_is_there, proofs))]
+Packages = Mapping[str, tuple[str, ...]]
+"""Names of Debian packages, with the programs or files that show that each is there."""
+
+
+def missing(packages: Packages) -> list[str]:
+    """Those of which this machine lacks a program, wherever that came from."""
+    return [package for package, proofs in packages.items() if not all(map(_is_there, proofs))]
 
 
 def _is_there(proof: str) -> bool:
     return Path(proof).exists() if proof.startswith("/") else shutil.which(proof) is not None
 
 
-def install() -> None:
+def install(packages: Packages = PACKAGES) -> None:
     """Install what is missing; the services of what was installed here stay off."""
-    wanted = missing()
+    wanted = missing(packages)
     if not wanted:
         return
     if not shutil.which("apt-get"):
@@ -73,8 +85,8 @@ def install() -> None:
         units = [unit for package in wanted for unit in SERVICES.get(package, ())]
         if units and _SYSTEMD.is_dir():
             run(["systemctl", "disable", "--now", *units], each_line=line)
-    if still := missing():
+    if still := missing(packages):
         raise GroundError(
             f"apt-get installed {', '.join(still)}, but not the programs that are wanted",
-            f"look for {', '.join(name for package in still for name in PACKAGES[package])}",
+            f"look for {', '.join(name for package in still for name in packages[package])}",
         )

@@ -22,6 +22,13 @@ _SERVICES = ("acm", "autoscaling", "ec2", "route53")
 _REGISTRY = "localhost:5000/rehearsal"
 _NAMESPACE = "rehearsal"
 _SMALL: Object = {"cpu": "50m", "memory": "256Mi"}
+_SMALL_BROKER: Object = {
+    "replicas": 1,
+    "image": "rabbitmq:3.10-management",
+    "storage": "1Gi",
+    "resources": {"cpu": "100m", "memory": "512Mi"},
+}
+"""As the local stack has it: the image is made on this machine."""
 
 
 def rehearsal(production: Object, endpoint: str) -> Object:
@@ -36,6 +43,10 @@ def rehearsal(production: Object, endpoint: str) -> Object:
     platform |= {"namespace": _NAMESPACE, "registry": _REGISTRY}
     traefik = platform.setdefault("ingressController", {})
     cast("Object", traefik).update({"replicas": 3, "resources": _SMALL})
+    platform |= {
+        "messageBroker": {**mapping(platform, "messageBroker"), **_SMALL_BROKER},
+        "deploymentWatcher": {"replicas": 2, "resources": _SMALL},
+    }
     furnish(platform, endpoint)
     for model in mapping(config, f"{PREFIX}:models").values():
         for version in mapping(model, "versions").values():

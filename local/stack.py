@@ -86,8 +86,8 @@ class Stack:
     def preview(self) -> None:
         """Show what `up` would change, and what that does to the traffic; change nothing."""
         self._run("stack", "select", self.name, "--create")
-        command = [self.pulumi, "preview", "--stack", self.name, "--diff", "--non-interactive"]
-        if _attend([*command, "--suppress-outputs"], self.env):
+        flags = ["--diff", "--suppress-outputs", "--non-interactive"]
+        if _attend([self.pulumi, "preview", "--stack", self.name, *flags], self.env):
             raise GroundError(
                 "`pulumi preview` failed; the reason stands above", "mend it and run it again"
             )

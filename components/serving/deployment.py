@@ -9,6 +9,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 from components import pods
 from components.naming import annotation, labels, selector
+from components.secret_values import fingerprint, tokens_name
 from components.serving.container import (
     HEALTH_PORT,
     TOKENS_VOLUME,
@@ -16,7 +17,6 @@ from components.serving.container import (
     container,
     grace_seconds,
 )
-from components.serving.secret_values import fingerprint, tokens_name
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 
 _KEPT_ONCE_WRITTEN = ("published-at", "git-commit", "git-ref")

@@ -10,11 +10,11 @@ from pulumi_kubernetes.core.v1 import Secret
 
 from components.live.gate import Gate
 from components.naming import LATEST, labels
+from components.secret_values import secret, tokens_name
 from components.serving.contents import Content
 from components.serving.model_image import HarnessImage, ModelImage
 from components.serving.model_version import ModelVersion
 from components.serving.published import now
-from components.serving.secret_values import secret, tokens_name
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 from components.serving.weighted_route import WeightedRoute, WeightedRouteArgs
 from components.spec import ModelSpec, RouteSpec, VersionSpec
@@ -29,7 +29,7 @@ class ModelArgs:
     namespace_name: str
     registry: str
     ingress_class: str
-    kinds: list[CustomResource]
+    groundwork: CustomResource
     harnesses: Mapping[str, HarnessImage]
     """By language."""
     repositories: list[pulumi.Resource]
@@ -65,7 +65,7 @@ class Model(pulumi.ComponentResource):
                     versions=self.versions,
                     gate=args.gate,
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=args.kinds),
+                pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork]),
             )
         self.register_outputs({})
 
@@ -94,7 +94,7 @@ class Model(pulumi.ComponentResource):
             ModelVersionArgs(
                 namespace=args.namespace,
                 namespace_name=args.namespace_name,
-                kinds=args.kinds,
+                groundwork=args.groundwork,
                 ingress_class=args.ingress_class,
                 model=model,
                 version=version,

@@ -5,25 +5,9 @@ from pathlib import Path
 import pulumi
 import pulumi_docker as docker
 
+from components import images
 from components.sources import Tree
 from components.staging import Harness, stage_harness, stage_version
-
-PLATFORM = "linux/amd64"
-"""Fixed, so that a build on another kind of machine gives the cluster the same image."""
-
-_SHOWN_DIGITS = 12
-
-
-def _build(context: str, arguments: dict[str, pulumi.Input[str]]) -> docker.DockerBuildArgsDict:
-    return {
-        # relative: the plugin compares the path, and clones lie anywhere
-        "context": context,
-        "dockerfile": f"{context}/Dockerfile",
-        "platform": PLATFORM,
-        "args": arguments,
-        # package installs need the host's network where the engine has no bridge of its own
-        "network": "host",
-    }
 
 
 def repository_name(language: str) -> str:
@@ -38,11 +22,11 @@ class HarnessImage:
         self, root: Path, registry: str, harness: Harness, opts: pulumi.ResourceOptions
     ) -> None:
         self.language = harness.language
-        self.digits = harness.digest[:_SHOWN_DIGITS]
+        self.digits = harness.digest[: images.SHOWN_DIGITS]
         self.image = docker.Image(
             f"harness-{self.language.name}",
             image_name=f"{registry}/{repository_name(self.language.name)}:{self.digits}",
-            build=_build(stage_harness(root, harness), {}),
+            build=images.build(stage_harness(root, harness), {}),
             opts=opts,
         )
 
@@ -62,13 +46,13 @@ class ModelImage:
         opts: pulumi.ResourceOptions,
     ) -> None:
         context = stage_version(root, harness.language, model, version, tree, content_hash)
-        tag = f"{version}-{content_hash[:_SHOWN_DIGITS]}-{harness.digits}"
+        tag = f"{version}-{content_hash[: images.SHOWN_DIGITS]}-{harness.digits}"
         self.image = docker.Image(
             f"{model}-{version}",
             # the tag names all that went in, so it never moves: registries may forbid moving
             image_name=f"{registry}/{model}:{tag}",
             # the base by its digest: the plugin does not notice a base that changed under its name
-            build=_build(context, {"HARNESS": harness.image.repo_digest}),
+            build=images.build(context, {"HARNESS": harness.image.repo_digest}),
             opts=opts,
         )
 

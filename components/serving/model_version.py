@@ -9,9 +9,9 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.naming import labels, object_name, selector
 from components.platform.steering import service_annotations
+from components.secret_values import secret
 from components.serving.autoscaler import autoscaler
 from components.serving.deployment import deployment
-from components.serving.secret_values import secret
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 
 SERVICE_PORT = 80
@@ -69,7 +69,7 @@ class ModelVersion(pulumi.ComponentResource):
                 "selector": pods_of_version,
                 "ports": [{"name": "http", "port": SERVICE_PORT, "target_port": "http"}],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=args.kinds),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork]),
         )
         PodDisruptionBudget(
             name,

@@ -19,8 +19,8 @@ class ModelVersionArgs:
 
     namespace: pulumi.Input[str]
     namespace_name: str
-    kinds: list[CustomResource]
-    """Traefik's definitions and shared objects: what a Service or a route names must stand."""
+    groundwork: CustomResource
+    """Stands once Traefik's definitions and shared objects do, which Services and routes name."""
     ingress_class: str
     model: str
     version: str

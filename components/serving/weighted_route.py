@@ -45,7 +45,10 @@ class WeightedRoute:
     def __init__(self, args: WeightedRouteArgs, opts: pulumi.ResourceOptions) -> None:
         named = [args.versions[version] for version in sorted(traffic.versions(args.spec))]
         done: list[pulumi.Resource] = [
-            item for one in named for item in (one.deployment, one.service, one.ingress)
+            # the Ingress waits for its Service
+            item
+            for one in named
+            for item in (one.deployment, one.ingress)
         ]
         may_move = _may_move(args)
         for item in _objects(args):

@@ -3,7 +3,12 @@
 from components.errors import Mistake, StackFileError
 from components.spec.aws_sections import AwsSpec, LoadBalancerSpec
 from components.spec.parsing import parse
-from components.spec.platform_sections import IngressControllerSpec, PlatformSpec
+from components.spec.platform_sections import (
+    DeploymentWatcherSpec,
+    IngressControllerSpec,
+    MessageBrokerSpec,
+    PlatformSpec,
+)
 from components.spec.quantities import cpu_millicores, memory_bytes
 from components.spec.route_sections import MirrorSpec, RouteSpec
 from components.spec.sections import LimitsSpec, ModelSpec, StackSpec
@@ -17,10 +22,12 @@ from components.spec.version_sections import (
 __all__ = [
     "AutoscalingSpec",
     "AwsSpec",
+    "DeploymentWatcherSpec",
     "GitSource",
     "IngressControllerSpec",
     "LimitsSpec",
     "LoadBalancerSpec",
+    "MessageBrokerSpec",
     "MirrorSpec",
     "Mistake",
     "ModelSpec",

@@ -1,4 +1,4 @@
-"""Checks across the keys of models and versions: what excludes each other, what names secrets."""
+"""Checks across keys: what excludes each other, and whether what names a secret names one."""
 
 from collections.abc import Iterator
 
@@ -13,8 +13,12 @@ from components.spec.version_sections import ONE_OF
 _KEY: TypeAdapter[str] = TypeAdapter(SecretKey)
 
 
-def mistakes(models: object, secret_keys: frozenset[str] | None) -> Iterator[Mistake]:
-    """Every mistake of this kind in the raw models; without `secret_keys`, any secret will do."""
+def mistakes(
+    platform: object, models: object, secret_keys: frozenset[str] | None
+) -> Iterator[Mistake]:
+    """Every mistake of this kind in the raw sections; without `secret_keys`, any secret will do."""
+    token = mapping(platform, "deploymentWatcher").get("token")
+    yield from _secret(token, ("platform", "deploymentWatcher", "token"), secret_keys)
     for model in mapping(models):
         yield from _tokens(mapping(models, model), ("models", model, "tokens"), secret_keys)
     for model, version, data in versions(models):

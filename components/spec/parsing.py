@@ -28,7 +28,7 @@ def parse(
         found += messages.mistakes(error, data)
     found += cloud.mistakes(platform)
     found += references.mistakes(models)
-    found += exclusions.mistakes(models, secret_keys)
+    found += exclusions.mistakes(platform, models, secret_keys)
     found += folders.mistakes(models, root)
     if found or spec is None:
         raise StackFileError(in_file_order(found, data))

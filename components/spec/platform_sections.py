@@ -1,16 +1,38 @@
 """The section of what stands once per stack."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from components.errors import refusal
 from components.naming import NamespaceName
 from components.spec.aws_sections import AwsSpec, LoadBalancerSpec
+from components.spec.quantities import memory_bytes
 from components.spec.section import Section
-from components.spec.values import Hostname, ImageName, NodePort, Registry, Replicas
+from components.spec.values import (
+    BrokerReplicas,
+    Hostname,
+    ImageName,
+    Memory,
+    NodePort,
+    Registry,
+    Replicas,
+    SecretKey,
+)
 from components.spec.version_sections import ResourcesSpec
+
+_LEAST_BROKER_MEMORY = 256 * 2**20
+"""Bytes. Of less, what RabbitMQ needs for itself leaves nothing for messages."""
+
+
+def _without_gpu(resources: ResourcesSpec) -> ResourcesSpec:
+    """What waits for a GPU that it does not use is never scheduled."""
+    if resources.gpu:
+        raise refusal("take gpu away: only models have a use for one", f"a gpu of {resources.gpu}")
+    return resources
+
+
+WithoutGpu = Annotated[ResourcesSpec, AfterValidator(_without_gpu)]
 
 
 class IngressControllerSpec(Section):
@@ -28,24 +50,56 @@ class IngressControllerSpec(Section):
     image: ImageName = Field(
         default="traefik:v3.7.13", description="Traefik's image.", examples=["traefik:v3.7.13"]
     )
-    resources: ResourcesSpec = Field(default=ResourcesSpec(), description="What one Traefik gets.")
+    resources: WithoutGpu = Field(default=ResourcesSpec(), description="What one Traefik gets.")
+
+
+class MessageBrokerSpec(Section):
+    """RabbitMQ: three nodes, so that one may go and no event is lost or waits."""
+
+    replicas: BrokerReplicas = Field(
+        default=3,
+        description="Number of nodes, odd. May grow; fewer would leave queues without a majority.",
+        examples=[3],
+    )
+    image: ImageName = Field(
+        default="rabbitmq:4.2.0-management",
+        description="RabbitMQ's image, 3.10 or newer, with its management plugin.",
+        examples=["rabbitmq:4.2.0-management@sha256:<64 hexadecimal digits>"],
+    )
+    storage: Memory = Field(
+        default="8Gi",
+        description="Volume of a node, of the cluster's default storage class. Stays as it is.",
+        examples=["8Gi"],
+    )
+    resources: WithoutGpu = Field(
+        default=ResourcesSpec(cpu="250m", memory="1Gi"), description="What one node gets."
+    )
 
     @field_validator("resources")
     @classmethod
-    def _without_gpu(cls, resources: ResourcesSpec) -> ResourcesSpec:
-        """A proxy that waits for a GPU is never scheduled, and no model answers."""
-        if resources.gpu:
-            raise refusal("take gpu away: Traefik has no use for one", f"a gpu of {resources.gpu}")
+    def _enough(cls, resources: ResourcesSpec) -> ResourcesSpec:
+        """With less, RabbitMQ starts and then takes no message."""
+        if memory_bytes(resources.memory) < _LEAST_BROKER_MEMORY:
+            raise refusal("write at least 256Mi of memory", f"a memory of {resources.memory}")
         return resources
+
+
+class DeploymentWatcherSpec(Section):
+    """The watcher: two replicas serve the status, one of them publishes the events."""
+
+    replicas: Replicas = Field(default=2, description="Number of Pods.", examples=[2])
+    resources: WithoutGpu = Field(
+        default=ResourcesSpec(cpu="100m", memory="256Mi"), description="What one watcher gets."
+    )
+    token: SecretKey | None = Field(
+        default=None,
+        description="Name of a secret key of this stack: who reads /status must show it.",
+        examples=["statusToken"],
+    )
 
 
 class PlatformSpec(Section):
     """What stands once per stack."""
-
-    LATER: ClassVar[Mapping[str, str]] = {
-        "messageBroker": "RabbitMQ for the events",
-        "deploymentWatcher": "the watcher behind the status",
-    }
 
     namespace: NamespaceName = Field(
         description="Namespace of everything that is deployed.", examples=["models"]
@@ -58,6 +112,12 @@ class PlatformSpec(Section):
     )
     ingress_controller: IngressControllerSpec = Field(
         default=IngressControllerSpec(), description="Traefik, in front of the models."
+    )
+    message_broker: MessageBrokerSpec = Field(
+        default=MessageBrokerSpec(), description="RabbitMQ, for the events."
+    )
+    deployment_watcher: DeploymentWatcherSpec = Field(
+        default=DeploymentWatcherSpec(), description="What sends the events and serves the status."
     )
     aws: AwsSpec | None = Field(
         default=None, description="The AWS account, for a load balancer or repositories there."

@@ -21,6 +21,11 @@ _SECRET = {
     "additionalProperties": False,
     "description": "A secret: pulumi config set --secret <name>.",
 }
+_MODELS_FILE = {
+    "type": "string",
+    "pattern": "[.]ya?ml$",
+    "description": "Name of a file of the project that holds this section: for hundreds of models.",
+}
 _SALT = {"type": "string", "description": "Written by Pulumi."}
 
 
@@ -34,6 +39,7 @@ def schema() -> dict[str, object]:
     _close_maps(stack)
     _close_maps(definitions)
     properties = stack["properties"]
+    properties["models"] = {"anyOf": [_MODELS_FILE, properties["models"]]}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Stack file of model-deployment",

@@ -130,6 +130,12 @@ def _node_label_value(text: str) -> str:
     return text
 
 
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise refusal("write an odd number, such as 3: an even one survives no more failures")
+    return number
+
+
 def _pattern(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
 
@@ -166,6 +172,12 @@ Gpu = Annotated[int, Field(ge=0, le=64)]
 BodyBytes = Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)]
 InFlight = Annotated[int, Field(ge=1, le=10_000)]
 Replicas = Annotated[int, Field(ge=1, le=1000)]
+BrokerReplicas = Annotated[
+    int,
+    Field(ge=1, le=7),
+    AfterValidator(_odd),
+    WithJsonSchema({"type": "integer", "enum": [1, 3, 5, 7]}),
+]
 NodePort = Annotated[int, Field(ge=1024, le=65535)]
 DeadlineSeconds = Annotated[int, Field(ge=1, le=86400)]
 Threads = Annotated[int, Field(ge=1, le=256)]

@@ -10,7 +10,12 @@ from tests.support import local_stack
 from tests.support.local_stack import Object
 
 PART_OF = "app.kubernetes.io/part-of=model-deployment"
-MODELS = {"iris-v1": ("iris", "v1"), "iris-v2": ("iris", "v2"), "echo-v1": ("echo", "v1")}
+MODELS = {
+    "iris-v1": ("iris", "v1"),
+    "iris-v2": ("iris", "v2"),
+    "echo-v1": ("echo", "v1"),
+    "mpg-v1": ("mpg", "v1"),
+}
 WORKLOADS = {*MODELS, "ingress-controller"}
 
 

@@ -40,13 +40,13 @@ def test_replicas_and_resources_of_a_published_version_may_change(
 ) -> None:
     content = project_copy.read()
     version = content["config"][MODELS]["echo"]["versions"]["v1"]
-    version["replicas"] = 2
+    version["replicas"] = 4
     version["resources"] = {"cpu": "50m", "memory": "256Mi"}
     project_copy.write(content)
     text = project_copy.pulumi("preview").succeeded().text
     assert "Deployment echo-v1 update" in text
-    # what it asks of the nodes: two Pods of 50m instead of one of 100m
-    assert "asked of the nodes: memory +256Mi" in text
+    # what it asks of the nodes: four Pods of 50m instead of two of 100m
+    assert "asked of the nodes: memory +512Mi" in text
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_api_server_refuses_whoever_changes_a_published_version(
 
 
 def test_the_api_server_lets_replicas_change() -> None:
-    _patch("deployment", "echo-v1", {"spec": {"replicas": 1}}).succeeded()
+    _patch("deployment", "echo-v1", {"spec": {"replicas": 2}}).succeeded()
 
 
 def test_a_preview_tells_the_effect_on_traffic_and_changes_nothing(

@@ -27,7 +27,7 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 def lack(monkeypatch: pytest.MonkeyPatch, answers: Sequence[list[str]]) -> None:
     remaining = list(answers)
-    monkeypatch.setattr(packages, "missing", lambda: remaining.pop(0))
+    monkeypatch.setattr(packages, "missing", lambda _: remaining.pop(0))
 
 
 def test_where_nothing_is_missing_nothing_is_run(
@@ -82,6 +82,6 @@ def test_a_package_is_missing_when_one_of_its_programs_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(packages, "PACKAGES", {"docker.io": ("sh", "/nonexistent/docker")})
-    assert packages.missing() == ["docker.io"]
+    assert packages.missing(packages.PACKAGES) == ["docker.io"]
     monkeypatch.setattr(packages, "PACKAGES", {"docker.io": ("sh", "/bin/sh")})
-    assert packages.missing() == []
+    assert packages.missing(packages.PACKAGES) == []

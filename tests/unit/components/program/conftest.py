@@ -34,6 +34,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         harness.mkdir(parents=True)
         (harness / "Dockerfile").write_text("FROM scratch\n")
         (harness / "model.Dockerfile").write_text("ARG HARNESS\nFROM ${HARNESS}\n")
+    (tmp_path / "watcher").mkdir()
+    (tmp_path / "watcher/Dockerfile").write_text("FROM scratch\n")
     (tmp_path / "models/cars").mkdir(parents=True)
     (tmp_path / "models/cars/predict.R").write_text("predict <- function(wt) wt\n")
     for folder in ("iris/v1", "iris/v2", "iris/v3", "echo/v1"):

@@ -63,12 +63,12 @@ def test_production_has_this_of_aws_and_nothing_else(production: Recorder) -> No
         "BucketPolicy": 1,
         "BucketPublicAccessBlock": 1,
         "BucketServerSideEncryptionConfiguration": 1,
-        "LifecyclePolicy": 2,
+        "LifecyclePolicy": 3,
         "Listener": 1,
         "LoadBalancer": 1,
         "Record": 1,
-        "Repository": 2,
-        "RepositoryPolicy": 2,
+        "Repository": 3,
+        "RepositoryPolicy": 3,
         "SecurityGroup": 1,
         "SecurityGroupIngressRule": 2,
         "TargetGroup": 1,
@@ -124,7 +124,7 @@ def pods(recorder: Recorder) -> Iterator[dict[str, Any]]:
 
 def test_no_pod_is_privileged(production: Recorder) -> None:
     found = list(pods(production))
-    assert len(found) == 3
+    assert len(found) == 5
     for pod in found:
         assert not any(pod.get(key) for key in ("hostNetwork", "hostPID", "hostIPC"))
         assert not any("hostPath" in volume for volume in pod.get("volumes", []))

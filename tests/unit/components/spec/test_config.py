@@ -87,3 +87,38 @@ def test_a_secret_inside_a_section_is_refused_and_never_shown(project: Path) -> 
     lines = refused(project)
     hint = "make it a secret key of its own: pulumi config set --secret <name>"
     assert lines[1:] == [f"  platform: found a secret in it; {hint}"]
+
+
+def test_the_models_may_stand_in_a_file_of_their_own(project: Path) -> None:
+    (project / "stacks").mkdir(exist_ok=True)
+    (project / "stacks/models.yaml").write_text(json.dumps(MODELS))
+    given({"platform": PLATFORM, "models": "stacks/models.yaml"})
+    assert load(project).models["iris"].latest == "v1"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("stacks/none.yaml", None, "which cannot be read (No such file or directory)"),
+        ("../models.yaml", "{}", "outside of the project"),
+        ("/etc/models.yaml", None, "outside of the project"),
+        ("models.yaml", "{", "which is not YAML: "),
+        ("models.yaml", "iris: {}\niris: {}\n", "'iris' stands twice"),
+        ("models.yaml", "\x80", "which is not YAML: "),
+    ],
+)
+def test_a_file_of_models_that_cannot_be_used_is_told(
+    project: Path, name: str, content: str | None, told: str
+) -> None:
+    if content is not None:
+        (project / name).write_bytes(content.encode("latin-1"))
+    given({"platform": PLATFORM, "models": name})
+    [_, line] = refused(project)
+    assert line.startswith("  models: found ")
+    assert told in line
+
+
+def test_mistakes_in_a_file_of_models_have_their_paths(project: Path) -> None:
+    (project / "models.yml").write_text(json.dumps({"iris": {**MODELS["iris"], "handler": "x"}}))
+    given({"platform": PLATFORM, "models": "models.yml"})
+    assert refused(project)[1].startswith("  models.iris.handler: found 'x'")

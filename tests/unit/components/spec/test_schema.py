@@ -25,7 +25,8 @@ BEYOND_A_SCHEMA = (
     *("git_handler", "git_ref_branch", "git_ref_head", "git_ref_unknown", "git_wrong", "git_with_"),
     *("git_empty_folder", "git_syntax", "git_ref_range", "git_ref_slash", "node_selector_prefix"),
     *("node_selector_name_number", "tokens_misspelled", "tokens_nothing_like_it", "tokens_with_"),
-    *("r_", "python_handler_of_r", "across_"),
+    *("r_", "python_handler_of_r", "broker_image_", "broker_memory_", "broker_gpu", "watcher_gpu"),
+    *("watcher_token_unknown", "across_"),
 )
 
 

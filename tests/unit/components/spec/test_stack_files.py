@@ -89,6 +89,11 @@ def test_values_arrive_with_their_defaults_and_in_canonical_form(project: Path) 
     iris = spec.models["iris"]
     assert iris.latest == "v10"
     assert spec.platform.ingress_controller.node_port == 8000
+    broker, watcher = spec.platform.message_broker, spec.platform.deployment_watcher
+    assert (broker.replicas, broker.storage, broker.resources.cpu) == (5, "1Gi", "500m")
+    assert broker.image == "registry.example.com/rabbitmq:4.2.0-management"
+    assert (watcher.replicas, watcher.resources.memory) == (3, "128Mi")
+    assert watcher.token == "irisTokenA"
     assert iris.versions["v1"].resources.cpu == "500m"
     assert iris.versions["v1"].resources.memory == "1Gi"
     assert iris.versions["v1"].deadline_seconds == 60
@@ -136,6 +141,23 @@ def test_without_the_stack_s_secrets_any_name_of_one_will_do(project: Path) -> N
     assert parse(PLATFORM, models, project, frozenset({"irisApiKey"})).models
     with pytest.raises(StackFileError, match="'irisApiKey', which is no secret of this stack"):
         parse(PLATFORM, models, project, frozenset())
+
+
+def test_without_a_word_there_are_three_brokers_two_watchers_and_an_open_status(
+    project: Path,
+) -> None:
+    platform = parse_file(DATA / "valid" / "smallest.yaml", project).platform
+    assert platform.message_broker.replicas == 3
+    assert platform.deployment_watcher.replicas == 2
+    assert platform.deployment_watcher.token is None
+
+
+def test_the_token_of_the_status_is_a_secret_of_the_stack(project: Path) -> None:
+    platform = {**PLATFORM, "deploymentWatcher": {"token": "statusToken"}}
+    assert parse(platform, given(), project).platform.deployment_watcher.token == "statusToken"
+    assert parse(platform, given(), project, frozenset({"statusToken"})).models
+    with pytest.raises(StackFileError, match="'statusToken', which is no secret of this stack"):
+        parse(platform, given(), project, frozenset())
 
 
 def test_tokens_are_secrets_of_the_stack(project: Path) -> None:

@@ -1,0 +1,234 @@
+"""The watcher: sends every change of a version's state as an event, and serves the status."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgsDict,
+    EnvVarArgsDict,
+    PodTemplateSpecArgsDict,
+    ProbeArgsDict,
+    Secret,
+    Service,
+    ServiceAccount,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+
+from components import images, pods
+from components.naming import annotation, labels
+from components.platform import broker_config, steering
+from components.platform.broker_credentials import WATCHER, password_key
+from components.platform.watcher_access import allow
+from components.secret_values import fingerprint, secret
+from components.sources import read
+from components.spec import DeploymentWatcherSpec
+from components.staging import stage_watcher
+
+NAME = "deployment-watcher"
+REPOSITORY = "deployment_watcher"
+"""With an underscore, which no model's name can have."""
+_COMPONENT = "watcher"
+_FOLDER = "watcher"
+"""Of its program, relative to the project."""
+PORTS = {"http": 8080, "health": 8081}
+"""The program's own: the status; health and metrics."""
+_TOKEN = "WATCHER_STATUS_TOKEN"  # noqa: S105 - a variable's name
+
+_LOWEST_PRIORITY = 1
+"""0 would be Traefik's default, which is the length of the rule's text."""
+
+_SELECTOR = {
+    "app.kubernetes.io/component": _COMPONENT,
+    "app.kubernetes.io/part-of": "model-deployment",
+}
+
+
+@dataclass(frozen=True)
+class DeploymentWatcherArgs:
+    """The watcher's size, what it is built of, and what it stands on.
+
+    `groundwork` stands once Traefik's definitions and shared objects do, `broker` is the Secret
+    with its password.
+    """
+
+    root: Path
+    namespace: pulumi.Input[str]
+    namespace_name: str
+    registry: str
+    repositories: list[pulumi.Resource]
+    """What must stand before the image is pushed."""
+    groundwork: pulumi.Resource
+    broker: Secret
+    spec: DeploymentWatcherSpec
+
+
+class DeploymentWatcher(pulumi.ComponentResource):
+    """The watcher's image, Deployment, rights, Service and address at the front door."""
+
+    def __init__(
+        self, name: str, args: DeploymentWatcherArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("model-deployment:platform:DeploymentWatcher", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        meta: ObjectMetaArgsDict = {
+            "name": NAME,
+            "namespace": args.namespace,
+            "labels": labels(_COMPONENT),
+        }
+        token = _token(args.spec)
+        needs: list[pulumi.Resource] = [args.broker, args.groundwork]
+        if token:
+            needs.append(secret(NAME, meta, token, child))
+        account = ServiceAccount(
+            NAME, metadata=meta, automount_service_account_token=False, opts=child
+        )
+        needs.append(allow(NAME, meta, account, child))
+        Deployment(
+            NAME,
+            metadata=meta,
+            spec={
+                "replicas": args.spec.replicas,
+                "revision_history_limit": 3,
+                "selector": {"match_labels": _SELECTOR},
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rolling_update": {"max_surge": 1, "max_unavailable": 0},
+                },
+                "template": _template(args, account, self._image(args), token),
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
+        )
+        PodDisruptionBudget(
+            NAME,
+            metadata=meta,
+            spec={"max_unavailable": 1, "selector": {"match_labels": _SELECTOR}},
+            opts=child,
+        )
+        self._front_door(args, meta)
+        self.register_outputs({})
+
+    def _image(self, args: DeploymentWatcherArgs) -> pulumi.Output[str]:
+        tree = read(args.root / _FOLDER)
+        image = docker.Image(
+            NAME,
+            image_name=f"{args.registry}/{REPOSITORY}:{tree.digest[: images.SHOWN_DIGITS]}",
+            build=images.build(stage_watcher(args.root, tree), {}),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.repositories),
+        )
+        return image.repo_digest
+
+    def _front_door(self, args: DeploymentWatcherArgs, meta: ObjectMetaArgsDict) -> None:
+        """Whatever no model has: the status, `/v2` and its health, and in JSON all that is not."""
+        service = Service(
+            NAME,
+            # the Deployment is awaited: waiting for endpoints, too, only costs time
+            metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
+            spec={
+                "selector": _SELECTOR,
+                "ports": [{"name": "http", "port": 80, "target_port": "http"}],
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        CustomResource(
+            NAME,
+            api_version="traefik.io/v1alpha1",
+            kind="IngressRoute",
+            metadata=meta,
+            spec={
+                "entryPoints": ["web"],
+                "routes": [
+                    {
+                        "kind": "Rule",
+                        # one rule for all of it: no model's address begins like the watcher's own
+                        "match": "PathPrefix(`/`)",
+                        "priority": _LOWEST_PRIORITY,
+                        "services": [{"name": NAME, "port": "http"}],
+                        "middlewares": [{"name": steering.RETRY}],
+                    }
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork, service]),
+        )
+
+
+def _token(spec: DeploymentWatcherSpec) -> dict[str, pulumi.Output[str]]:
+    return {_TOKEN: pulumi.Config().require_secret(spec.token)} if spec.token else {}
+
+
+def _template(
+    args: DeploymentWatcherArgs,
+    account: ServiceAccount,
+    image: pulumi.Output[str],
+    token: dict[str, pulumi.Output[str]],
+) -> PodTemplateSpecArgsDict:
+    told: dict[str, pulumi.Input[str]] = {
+        "prometheus.io/scrape": "true",
+        "prometheus.io/port": str(PORTS["health"]),
+        "prometheus.io/path": "/metrics",
+    }
+    if token:
+        told[annotation("secrets")] = fingerprint(token)
+    return {
+        "metadata": {"labels": labels(_COMPONENT), "annotations": told},
+        "spec": {
+            "service_account_name": account.metadata["name"],
+            "automount_service_account_token": True,
+            "enable_service_links": False,
+            "security_context": pods.pod_security(),
+            "topology_spread_constraints": pods.spread(_SELECTOR),
+            "containers": [_container(args, image)],
+            "volumes": [{"name": "tmp", "empty_dir": {"size_limit": "16Mi"}}],
+        },
+    }
+
+
+def _container(args: DeploymentWatcherArgs, image: pulumi.Output[str]) -> ContainerArgsDict:
+    return {
+        "name": "watcher",
+        "image": image,
+        "env": _environment(args),
+        "ports": [{"name": name, "container_port": port} for name, port in PORTS.items()],
+        "resources": pods.resources(args.spec.resources),
+        "security_context": pods.container_security(),
+        # ready once the first list is in; the API server may be away after that
+        "readiness_probe": _probe("ready", period=1, failures=3),
+        "liveness_probe": _probe("live", period=10, failures=6),
+        "volume_mounts": [{"name": "tmp", "mount_path": pods.SCRATCH}],
+        "termination_message_policy": "FallbackToLogsOnError",
+    }
+
+
+def _environment(args: DeploymentWatcherArgs) -> list[EnvVarArgsDict]:
+    """What `watcher/settings.py` reads; where the API server is, kubelet says by itself."""
+    values = {
+        "WATCHER_NAMESPACE": args.namespace_name,
+        "WATCHER_BROKER_HOST": broker_config.NAME,
+        "WATCHER_BROKER_PORT": str(broker_config.PORTS["amqp"]),
+        "WATCHER_BROKER_USER": WATCHER,
+        "WATCHER_EXCHANGE": broker_config.EXCHANGE,
+        "WATCHER_PORT": str(PORTS["http"]),
+        "WATCHER_HEALTH_PORT": str(PORTS["health"]),
+    }
+    plain: list[EnvVarArgsDict] = [{"name": key, "value": value} for key, value in values.items()]
+    secrets = {"WATCHER_BROKER_PASSWORD": (broker_config.NAME, password_key(WATCHER))}
+    if args.spec.token:
+        secrets[_TOKEN] = (NAME, _TOKEN)
+    hidden: list[EnvVarArgsDict] = [
+        {"name": variable, "value_from": {"secret_key_ref": {"name": name, "key": key}}}
+        for variable, (name, key) in secrets.items()
+    ]
+    return [*plain, *hidden]
+
+
+def _probe(path: str, period: int, failures: int) -> ProbeArgsDict:
+    return {
+        "http_get": {"path": f"/health/{path}", "port": "health"},
+        "period_seconds": period,
+        "timeout_seconds": 5,
+        "failure_threshold": failures,
+    }

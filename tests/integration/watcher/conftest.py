@@ -1,0 +1,77 @@
+"""A RabbitMQ of the tests' own: private ports, data in a temporary folder."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pika
+import pika.exceptions
+import pytest
+
+from local import packages
+from tests.support.rabbit import BINARIES, Rabbit, free_port
+
+START_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
+    packages.install(packages.TEST_PACKAGES)
+    base = tmp_path_factory.mktemp("rabbit")
+    base.chmod(0o700)
+    port = free_port()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(base),
+        "RABBITMQ_NODENAME": f"watcher-test-{port}@localhost",
+        "RABBITMQ_MNESIA_BASE": str(base / "data"),
+        "RABBITMQ_LOG_BASE": str(base / "log"),
+        "RABBITMQ_LOGS": str(base / "node.log"),
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_CONFIG_FILE": str(base / "none"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(base / "plugins"),
+        "ERL_EPMD_PORT": str(free_port()),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+    }
+    output = (base / "output").open("wb")
+    process = subprocess.Popen(
+        [BINARIES / "rabbitmq-server"], env=environment, stdout=output, stderr=output
+    )
+    made = Rabbit(port, environment)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                pika.BlockingConnection(pika.URLParameters(made.url)).close()
+                break
+            except (pika.exceptions.AMQPError, OSError):
+                assert process.poll() is None, (base / "output").read_text()
+                assert time.monotonic() < deadline, "RabbitMQ does not start"
+                time.sleep(0.3)
+        yield made
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        epmd = shutil.which("epmd")
+        if epmd:
+            subprocess.run([epmd, "-kill"], env=environment, capture_output=True, check=False)
+
+
+@pytest.fixture
+def channel(rabbit: Rabbit) -> Iterator[pika.adapters.blocking_connection.BlockingChannel]:
+    """A channel, the exchange, and a quorum queue `events` that gets everything."""
+    connection = pika.BlockingConnection(pika.URLParameters(rabbit.url))
+    opened = connection.channel()
+    opened.exchange_declare("model-events", "topic", durable=True)
+    opened.queue_declare("events", durable=True, arguments={"x-queue-type": "quorum"})
+    opened.queue_bind("events", "model-events", "#")
+    yield opened
+    with contextlib.suppress(pika.exceptions.AMQPError):  # a test may have stopped the broker
+        connection.close()
+    with pika.BlockingConnection(pika.URLParameters(rabbit.url)) as last:
+        last.channel().queue_delete("events")

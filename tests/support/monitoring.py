@@ -1,0 +1,41 @@
+"""Dashboard and alert rules, and what they ask for."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ALERTS = [
+    rule
+    for group in yaml.safe_load((ROOT / "monitoring/alerts.yaml").read_text())["groups"]
+    for rule in group["rules"]
+]
+DASHBOARD = json.loads((ROOT / "monitoring/dashboard.json").read_text())
+_PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+TARGETS = [target for panel in _PANELS for target in panel["targets"]]
+EXPRESSIONS = [
+    *((rule["alert"], rule["expr"]) for rule in ALERTS),
+    *((panel["title"], each["expr"]) for panel in _PANELS for each in panel["targets"]),
+]
+"""Each with the name of what it stands in."""
+
+
+def asked(expression: str) -> dict[str, set[str]]:
+    """The metrics of an expression, with the labels that it selects by.
+
+    Labels of groupings stand under the empty name: they belong to all metrics of it.
+    """
+    rest = re.sub(r"\[[^]]*\]|\boffset \w+", "", expression)
+    groups = re.findall(r"\b(?:by|on) \(([^)]*)\)", rest)
+    rest = re.sub(r"\b(?:by|on) \([^)]*\)", "", rest)
+    found: dict[str, set[str]] = {"": {label for text in groups for label in text.split(", ")}}
+    selector = r"([a-zA-Z_:][\w:]*)(?:\{([^}]*)\})?(?!\s*\()"
+    for match in re.finditer(rf"(?<![\w$\"]){selector}(?![\w(])", rest):
+        name, labels = match[1], match[2] or ""
+        if name not in {"and", "or", "unless"}:
+            found.setdefault(name, set()).update(re.findall(r"(\w+)(?:=~|!=|=)", labels))
+    return found

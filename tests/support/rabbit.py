@@ -1,0 +1,40 @@
+"""A RabbitMQ node of the tests' own."""
+
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from watcher.settings import Broker
+
+BINARIES = Path("/usr/lib/rabbitmq/bin")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@dataclass
+class Rabbit:
+    """One node. `control` is rabbitmqctl."""
+
+    port: int
+    environment: dict[str, str]
+
+    @property
+    def broker(self) -> Broker:
+        return Broker("127.0.0.1", self.port, "guest", "guest")
+
+    @property
+    def url(self) -> str:
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/%2F"
+
+    def control(self, *arguments: str) -> None:
+        subprocess.run(
+            [BINARIES / "rabbitmqctl", *arguments],
+            env=self.environment,
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )

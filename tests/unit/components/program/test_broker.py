@@ -1,0 +1,208 @@
+"""RabbitMQ as the program declares it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from components.platform.broker_credentials import generated
+from tests.support.recorder import Recorder
+
+Run = Callable[..., Recorder]
+
+#: How the engine's protocol marks a secret value.
+SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270"
+
+MODELS = {
+    "iris": {
+        "language": "python",
+        "handler": "predict:predict",
+        "versions": {"v1": {"source": "models/iris/v1"}},
+    }
+}
+
+
+@pytest.fixture
+def declared(run: Run) -> Callable[..., Recorder]:
+    def _declared(**broker: object) -> Recorder:
+        platform = {
+            "namespace": "models",
+            "registry": "registry.test/models",
+            "hostname": "models.test",
+            "messageBroker": broker,
+        }
+        return run(MODELS, platform)
+
+    return _declared
+
+
+def _spec(recorded: Recorder) -> Mapping:
+    return recorded.one("StatefulSet", "message-broker")["spec"]
+
+
+def _pod(recorded: Recorder) -> Mapping:
+    return _spec(recorded)["template"]["spec"]
+
+
+def _settings(recorded: Recorder) -> dict[str, str]:
+    text = recorded.one("ConfigMap", "message-broker")["data"]["rabbitmq.conf"]
+    lines = [line.split(" = ", 1) for line in text.splitlines() if not line.startswith("#")]
+    return dict(lines)
+
+
+def test_three_nodes_know_each_other_by_the_names_that_the_stateful_set_gives(
+    declared: Callable[..., Recorder],
+) -> None:
+    recorded = declared()
+    spec = _spec(recorded)
+    headless = recorded.one("Service", "message-broker-nodes")
+    assert spec["replicas"] == 3
+    assert spec["serviceName"] == headless["metadata"]["name"]
+    assert headless["spec"]["clusterIP"] == "None"
+    assert headless["spec"]["publishNotReadyAddresses"] is True
+    assert headless["spec"]["selector"] == spec["selector"]["matchLabels"]
+    told = _settings(recorded)
+    peers = [told[f"cluster_formation.classic_config.nodes.{number}"] for number in (1, 2, 3)]
+    assert peers == [f"rabbit@message-broker-{number}.message-broker-nodes" for number in (0, 1, 2)]
+    assert "cluster_formation.classic_config.nodes.4" not in told
+    environment = {item["name"]: item for item in _pod(recorded)["containers"][0]["env"]}
+    assert environment["RABBITMQ_NODENAME"]["value"] == "rabbit@$(POD_NAME).message-broker-nodes"
+    # a variable may only name one that stands before it
+    assert next(iter(environment)) == "POD_NAME"
+
+
+def test_queues_are_declared_once_all_nodes_have_joined(
+    declared: Callable[..., Recorder],
+) -> None:
+    for replicas in (1, 5):
+        files = declared(replicas=replicas).one("ConfigMap", "message-broker")["data"]
+        script = files["start.sh"]
+        joined = script.index(f"await_online_nodes {replicas} ")
+        assert joined < script.index("import_definitions /etc/rabbitmq/topology.json")
+        # what is loaded at the start holds no queue
+        assert "queues" not in json.loads(generated()["users.json"])
+
+
+def test_a_node_ends_without_taking_a_majority_along(declared: Callable[..., Recorder]) -> None:
+    three, one = (
+        declared(replicas=replicas).one("ConfigMap", "message-broker")["data"]["stop.sh"]
+        for replicas in (3, 1)
+    )
+    assert three.index("await_online_quorum_plus_one") < three.index("drain")
+    assert "await_online_quorum_plus_one" not in one
+    recorded = declared()
+    pod = _pod(recorded)
+    hook = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert hook == ["sh", "/etc/rabbitmq/stop.sh"]
+    assert pod["terminationGracePeriodSeconds"] == 120
+    budget = recorded.one("PodDisruptionBudget", "message-broker")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == _spec(recorded)["selector"]
+
+
+def test_both_scripts_are_ones_that_a_shell_reads(declared: Callable[..., Recorder]) -> None:
+    files = declared().one("ConfigMap", "message-broker")["data"]
+    for name in ("start.sh", "stop.sh"):
+        subprocess.run(["sh", "-n"], input=files[name], text=True, check=True)
+
+
+def test_every_queue_has_limits_and_dead_letters_a_place(
+    declared: Callable[..., Recorder],
+) -> None:
+    files = declared().one("ConfigMap", "message-broker")["data"]
+    topology = json.loads(files["topology.json"])
+    exchanges = {item["name"]: item["type"] for item in topology["exchanges"]}
+    assert exchanges == {"model-events": "topic", "model-events.dead-letters": "topic"}
+    kinds = {item["name"]: item["arguments"]["x-queue-type"] for item in topology["queues"]}
+    assert kinds == dict.fromkeys(exchanges, "quorum")
+    assert all(item["durable"] for item in [*topology["exchanges"], *topology["queues"]])
+    # the watcher publishes with `mandatory`: without this no event would be taken
+    bound = {(item["source"], item["destination"]) for item in topology["bindings"]}
+    assert bound == {(name, name) for name in exchanges}
+    assert {item["routing_key"] for item in topology["bindings"]} == {"#"}
+    limits = {item["pattern"]: item["definition"] for item in topology["policies"]}
+    assert {"message-ttl", "max-length"} <= limits[".*"].keys()
+    assert limits[".*"]["dead-letter-exchange"] == "model-events.dead-letters"
+    dead = limits["^model-events[.]dead-letters$"]
+    assert {"message-ttl", "max-length"} == dead.keys()  # and nowhere further
+    priorities = {item["pattern"]: item["priority"] for item in topology["policies"]}
+    assert priorities["^model-events[.]dead-letters$"] > priorities[".*"]
+
+
+def test_sizes_are_the_stack_file_s(declared: Callable[..., Recorder]) -> None:
+    recorded = declared(
+        replicas=1,
+        image="rabbitmq:3.10-management",
+        storage="2Gi",
+        resources={"cpu": "300m", "memory": "512Mi"},
+    )
+    [claim] = _spec(recorded)["volumeClaimTemplates"]
+    assert claim["spec"]["resources"]["requests"] == {"storage": "2Gi"}
+    assert "storageClassName" not in claim["spec"]  # the cluster's default
+    container = _pod(recorded)["containers"][0]
+    assert container["image"] == "rabbitmq:3.10-management"
+    assert container["resources"]["requests"] == {"cpu": "300m", "memory": "512Mi"}
+    told = _settings(recorded)
+    assert told["total_memory_available_override_value"] == str(512 * 2**20)
+    assert int(told["disk_free_limit.absolute"]) == 2 * 2**30 // 10
+    [mount] = [each for each in container["volumeMounts"] if each["name"] == "data"]
+    assert mount["mountPath"] == "/var/lib/rabbitmq"
+
+
+def test_other_settings_bring_other_pods(declared: Callable[..., Recorder]) -> None:
+    def mark(**broker: object) -> str:
+        template = _spec(declared(**broker))["template"]
+        return template["metadata"]["annotations"]["model-deployment.io/settings"]
+
+    assert mark() == mark()
+    assert mark() != mark(storage="2Gi")
+
+
+def test_nothing_of_the_broker_leads_out_of_the_cluster(
+    declared: Callable[..., Recorder],
+) -> None:
+    recorded = declared()
+    for name in ("message-broker", "message-broker-nodes"):
+        assert "type" not in recorded.one("Service", name)["spec"]
+    assert _pod(recorded)["automountServiceAccountToken"] is False
+    annotations = _spec(recorded)["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == "15692"
+
+
+def test_credentials_are_secret_and_kept(declared: Callable[..., Recorder]) -> None:
+    recorded = declared()
+    held = recorded.one("Secret", "message-broker")["stringData"]
+    # one secret among the values makes all of the map one
+    assert held["4dabf18193072939515e22adb298388d"] == SECRET_MARK
+    passwords = {value for key, value in held["value"].items() if key.endswith("-password")}
+    assert len(passwords) == 3
+    told = [
+        item.name
+        for item in recorded.resources
+        if any(password in json.dumps(item.inputs, default=str) for password in passwords)
+    ]
+    assert told == ["message-broker"]
+    [volume] = [each for each in _pod(recorded)["volumes"] if each["name"] == "secrets"]
+    # the node has no use for the passwords themselves
+    assert [each["key"] for each in volume["secret"]["items"]] == ["users.json", "erlang-cookie"]
+
+
+def test_users_have_the_passwords_beside_them_and_no_more_rights_than_they_need() -> None:
+    values = generated()
+    users = json.loads(values["users.json"])
+    for user in users["users"]:
+        salted = base64.b64decode(user["password_hash"])
+        salt, digest = salted[:4], salted[4:]
+        password = values[f"{user['name']}-password"]
+        assert hashlib.sha256(salt + password.encode()).digest() == digest
+    tags = {user["name"]: user["tags"] for user in users["users"]}
+    assert tags == {"watcher": [], "consumer": [], "administrator": ["administrator"]}
+    rights = {each["user"]: each for each in users["permissions"]}
+    watcher = {key: rights["watcher"][key] for key in ("configure", "write", "read")}
+    assert watcher == {"configure": "^$", "write": "^model-events$", "read": "^$"}
+    assert generated()["watcher-password"] != values["watcher-password"]

@@ -1,0 +1,60 @@
+"""What is changed of Pulumi's SDK: how it waits, and what it tells the engine on the way."""
+
+import asyncio
+
+import pulumi
+import pytest
+from pulumi.runtime.settings import _get_rpc_manager
+
+from components.sdk import Registrations, drop_debug_lines
+from tests.support.recorder import record
+
+
+class _Thing(pulumi.CustomResource):
+    def __init__(self, name: str, needs: list[pulumi.Resource]) -> None:
+        super().__init__("test:index:Thing", name, {}, pulumi.ResourceOptions(depends_on=needs))
+
+
+def test_the_sdk_first_waits_for_all_that_was_declared() -> None:
+    calls: list[asyncio.Future[object]] = []
+    things: list[pulumi.Resource] = []
+
+    def program() -> None:
+        registrations = Registrations()
+        for name in "abc":
+            things.append(_Thing(name, things[-1:]))
+        assert not _get_rpc_manager().rpcs  # none of the SDK's own calls has begun
+        registrations.wait_first()
+        calls.extend(_get_rpc_manager().rpcs)
+
+    recorder = record(program)
+    assert [item.name for item in recorder.resources] == ["a", "b", "c"]
+    [waited] = calls
+    assert waited.done()
+    assert waited.exception() is None
+
+
+def test_a_failure_is_left_to_the_sdk() -> None:
+    async def fails() -> str:
+        raise RuntimeError("refused by the engine")
+
+    def program() -> None:
+        registrations = Registrations()
+        bad = pulumi.Output.from_input(fails())
+        pulumi.CustomResource("test:index:Thing", "bad", {"value": bad})
+        _Thing("good", [])
+        registrations.wait_first()
+
+    with pytest.raises(RuntimeError, match="refused by the engine"):
+        record(program)
+
+
+def test_debug_lines_are_dropped_and_others_stay(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pulumi.log, "debug", pulumi.log.debug)
+    monkeypatch.setattr("pulumi.runtime.settings.get_engine", lambda: None)
+    drop_debug_lines()
+    pulumi.log.debug("step")
+    pulumi.log.warn("look")
+    assert capsys.readouterr().err == "warning: look\n"

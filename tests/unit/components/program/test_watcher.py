@@ -1,0 +1,199 @@
+"""The watcher as the program declares it, and the contract with the watcher's own settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pulumi
+import pytest
+
+from components.platform.broker_config import EXCHANGE
+from tests.support.recorder import DIGEST, Recorder
+from watcher import election, records
+from watcher.settings import Settings
+
+Run = Callable[..., Recorder]
+
+#: What kubelet puts into every container.
+KUBELET = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+
+MODELS = {
+    "iris": {
+        "language": "python",
+        "handler": "predict:predict",
+        "versions": {"v1": {"source": "models/iris/v1"}},
+    }
+}
+
+
+@pytest.fixture
+def declared(run: Run) -> Iterator[Callable[..., Recorder]]:
+    def _declared(**watcher: object) -> Recorder:
+        platform = {
+            "namespace": "models",
+            "registry": "registry.test/models",
+            "hostname": "models.test",
+            "deploymentWatcher": watcher,
+        }
+        return run(MODELS, platform)
+
+    pulumi.runtime.set_all_config(
+        {"model-deployment:statusToken": "t0ken"}, ["model-deployment:statusToken"]
+    )
+    yield _declared
+    pulumi.runtime.set_all_config({}, [])
+
+
+def _spec(recorded: Recorder) -> Mapping:
+    return recorded.one("Deployment", "deployment-watcher")["spec"]
+
+
+def _container(recorded: Recorder) -> Mapping:
+    [container] = _spec(recorded)["template"]["spec"]["containers"]
+    return container
+
+
+def environment(recorded: Recorder) -> dict[str, str]:
+    """What the process finds: plain values, and those of the Secrets that the program declares."""
+    found = dict(KUBELET)
+    for item in _container(recorded)["env"]:
+        if "value" in item:
+            found[item["name"]] = item["value"]
+        else:
+            named = item["valueFrom"]["secretKeyRef"]
+            held = recorded.one("Secret", named["name"])["stringData"]["value"]
+            found[item["name"]] = held[named["key"]]
+    return found
+
+
+def test_the_watcher_reads_all_that_it_is_told_and_is_told_all_that_it_needs(
+    declared: Callable[..., Recorder],
+) -> None:
+    recorded = declared(token="statusToken")
+    told = environment(recorded)
+    settings = Settings.from_environment(told)
+    assert settings.namespace == "models"
+    broker = recorded.one("Service", "message-broker")
+    assert settings.broker.host == broker["metadata"]["name"]
+    assert settings.broker.port in {port["port"] for port in broker["spec"]["ports"]}
+    assert settings.broker.exchange == EXCHANGE
+    users = recorded.one("Secret", "message-broker")["stringData"]["value"]
+    assert settings.broker.password == users[f"{settings.broker.user}-password"]
+    assert settings.status_token == "t0ken"
+    ports = {port["name"]: port["containerPort"] for port in _container(recorded)["ports"]}
+    assert ports == {"http": settings.port, "health": settings.health_port}
+    # a misspelled variable would be one that no setting depends on
+    for name in told.keys() - KUBELET.keys():
+        changed = {**told, name: "9" if told[name].isdecimal() else "other"}
+        assert Settings.from_environment(changed) != settings, name
+
+
+def test_without_a_token_the_status_is_open(declared: Callable[..., Recorder]) -> None:
+    recorded = declared()
+    assert Settings.from_environment(environment(recorded)).status_token == ""
+    secrets = {item.name for item in recorded.resources if item.token.endswith(":Secret")}
+    assert "deployment-watcher" not in secrets
+
+
+def test_a_token_s_new_value_brings_new_pods_and_is_told_nowhere(
+    declared: Callable[..., Recorder],
+) -> None:
+    def mark() -> str:
+        recorded = declared(token="statusToken")
+        telling = [
+            item.name
+            for item in recorded.resources
+            if "t0ken" in json.dumps(item.inputs, default=str)
+        ]
+        assert telling == ["deployment-watcher"]
+        template = _spec(recorded)["template"]
+        return template["metadata"]["annotations"]["model-deployment.io/secrets"]
+
+    before = mark()
+    assert mark() == before
+    pulumi.runtime.set_all_config(
+        {"model-deployment:statusToken": "t0ken-b"}, ["model-deployment:statusToken"]
+    )
+    assert mark() != before
+
+
+def test_two_replicas_run_an_image_of_the_watcher_s_folder(
+    declared: Callable[..., Recorder], project: Path
+) -> None:
+    recorded = declared()
+    image = recorded.one("Image", "deployment-watcher")
+    assert (project / image["build"]["context"] / "Dockerfile").exists()
+    assert _container(recorded)["image"] == f"registry.test/models/deployment_watcher@{DIGEST}"
+    assert _spec(recorded)["replicas"] == 2
+    (project / "watcher/__main__.py").write_text("changed = True\n")
+    assert declared().one("Image", "deployment-watcher")["imageName"] != image["imageName"]
+
+
+def test_it_may_do_what_it_needs_in_its_own_namespace_and_nothing_else(
+    declared: Callable[..., Recorder],
+) -> None:
+    recorded = declared()
+    rules = {
+        (group, resource): rule["verbs"]
+        for rule in recorded.one("Role", "deployment-watcher")["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+    assert rules == {
+        ("apps", "deployments"): ["list", "watch"],
+        ("", "pods"): ["list", "watch"],
+        ("traefik.io", "ingressroutes"): ["list", "watch"],
+        ("traefik.io", "traefikservices"): ["list", "watch"],
+        ("coordination.k8s.io", "leases"): ["list", "watch", "get", "create", "patch"],
+    }
+    binding = recorded.one("RoleBinding", "deployment-watcher")
+    pod = _spec(recorded)["template"]["spec"]
+    [subject] = binding["subjects"]
+    assert subject["name"] == pod["serviceAccountName"] == "deployment-watcher"
+    assert subject["namespace"] == "models"
+
+
+def test_its_pods_carry_the_labels_of_its_own_records(declared: Callable[..., Recorder]) -> None:
+    recorded = declared()
+    labels = _spec(recorded)["template"]["metadata"]["labels"]
+    told = dict(term.split("=") for term in records.SELECTOR.split(",") if "=" in term)
+    assert told.items() <= labels.items()
+    # and the Lease is no object of a model: no version is named like this
+    assert recorded.one("Deployment", election.NAME)
+
+
+def test_all_that_no_model_has_is_the_watcher_s(declared: Callable[..., Recorder]) -> None:
+    recorded = declared()
+    [rule] = recorded.one("IngressRoute", "deployment-watcher")["spec"]["routes"]
+    assert rule["match"] == "PathPrefix(`/`)"
+    priorities = [
+        each["priority"]
+        for item in recorded.resources
+        if item.token.endswith(":IngressRoute") and item.name != "deployment-watcher"
+        for each in item.inputs["spec"]["routes"]
+    ]
+    assert 0 < rule["priority"] < min(priorities)
+    [service] = rule["services"]
+    found = recorded.one("Service", service["name"])["spec"]
+    [port] = found["ports"]
+    assert port["name"] == service["port"]
+    assert port["targetPort"] in {each["name"] for each in _container(recorded)["ports"]}
+    assert found["selector"] == _spec(recorded)["selector"]["matchLabels"]
+    [middleware] = rule["middlewares"]
+    assert recorded.one("Middleware", middleware["name"])["spec"].keys() == {"retry"}
+
+
+def test_it_is_probed_and_scraped_where_it_answers(declared: Callable[..., Recorder]) -> None:
+    recorded = declared()
+    container = _container(recorded)
+    probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("readiness", "liveness")]
+    assert probes == [
+        {"path": "/health/ready", "port": "health"},
+        {"path": "/health/live", "port": "health"},
+    ]
+    annotations = _spec(recorded)["template"]["metadata"]["annotations"]
+    settings = Settings.from_environment(environment(recorded))
+    assert annotations["prometheus.io/port"] == str(settings.health_port)
+    assert annotations["prometheus.io/path"] == "/metrics"

@@ -1,0 +1,114 @@
+"""Dashboard and alert rules ask for metrics and labels that are really there.
+
+What the watcher and the harness show comes from their code; what Traefik and RabbitMQ show was
+taken from running ones, a line for each name (`tests/data/metrics`).
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.monitoring import ALERTS, DASHBOARD, EXPRESSIONS, ROOT, TARGETS, asked
+
+RECORDED = sorted((ROOT / "tests/data/metrics").glob("*.prom"))
+#: Labels that Prometheus itself adds to what it scrapes.
+SCRAPED = {"instance"}
+
+_WATCHER = """
+from prometheus_client import generate_latest
+from watcher import metrics
+metrics.VERSIONS.labels("Failed").set(1)
+print(generate_latest().decode())
+"""
+_HARNESS = """
+import sys
+sys.path.insert(0, "harness/python")
+from types import SimpleNamespace
+from model_harness import metrics
+cells = [1.0] * metrics.CELLS
+board = SimpleNamespace(rows=[SimpleNamespace(counters=cells)], in_flight=lambda: 1)
+named = SimpleNamespace(name="iris", version="v1")
+print(metrics.Exposition(named, board).text().decode())
+"""
+
+
+def shown() -> Iterator[str]:
+    """All that Prometheus would read; from processes of their own, since metrics are global."""
+    for program in (_WATCHER, _HARNESS):
+        command = [sys.executable, "-c", program]
+        yield subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    yield from (path.read_text() for path in RECORDED)
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, set[str]]:
+    """The labels of each metric."""
+    found: dict[str, set[str]] = {}
+    for text in shown():
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+def test_an_expression_is_taken_apart() -> None:
+    text = 'sum by (a, le) (rate(x_total{b=~"1|2", c="$d"}[5m])) / sum(y offset 5m) > 0 and z'
+    assert asked(text) == {"": {"a", "le"}, "x_total": {"b", "c"}, "y": set(), "z": set()}
+
+
+@pytest.mark.parametrize(("title", "expression"), EXPRESSIONS, ids=[one[0] for one in EXPRESSIONS])
+def test_what_is_asked_for_is_there(
+    known: dict[str, set[str]], title: str, expression: str
+) -> None:
+    wanted = asked(expression)
+    grouped = wanted.pop("")
+    assert wanted, "no metric in it"
+    assert wanted.keys() <= known.keys()
+    for name, labels in wanted.items():
+        assert labels <= known[name]
+        assert grouped <= known[name] | SCRAPED
+
+
+def test_a_metric_that_is_not_there_would_be_noticed(known: dict[str, set[str]]) -> None:
+    assert "watcher_versions" in known
+    assert "watcher_version" not in known
+    assert known["model_requests_total"] == {"model", "version", "status"}
+
+
+def test_every_part_of_the_stack_is_watched() -> None:
+    for expressions in ([rule["expr"] for rule in ALERTS], [one["expr"] for one in TARGETS]):
+        names = {name.partition("_")[0] for text in expressions for name in asked(text) if name}
+        assert names == {"model", "watcher", "traefik", "rabbitmq"}
+
+
+def test_an_alert_has_a_name_of_its_own_a_severity_and_says_what_is_wrong() -> None:
+    names = [rule["alert"] for rule in ALERTS]
+    assert len(set(names)) == len(names)
+    for rule in ALERTS:
+        assert rule["labels"]["severity"] in {"warning", "critical"}
+        assert rule["annotations"]["summary"]
+        # nothing is told of a label that the expression has not kept
+        told = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+        assert told <= asked(rule["expr"])[""]
+
+
+def test_panels_ask_the_chosen_prometheus_and_do_not_overlap() -> None:
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken
+        assert place["x"] + place["w"] <= 24
+        taken |= cells
+    assert {target["datasource"]["uid"] for target in TARGETS} == {"${datasource}"}
