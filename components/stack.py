@@ -13,12 +13,16 @@ from components.live.look import Look
 from components.live.wanted import wanted
 from components.naming import labels
 from components.platform.admission import guard
-from components.platform.deployment_watcher import DeploymentWatcher, DeploymentWatcherArgs
+from components.platform.deployment_watcher import (
+    REPOSITORY,
+    DeploymentWatcher,
+    DeploymentWatcherArgs,
+)
 from components.platform.ingress_controller import IngressController, IngressControllerArgs
 from components.platform.message_broker import MessageBroker, MessageBrokerArgs
 from components.serving.contents import Content, read_all
 from components.serving.model import Model, ModelArgs, routes
-from components.serving.model_image import HarnessImage
+from components.serving.model_image import HarnessImage, repository_name
 from components.spec import StackSpec
 from components.staging import read_harness
 
@@ -67,10 +71,12 @@ def _declare(
             namespace_name=platform.namespace,
             hostname=platform.hostname,
             call_seconds=spec.call_seconds,
+            proxies=_proxies(spec),
             spec=platform.ingress_controller,
         ),
     )
     guard(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
+    stored = _on_aws(spec)
     broker = MessageBroker(
         "message-broker",
         MessageBrokerArgs(namespace=namespace.metadata["name"], spec=platform.message_broker),
@@ -82,12 +88,13 @@ def _declare(
             namespace=namespace.metadata["name"],
             namespace_name=platform.namespace,
             registry=platform.registry,
+            repositories=[stored[REPOSITORY]] if REPOSITORY in stored else [],
             groundwork=ingress.groundwork,
             broker=broker.secret,
             spec=platform.deployment_watcher,
         ),
     )
-    harnesses = _harnesses(spec, root)
+    harnesses = _harnesses(spec, root, stored)
     for name, model in spec.models.items():
         Model(
             name,
@@ -99,6 +106,7 @@ def _declare(
                 ingress_class=ingress.class_name,
                 groundwork=ingress.groundwork,
                 harnesses=harnesses,
+                repositories=[stored[name]] if name in stored else [],
                 contents={version: contents[name, version] for version in model.versions},
                 gate=seen.gate,
                 spec=model,
@@ -106,28 +114,61 @@ def _declare(
         )
 
 
-def _harnesses(spec: StackSpec, root: Path) -> Mapping[str, HarnessImage]:
+def _proxies(spec: StackSpec) -> tuple[str, ...]:
+    """The addresses that a load balancer's requests come from."""
+    platform = spec.platform
+    if platform.load_balancer is None or platform.aws is None:
+        return ()
+    return (platform.aws.vpc.cidr,)
+
+
+def _on_aws(spec: StackSpec) -> Mapping[str, pulumi.Resource]:
+    """What stands on AWS, where the file asks for it; the repositories by name."""
+    if spec.platform.aws is None:
+        return {}
+    # pulumi-aws is large: stacks without it do not import it
+    from components.platform import on_aws  # noqa: PLC0415
+
+    harnesses = [repository_name(language) for language in _languages(spec)]
+    names = [*spec.models, *harnesses, REPOSITORY]
+    return on_aws.build(spec.platform, spec.platform.aws, names)
+
+
+def _languages(spec: StackSpec) -> list[str]:
+    """The languages that this stack builds versions in."""
+    return sorted(
+        {
+            version.language
+            for model in spec.models.values()
+            for version in model.versions.values()
+            if version.image is None
+        }
+    )
+
+
+def _harnesses(
+    spec: StackSpec, root: Path, stored: Mapping[str, pulumi.Resource]
+) -> Mapping[str, HarnessImage]:
     """The images of the languages that this stack builds versions in, and of no other."""
-    used = {
-        version.language
-        for model in spec.models.values()
-        for version in model.versions.values()
-        if version.image is None
-    }
     return {
         name: HarnessImage(
             root,
             spec.platform.registry,
             read_harness(root, LANGUAGES[name]),
-            pulumi.ResourceOptions(),
+            pulumi.ResourceOptions(
+                depends_on=[found] if (found := stored.get(repository_name(name))) else []
+            ),
         )
-        for name in sorted(used)
+        for name in _languages(spec)
     }
 
 
 def _export(spec: StackSpec) -> None:
     """Outputs are the resulting state: one that told a change would never settle."""
-    url = f"http://{spec.platform.hostname}:{spec.platform.ingress_controller.node_port}"
+    platform = spec.platform
+    url = f"http://{platform.hostname}:{platform.ingress_controller.node_port}"
+    if platform.load_balancer is not None:
+        url = f"https://{platform.hostname}"
     pulumi.export("url", url)
     pulumi.export("status", f"{url}/status/")
     pulumi.export(

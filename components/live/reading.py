@@ -92,7 +92,8 @@ class Cluster:
         except (ApiException, HTTPError) as error:
             raise UnreadableError(f"{self.api.configuration.host}: {error}") from None
 
-    def _items(self, path: str, selector: str) -> list[Object]:
+    def items(self, path: str, selector: str) -> list[Object]:
+        """All objects of a list by label, page by page; empty where there is no such list."""
         found: list[Object] = []
         token = ""
         while True:
@@ -109,11 +110,11 @@ class Cluster:
         """Everything of a namespace that this project wrote. Raises UnreadableError."""
         routes = f"/apis/traefik.io/v1alpha1/namespaces/{namespace}"
         return live(
-            self._items(f"/apis/apps/v1/namespaces/{namespace}/deployments", _MODELS),
+            self.items(f"/apis/apps/v1/namespaces/{namespace}/deployments", _MODELS),
             [
                 item
                 for kind in ("traefikservices", "ingressroutes")
-                for item in self._items(f"{routes}/{kind}", _ROUTES)
+                for item in self.items(f"{routes}/{kind}", _ROUTES)
             ],
         )
 

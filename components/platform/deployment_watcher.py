@@ -30,6 +30,8 @@ from components.spec import DeploymentWatcherSpec
 from components.staging import stage_watcher
 
 NAME = "deployment-watcher"
+REPOSITORY = "deployment_watcher"
+"""With an underscore, which no model's name can have."""
 _COMPONENT = "watcher"
 _FOLDER = "watcher"
 """Of its program, relative to the project."""
@@ -58,6 +60,8 @@ class DeploymentWatcherArgs:
     namespace: pulumi.Input[str]
     namespace_name: str
     registry: str
+    repositories: list[pulumi.Resource]
+    """What must stand before the image is pushed."""
     groundwork: pulumi.Resource
     broker: Secret
     spec: DeploymentWatcherSpec
@@ -112,10 +116,9 @@ class DeploymentWatcher(pulumi.ComponentResource):
         tree = read(args.root / _FOLDER)
         image = docker.Image(
             NAME,
-            # with an underscore, which no model's name can have
-            image_name=f"{args.registry}/deployment_watcher:{tree.digest[: images.SHOWN_DIGITS]}",
+            image_name=f"{args.registry}/{REPOSITORY}:{tree.digest[: images.SHOWN_DIGITS]}",
             build=images.build(stage_watcher(args.root, tree), {}),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=args.repositories),
         )
         return image.repo_digest
 

@@ -45,13 +45,15 @@ _SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "
 class IngressControllerArgs:
     """What Traefik is given: its size, the namespace it serves, the host name it answers for.
 
-    `call_seconds` is the longest call of any model.
+    `call_seconds` is the longest call of any model. `proxies` are the ranges of addresses that a
+    load balancer speaks from; with one, the nodes have a port for its checks, too.
     """
 
     namespace: pulumi.Input[str]
     namespace_name: str
     hostname: str
     call_seconds: int
+    proxies: tuple[str, ...]
     spec: IngressControllerSpec
 
 
@@ -181,7 +183,9 @@ class IngressController(pulumi.ComponentResource):
         container: ContainerArgsDict = {
             "name": "traefik",
             "image": args.spec.image,
-            "args": arguments(args.namespace_name, self.class_name, args.call_seconds),
+            "args": arguments(
+                args.namespace_name, self.class_name, args.call_seconds, args.proxies
+            ),
             "ports": [{"name": name, "container_port": port} for name, port in PORTS.items()],
             "env": [
                 {"name": name, "value": value}
@@ -232,15 +236,23 @@ class IngressController(pulumi.ComponentResource):
                 "selector": _SELECTOR,
                 "ports": [
                     {
-                        "name": "web",
-                        "port": 80,
-                        "target_port": "web",
-                        "node_port": args.spec.node_port,
+                        "name": name,
+                        "port": port,
+                        "target_port": target,
+                        "node_port": node_port,
                     }
+                    for name, port, target, node_port in _node_ports(args)
                 ],
             },
             opts=pulumi.ResourceOptions(parent=self),
         )
+
+
+def _node_ports(args: IngressControllerArgs) -> list[tuple[str, int, str, int]]:
+    """Name, port, entry point and node port of what can be reached from outside the cluster."""
+    web = ("web", 80, "web", args.spec.node_port)
+    ping = ("ping", PORTS["traefik"], "traefik", args.spec.ping_port)
+    return [web, ping] if args.proxies else [web]
 
 
 def _resources(spec: IngressControllerSpec) -> ResourceRequirementsArgsDict:

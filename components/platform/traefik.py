@@ -3,6 +3,8 @@
 The access log stays off: it halves the throughput, and metrics tell rates and latencies.
 """
 
+from collections.abc import Sequence
+
 from components.platform.steering import transport_arguments
 
 PORTS = {"web": 8000, "traefik": 8080, "metrics": 9100}
@@ -39,10 +41,13 @@ def environment(memory_bytes: int) -> dict[str, str]:
     return {"GOGC": "400", "GOMEMLIMIT": str(int(memory_bytes * _HEAP_SHARE))}
 
 
-def arguments(namespace: str, class_name: str, call_seconds: int) -> list[str]:
+def arguments(
+    namespace: str, class_name: str, call_seconds: int, proxies: Sequence[str] = ()
+) -> list[str]:
     """The command line of a Traefik that serves one namespace.
 
     `call_seconds` is the longest call of any model; everything that waits for answers follows it.
+    `proxies` are the addresses, in ranges, that are believed when a PROXY header names the client.
 
     Without `ingressendpoint`: it would first write the same address into each new Ingress, five a
     second, and serve none of them before that is done.
@@ -60,6 +65,12 @@ def arguments(namespace: str, class_name: str, call_seconds: int) -> list[str]:
         f"{web}.transport.lifecycle.requestacceptgracetimeout={ACCEPT_SECONDS}s",
         f"{web}.transport.lifecycle.gracetimeout={drain_seconds(call_seconds)}s",
         f"{web}.transport.respondingtimeouts.readtimeout={BODY_SECONDS}s",
+        # the load balancer's checks of the ping have the header, too
+        *(
+            f"--entrypoints.{name}.proxyprotocol.trustedips={','.join(proxies)}"
+            for name in ("web", "traefik")
+            if proxies
+        ),
         *transport_arguments(call_seconds),
         "--ping=true",
         "--metrics.prometheus=true",

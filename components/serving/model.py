@@ -32,6 +32,8 @@ class ModelArgs:
     groundwork: CustomResource
     harnesses: Mapping[str, HarnessImage]
     """By language."""
+    repositories: list[pulumi.Resource]
+    """What must stand before an image is pushed."""
     contents: Mapping[str, Content]
     gate: Gate
     spec: ModelSpec
@@ -126,7 +128,7 @@ class Model(pulumi.ComponentResource):
             content.tree,
             content.content_hash,
             args.harnesses[spec.language],
-            pulumi.ResourceOptions(parent=self),
+            pulumi.ResourceOptions(parent=self, depends_on=args.repositories),
         ).reference
 
 

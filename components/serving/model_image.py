@@ -10,6 +10,11 @@ from components.sources import Tree
 from components.staging import Harness, stage_harness, stage_version
 
 
+def repository_name(language: str) -> str:
+    """A harness's repository: with an underscore, which no model's name can have."""
+    return f"harness_{language}"
+
+
 class HarnessImage:
     """The image that all versions of one language stand on."""
 
@@ -20,8 +25,7 @@ class HarnessImage:
         self.digits = harness.digest[: images.SHOWN_DIGITS]
         self.image = docker.Image(
             f"harness-{self.language.name}",
-            # with an underscore, which no model's name can have
-            image_name=f"{registry}/harness_{self.language.name}:{self.digits}",
+            image_name=f"{registry}/{repository_name(self.language.name)}:{self.digits}",
             build=images.build(stage_harness(root, harness), {}),
             opts=opts,
         )

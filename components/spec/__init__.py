@@ -1,6 +1,7 @@
 """The stack file as data: read, checked, and told every mistake of it at once. No Pulumi here."""
 
 from components.errors import Mistake, StackFileError
+from components.spec.aws_sections import AwsSpec, LoadBalancerSpec
 from components.spec.parsing import parse
 from components.spec.platform_sections import (
     DeploymentWatcherSpec,
@@ -20,10 +21,12 @@ from components.spec.version_sections import (
 
 __all__ = [
     "AutoscalingSpec",
+    "AwsSpec",
     "DeploymentWatcherSpec",
     "GitSource",
     "IngressControllerSpec",
     "LimitsSpec",
+    "LoadBalancerSpec",
     "MessageBrokerSpec",
     "MirrorSpec",
     "Mistake",

@@ -130,8 +130,8 @@ def _type_at(at: Sequence[str]) -> object:
     """The type that a stack file has at a path; None where it has nothing."""
     kind: object = StackSpec
     for key in at:
-        if get_origin(kind) is dict:
-            kind = get_args(kind)[1]
+        if get_origin(kind) in (dict, list):
+            kind = get_args(kind)[-1]
         else:
             field = _as_section(kind).fields_by_key().get(key)
             kind = None if field is None else field.annotation

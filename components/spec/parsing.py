@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from components.errors import Mistake, StackFileError, key_text
-from components.spec import exclusions, folders, messages, references
+from components.spec import cloud, exclusions, folders, messages, references
 from components.spec.sections import StackSpec
 
 
@@ -26,6 +26,7 @@ def parse(
         spec = StackSpec.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
         found += messages.mistakes(error, data)
+    found += cloud.mistakes(platform)
     found += references.mistakes(models)
     found += exclusions.mistakes(platform, models, secret_keys)
     found += folders.mistakes(models, root)

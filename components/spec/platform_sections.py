@@ -1,12 +1,12 @@
 """The section of what stands once per stack."""
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
 from components.errors import refusal
 from components.naming import NamespaceName
+from components.spec.aws_sections import AwsSpec, LoadBalancerSpec
 from components.spec.quantities import memory_bytes
 from components.spec.section import Section
 from components.spec.values import (
@@ -41,6 +41,11 @@ class IngressControllerSpec(Section):
     replicas: Replicas = Field(default=2, description="Number of Traefik's Pods.", examples=[2])
     node_port: NodePort = Field(
         default=30080, description="Port of every node that leads to Traefik.", examples=[30080]
+    )
+    ping_port: NodePort = Field(
+        default=30081,
+        description="Port of every node that leads to its ping, for a load balancer's checks.",
+        examples=[30081],
     )
     image: ImageName = Field(
         default="traefik:v3.7.13", description="Traefik's image.", examples=["traefik:v3.7.13"]
@@ -96,10 +101,6 @@ class DeploymentWatcherSpec(Section):
 class PlatformSpec(Section):
     """What stands once per stack."""
 
-    LATER: ClassVar[Mapping[str, str]] = {
-        "loadBalancer": "the load balancer in front",
-    }
-
     namespace: NamespaceName = Field(
         description="Namespace of everything that is deployed.", examples=["models"]
     )
@@ -117,4 +118,10 @@ class PlatformSpec(Section):
     )
     deployment_watcher: DeploymentWatcherSpec = Field(
         default=DeploymentWatcherSpec(), description="What sends the events and serves the status."
+    )
+    aws: AwsSpec | None = Field(
+        default=None, description="The AWS account, for a load balancer or repositories there."
+    )
+    load_balancer: LoadBalancerSpec | None = Field(
+        default=None, description="The load balancer of AWS in front of Traefik."
     )

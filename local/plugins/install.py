@@ -15,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from pathlib import Path
 from local.plugins.versions import version_of
 
 PLUGINS = ("kubernetes", "docker")
+"""Those of every stack; `aws` is for stacks whose file has a section of this name."""
 MARK = "stand-in.json"
 DOWNLOAD_SECONDS = 20
 """Where the official server is out of reach this fails at once; a slow line gets that long."""
@@ -78,8 +80,10 @@ class Place:
         return done.returncode == 0
 
 
-def install(pulumi: Path, home: Path, python: Path, root: Path) -> list[str]:
-    """Install both plugins; a line for each that says what was done.
+def install(
+    pulumi: Path, home: Path, python: Path, root: Path, names: Sequence[str] = PLUGINS
+) -> list[str]:
+    """Install the plugins of these names; a line for each that says what was done.
 
     `python` is the interpreter that has the SDKs and the Kubernetes client; `root` the folder that
     holds the package `local`; `home` becomes PULUMI_HOME.
@@ -91,7 +95,7 @@ def install(pulumi: Path, home: Path, python: Path, root: Path) -> list[str]:
         check=True,
     )
     paths: list[str] = json.loads(site.stdout)
-    places = [Place(pulumi, home, name, version_of(name, paths)) for name in PLUGINS]
+    places = [Place(pulumi, home, name, version_of(name, paths)) for name in names]
     # Side by side: an unreachable server costs ten seconds for each plugin.
     with ThreadPoolExecutor(len(places)) as pool:
         stories = list(pool.map(lambda place: _install(place, python, root), places))

@@ -76,10 +76,19 @@ class KubernetesResources(Resources):
         identity.ensure_name(obj, old, call.name, call.seed)
         metadata = obj.get("metadata")
         placeless = isinstance(metadata, dict) and not metadata.get("namespace")
-        if placeless and await asyncio.to_thread(self.cluster.is_namespaced, kind):
+        if placeless and await self._wants_namespace(kind):
             namespace = await asyncio.to_thread(self.cluster.default_namespace)
             obj["metadata"] = {**mapping(obj, "metadata"), "namespace": namespace}
         return Checked(checkpoint.sealed(kind, obj, call.inputs), tuple(failures))
+
+    async def _wants_namespace(self, kind: Kind) -> bool:
+        """Whether the kind has namespaces. Where nobody answers a preview goes on without."""
+        try:
+            return await asyncio.to_thread(self.cluster.is_namespaced, kind)
+        except ClusterError as error:
+            if error.status:
+                raise
+            return False
 
     async def diff(self, call: Call) -> Difference:
         """Old inputs against new ones; the API server is not asked."""

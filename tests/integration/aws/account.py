@@ -1,0 +1,81 @@
+"""The account of production's own stack file that moto plays, and what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import yaml
+
+from local.rehearsal import rehearsal
+from tests.integration.aws.stacks import ROOT
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Account:
+    """moto's address, and the section `platform` that leads to what was furnished there."""
+
+    endpoint: str
+    platform: Object
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            region_name=self.platform["aws"]["region"],
+            endpoint_url=self.endpoint,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    @property
+    def nodes(self) -> Object:
+        found: Object = self.platform["aws"]["nodes"]
+        return found
+
+    @property
+    def balancer(self) -> Object:
+        found: Object = self.platform["loadBalancer"]
+        return found
+
+    @property
+    def bucket(self) -> str:
+        return str(self.balancer["accessLogs"]["bucket"])
+
+    @property
+    def zone(self) -> str:
+        return str(self.balancer["record"]["zone"])
+
+    def held(self) -> dict[str, list[str]]:
+        """Everything that a stack may have made, by kind; also rules in the nodes' group."""
+        elb, ec2 = self.client("elbv2"), self.client("ec2")
+        balancers = elb.describe_load_balancers()["LoadBalancers"]
+        targets = elb.describe_target_groups()["TargetGroups"]
+        groups = ec2.describe_security_groups()["SecurityGroups"]
+        records = self.client("route53").list_resource_record_sets(HostedZoneId=self.zone)
+        attached = self.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        found = {
+            "balancers": [item["LoadBalancerArn"] for item in balancers],
+            "targets": [item["TargetGroupArn"] for item in targets],
+            "groups": [item["GroupId"] for item in groups],
+            "rules": [f"{item['GroupId']} {item['IpPermissions']}" for item in groups],
+            "buckets": [item["Name"] for item in self.client("s3").list_buckets()["Buckets"]],
+            "repositories": [
+                item["repositoryName"]
+                for item in self.client("ecr").describe_repositories()["repositories"]
+            ],
+            "records": [f"{item['Type']} {item['Name']}" for item in records["ResourceRecordSets"]],
+            "attached": [arn for group in attached for arn in group.get("TargetGroupARNs", [])],
+        }
+        return {kind: sorted(items) for kind, items in found.items()}
+
+
+def furnish(endpoint: str) -> Account:
+    """Production's stack file, rehearsed there."""
+    production = yaml.safe_load((ROOT / "stacks/Pulumi.prod.yaml").read_text())
+    file = rehearsal(production, endpoint)
+    platform = file["config"]["model-deployment:platform"]
+    assert isinstance(platform, dict)
+    return Account(endpoint, platform)

@@ -1,0 +1,53 @@
+"""A moto server on this machine, and stacks that know no other AWS."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from moto.server import ThreadedMotoServer
+
+from local import environment
+from local.paths import Paths
+from local.plugins.install import install
+from tests.integration.aws.account import Account, furnish
+from tests.integration.aws.stacks import PROGRAM, ROOT, Stack
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    # a line for each request would bury what failed
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    # what it holds belongs to the process, not to the server
+    requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10).raise_for_status()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def account(moto: str) -> Account:
+    return furnish(moto)
+
+
+@pytest.fixture(scope="session")
+def pulumi_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("pulumi-home")
+    install(environment.pulumi(Paths.of_user()), home, Path(sys.executable), ROOT, ["aws"])
+    return home
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, pulumi_home: Path) -> Stack:
+    folder = tmp_path_factory.mktemp("stack")
+    (folder / "Pulumi.yaml").write_text("name: rehearsal\nruntime: python\n")
+    (folder / "__main__.py").write_text(PROGRAM)
+    made = Stack(folder, environment.pulumi(Paths.of_user()), pulumi_home)
+    made.succeed("stack", "init")
+    return made

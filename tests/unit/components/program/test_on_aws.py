@@ -1,0 +1,186 @@
+"""What a stack with a section `aws` declares, and what no stack may ever hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from components.platform.aws_account import _at
+from tests.support.recorder import Recorder
+
+ROOT = Path(__file__).parents[4]
+PRODUCTION = yaml.safe_load((ROOT / "stacks/Pulumi.prod.yaml").read_text())["config"]
+PLATFORM = PRODUCTION["model-deployment:platform"]
+MODELS = {
+    "iris": {
+        "language": "python",
+        "handler": "predict:predict",
+        "versions": {"v1": {"source": "models/iris/v1"}, "v2": {"source": "models/iris/v2"}},
+        "routes": {"prod": {"weights": {"v1": 100}}},
+    }
+}
+OPEN = "0.0.0.0/0"
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
+"""pulumi-aws imports its own old names, and says so."""
+
+Run = Callable[..., Recorder]
+
+
+@pytest.fixture
+def production(run: Run) -> Recorder:
+    return run(MODELS, PLATFORM)
+
+
+def of_aws(recorder: Recorder) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for item in recorder.resources:
+        if item.token.startswith("aws:"):
+            kind = item.token.rpartition(":")[2]
+            found[kind] = found.get(kind, 0) + 1
+    return found
+
+
+def inputs(recorder: Recorder, kind: str) -> list[dict[str, Any]]:
+    return [
+        dict(item.inputs)
+        for item in recorder.resources
+        if item.token.startswith(("aws:", "kubernetes:")) and item.token.rpartition(":")[2] == kind
+    ]
+
+
+def test_production_has_this_of_aws_and_nothing_else(production: Recorder) -> None:
+    assert of_aws(production) == {
+        "Attachment": 1,
+        "Bucket": 1,
+        "BucketLifecycleConfiguration": 1,
+        "BucketPolicy": 1,
+        "BucketPublicAccessBlock": 1,
+        "BucketServerSideEncryptionConfiguration": 1,
+        "LifecyclePolicy": 3,
+        "Listener": 1,
+        "LoadBalancer": 1,
+        "Record": 1,
+        "Repository": 3,
+        "RepositoryPolicy": 3,
+        "SecurityGroup": 1,
+        "SecurityGroupIngressRule": 2,
+        "TargetGroup": 1,
+    }
+
+
+def test_a_stack_without_the_section_asks_nothing_of_aws(run: Run) -> None:
+    plain = {key: value for key, value in PLATFORM.items() if key not in ("aws", "loadBalancer")}
+    assert of_aws(run(MODELS, {**plain, "registry": "registry.test/models"})) == {}
+
+
+def test_the_targets_are_the_services_node_ports(production: Recorder) -> None:
+    service: Any = production.one("Service", "ingress-controller")
+    ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
+    (target,) = inputs(production, "TargetGroup")
+    assert target["port"] == ports["web"]
+    assert target["healthCheck"]["port"] == str(int(ports["ping"]))
+
+
+def test_traefik_believes_the_header_that_the_load_balancer_sends(production: Recorder) -> None:
+    (target,) = inputs(production, "TargetGroup")
+    assert target["proxyProtocolV2"] is True
+    arguments = production.one("Deployment", "ingress-controller")["spec"]["template"]["spec"][
+        "containers"
+    ][0]["args"]
+    trusted = [each for each in arguments if "proxyprotocol" in each]
+    assert trusted == [
+        f"--entrypoints.{name}.proxyprotocol.trustedips={PLATFORM['aws']['vpc']['cidr']}"
+        for name in ("web", "traefik")
+    ]
+
+
+def test_locally_nobody_may_name_another_client(run: Run) -> None:
+    plain = {"namespace": "models", "registry": "registry.test/models", "hostname": "models.test"}
+    recorder = run(MODELS, plain)
+    assert "proxyprotocol" not in str(recorder.one("Deployment", "ingress-controller"))
+    assert len(recorder.one("Service", "ingress-controller")["spec"]["ports"]) == 1
+
+
+def test_the_outputs_name_the_front_door(production: Recorder) -> None:
+    assert production.outputs["url"] == "https://models.example.com"
+
+
+# What must never be in a stack.
+
+
+def pods(recorder: Recorder) -> Iterator[dict[str, Any]]:
+    for item in recorder.resources:
+        spec = item.inputs.get("spec") if item.token.startswith("kubernetes:") else None
+        if isinstance(spec, dict) and "template" in spec:
+            yield spec["template"]["spec"]
+
+
+def test_no_pod_is_privileged(production: Recorder) -> None:
+    found = list(pods(production))
+    assert len(found) == 5
+    for pod in found:
+        assert not any(pod.get(key) for key in ("hostNetwork", "hostPID", "hostIPC"))
+        assert not any("hostPath" in volume for volume in pod.get("volumes", []))
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        for container in pod["containers"]:
+            security = container["securityContext"]
+            assert security["allowPrivilegeEscalation"] is False
+            assert not security.get("privileged")
+            assert security["capabilities"]["drop"] == ["ALL"]
+            assert not security["capabilities"].get("add")
+
+
+def test_no_image_is_one_that_may_move_unseen(production: Recorder) -> None:
+    images = [container["image"] for pod in pods(production) for container in pod["containers"]]
+    assert images
+    for image in images:
+        tag = image.rpartition("/")[2].partition(":")[2]
+        assert "@sha256:" in image or tag not in ("", "latest"), image
+
+
+def test_no_bucket_is_public(production: Recorder) -> None:
+    buckets = {each["bucket"] for each in inputs(production, "Bucket")}
+    closed = {
+        each["bucket"]
+        for each in inputs(production, "BucketPublicAccessBlock")
+        if all(value is True for key, value in each.items() if key != "bucket")
+        and len(each) == len(("bucket", "acls", "policy", "ignored", "restricted"))
+    }
+    assert buckets == closed
+    for policy in inputs(production, "BucketPolicy"):
+        for statement in json.loads(policy["policy"])["Statement"]:
+            assert statement["Effect"] == "Deny" or statement["Principal"] != "*"
+
+
+def test_no_group_is_open_beyond_the_front_door(production: Recorder) -> None:
+    for group in inputs(production, "SecurityGroup"):
+        for rule in group["ingress"]:
+            assert (rule["fromPort"], rule["toPort"], rule["protocol"]) == (443, 443, "tcp")
+        assert OPEN not in str(group["egress"])
+    rules = inputs(production, "SecurityGroupIngressRule")
+    assert all(rule["fromPort"] == rule["toPort"] for rule in rules)
+    assert not any("cidrIpv4" in rule for rule in rules)
+
+
+def test_no_repository_lets_a_tag_move(production: Recorder) -> None:
+    repositories = inputs(production, "Repository")
+    assert {each["imageTagMutability"] for each in repositories} == {"IMMUTABLE"}
+    assert not any(each.get("forceDelete") for each in repositories)
+    for policy in inputs(production, "LifecyclePolicy"):
+        for rule in json.loads(policy["policy"])["rules"]:
+            assert rule["selection"]["tagStatus"] == "untagged"
+
+
+def test_a_part_of_another_stacks_output_is_found_or_refused() -> None:
+    outputs = {"subnets": ["subnet-a", "subnet-b"]}
+    assert _at(outputs, ["subnets", "1"], "stack://a/b/c#network.subnets.1") == "subnet-b"
+    for path in (["subnets", "2"], ["subnets"], ["vpc"], ["subnets", "x"]):
+        with pytest.raises(pulumi.RunError, match="pulumi stack output --stack a/b/c"):
+            _at(outputs, path, "stack://a/b/c#network")

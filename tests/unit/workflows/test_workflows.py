@@ -1,0 +1,92 @@
+"""What CI for users must hold, whatever else it does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
+
+
+def jobs(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text())["jobs"]
+    return found
+
+
+def steps() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path in FILES:
+        for name, job in jobs(path).items():
+            for step in job.get("steps", []):
+                yield f"{path.name} {name}", step
+
+
+def test_there_are_workflows() -> None:
+    assert {path.name for path in FILES} == {"check.yml", "deploy-stack.yml", "deploy.yml"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_action_is_pinned_by_commit_and_says_its_release(path: Path) -> None:
+    own = "uses: ./.github/workflows/"
+    for line in path.read_text().splitlines():
+        if "uses:" not in line or own in line:
+            continue
+        assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_no_action_has_two_commits() -> None:
+    used = {step["uses"] for _, step in steps() if "uses" in step}
+    assert len({each.partition("@")[0] for each in used}) == len(used)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_token_may_only_read_unless_a_job_says_otherwise(path: Path) -> None:
+    assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
+
+
+def test_there_are_no_long_lived_keys() -> None:
+    for path in FILES:
+        assert "secrets." not in path.read_text()
+        assert "aws-access-key-id" not in path.read_text()
+    assert [where for where, step in steps() if "role-to-assume" in step.get("with", {})] == [
+        "check.yml preview",
+        "deploy-stack.yml deploy",
+    ]
+
+
+def test_no_command_is_made_of_what_a_stranger_wrote() -> None:
+    """An expression in a script is pasted in before the shell reads it."""
+    for where, step in steps():
+        assert "${{" not in step.get("run", ""), where
+        assert "${{" not in step.get("with", {}).get("script", ""), where
+
+
+def test_production_waits_for_staging_and_for_its_environment() -> None:
+    deploy = jobs(ROOT / ".github/workflows/deploy.yml")
+    assert [job["with"]["stack"] for job in deploy.values()] == ["staging", "prod"]
+    assert deploy["prod"]["needs"] == "staging"
+    called = jobs(ROOT / ".github/workflows/deploy-stack.yml")["deploy"]
+    assert called["environment"] == "${{ inputs.stack }}"
+
+
+def test_a_pull_request_changes_nothing() -> None:
+    check = (ROOT / ".github/workflows/check.yml").read_text()
+    assert "pulumi up" not in check
+    assert "pull_request_target" not in check
+    assert (
+        "head.repo.full_name == github.repository"
+        in jobs(ROOT / ".github/workflows/check.yml")["preview"]["if"]
+    )
+
+
+def test_pulumi_is_the_version_of_the_requirements() -> None:
+    (pinned,) = re.findall(r"^pulumi==(\S+)$", (ROOT / "requirements.in").read_text(), re.MULTILINE)
+    used = {
+        step["with"]["pulumi-version"] for _, step in steps() if "pulumi/" in step.get("uses", "")
+    }
+    assert used == {pinned}
