@@ -56,7 +56,7 @@ schema: ## Write stacks/schema.json anew
 
 lock: ## Pin the dependencies anew, with hashes and without addresses (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o requirements.txt requirements.in
-	uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o requirements-dev.txt requirements-dev.in
+	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --override requirements-overrides.txt -o requirements-dev.txt requirements-dev.in
 	for room in harness/python watcher; do \
 	  uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o $$room/requirements.txt $$room/requirements.in; \
 	done

@@ -86,7 +86,8 @@ def _venv(folder: Path) -> subprocess.CompletedProcess[str]:
 
 def _install(venv: Path) -> None:
     pip = [str(venv / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check"]
-    command = [*pip, "--no-input", "--require-hashes", "-r", str(LOCK)]
+    # the lock names everything; requirements-overrides.txt says why nothing is looked up again
+    command = [*pip, "--no-input", "--no-deps", "--require-hashes", "-r", str(LOCK)]
     lines: list[str] = []
     spoken = time.monotonic()
     with subprocess.Popen(
