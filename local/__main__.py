@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from local import cluster, environment, ground, packages, teardown
+from local import cluster, environment, ground, packages, teardown, unseen
 from local.definitions import keep_definitions
 from local.errors import GroundError
 from local.foreign import ForeignCluster
@@ -22,6 +22,9 @@ from local.plugins.install import install
 from local.progress import complain, say
 from local.stack import Stack, wait_and_show
 from local.tools import build
+
+LOCAL_STACK = "local"
+"""The one that the local cluster is for."""
 
 
 def _plugins(paths: Paths) -> None:
@@ -54,7 +57,11 @@ def _up_elsewhere(paths: Paths, stack: str, context: str) -> None:
 
 
 def _preview(paths: Paths, stack: str, context: str) -> None:
+    """The local stack on its cluster, one of a cluster of yours, or any file against nothing."""
     environment.pulumi(paths)
+    if not context and stack != LOCAL_STACK:
+        unseen.preview(paths, stack)
+        return
     env = ForeignCluster(paths, context).environment() if context else environment.local(paths)
     _plugins(paths)
     Stack(paths, stack, env).preview()
@@ -115,7 +122,7 @@ def main() -> int:
     """Run one command; what a person can mend becomes two lines and status 1."""
     parser = argparse.ArgumentParser(prog="local")
     parser.add_argument("command", choices=["up", "preview", "env", "down", "clean"])
-    parser.add_argument("--stack", default="local", help="which stacks/Pulumi.<stack>.yaml")
+    parser.add_argument("--stack", default=LOCAL_STACK, help="which stacks/Pulumi.<stack>.yaml")
     parser.add_argument(
         "--cluster", default="", help="a kubeconfig context of yours, instead of the local cluster"
     )
