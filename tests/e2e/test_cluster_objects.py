@@ -16,7 +16,11 @@ MODELS = {
     "echo-v1": ("echo", "v1"),
     "mpg-v1": ("mpg", "v1"),
 }
-WORKLOADS = {*MODELS, "ingress-controller"}
+LANGUAGES = {"iris": "python", "echo": "python", "mpg": "r"}
+WORKLOADS = {*MODELS, "ingress-controller", "deployment-watcher"}
+BROKER = "message-broker"
+PODS = 2 * len(WORKLOADS) + 1
+"""Two of each, and the broker's one node."""
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def running() -> list[Object]:
     found = [
         pod for pod in local_stack.objects("pods") if "deletionTimestamp" not in pod["metadata"]
     ]
-    assert len(found) == 6  # Traefik 2, iris v1 2, iris v2 1, echo 1
+    assert len(found) == PODS
     return found
 
 
@@ -56,7 +60,7 @@ def test_no_pod_runs_as_root_or_can_gain_rights(running: list[Object]) -> None:
 
 def test_the_processes_of_a_model_really_have_no_rights() -> None:
     """What the kernel says of them, not what was asked for."""
-    (pod,) = local_stack.pods("echo", "v1")
+    pod = local_stack.pods("echo", "v1")[0]
     status = local_stack.kubectl("exec", pod, "--", "cat", "/proc/1/status")
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert fields["Uid"].split() == ["65532"] * 4
@@ -71,7 +75,7 @@ def test_no_token_is_mounted_into_a_model(running: list[Object]) -> None:
         for pod in running
         if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "model"
     ]
-    assert len(models) == 4
+    assert len(models) == 2 * len(MODELS)
     for pod in models:
         assert pod["spec"]["automountServiceAccountToken"] is False
         assert [volume.keys() - {"name"} for volume in pod["spec"]["volumes"]] == [{"emptyDir"}]
@@ -127,7 +131,7 @@ def test_a_version_says_what_it_is(deployments: dict[str, Object], name: str) ->
     assert re.fullmatch(r"[0-9a-f]{64}", told["content-hash"])
     assert re.fullmatch(r"unknown|[0-9a-f]{40}(-dirty)?", told["git-commit"])
     assert told["handler"] == "predict:predict"
-    assert told["language"] == "python"
+    assert told["language"] == LANGUAGES[model]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["published-at"])
 
 
@@ -143,9 +147,12 @@ def test_a_version_has_a_service_a_budget_and_an_address_of_its_own(name: str) -
     ]
     (ingress,) = (item for item in found if item["kind"] == "Ingress")
     (rule,) = ingress["spec"]["rules"]
-    (path,) = rule["http"]["paths"]
-    assert path["path"] == f"/models/{model}/versions/{version}/"
-    assert path["backend"]["service"]["name"] == name
+    paths = rule["http"]["paths"]
+    assert [path["path"] for path in paths] == [
+        f"/models/{model}/versions/{version}/",
+        f"/v2/models/{model}/versions/{version}/",
+    ]
+    assert {path["backend"]["service"]["name"] for path in paths} == {name}
 
 
 def test_routes_are_objects_of_their_model(deployments: dict[str, Object]) -> None:
@@ -154,9 +161,10 @@ def test_routes_are_objects_of_their_model(deployments: dict[str, Object]) -> No
         for item in local_stack.objects("traefikservices,ingressroutes")
         if item["metadata"]["labels"]["app.kubernetes.io/component"] == "route"
     }
-    shared = ("iris-prod", "echo-prod")
+    shared = [f"{model}-prod" for model in LANGUAGES]
+    latest = [f"{model}-latest" for model in LANGUAGES]
     assert found == {
-        *(("IngressRoute", name) for name in ("iris-latest", "echo-latest", *shared)),
+        *(("IngressRoute", name) for name in (*latest, *shared)),
         *(("TraefikService", name) for name in shared),
     }
 
@@ -168,8 +176,8 @@ def test_budgets_allow_a_drain() -> None:
         "drain", node, "--dry-run=server", "--delete-emptydir-data", "--timeout=10s",
         f"--pod-selector={PART_OF}",
     )  # fmt: skip
-    assert told.count("evicting pod models/") == 6
+    assert told.count("evicting pod models/") == PODS
     assert "cannot evict" not in told.lower()
     budgets = local_stack.objects("poddisruptionbudgets")
-    assert {item["metadata"]["name"] for item in budgets} == WORKLOADS
+    assert {item["metadata"]["name"] for item in budgets} == {*WORKLOADS, BROKER}
     assert {item["status"]["disruptionsAllowed"] for item in budgets} == {1}

@@ -133,7 +133,7 @@ def test_the_consumer_of_the_documentation_gets_an_event(
 ) -> None:
     text = (ROOT / "docs" / "events.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(code.strip().splitlines()) <= 15
+    assert len([line for line in code.splitlines() if line]) <= 15
     script = tmp_path / "consumer.py"
     script.write_text(code)
     with subprocess.Popen(
