@@ -65,6 +65,12 @@ class Kube:
         if self._session is not None:
             await self._session.close()
 
+    @property
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("used outside of its context")
+        return self._session
+
     async def send(
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> Object:
