@@ -18,8 +18,12 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
             *("split", "split-while-others-change", "sticky", "header", "mirror", "failover"),
             *("change-1", "change-200", "change-200-full"),
         ),
+        "events": ("bench.events", "latency", "scale"),
     },
     "drill": {
+        "events-kills": ("bench.events", "kills"),
+        "events-api-server": ("bench.events", "apiserver"),
+        "events-outage": ("bench.events", "outage"),
         "promotion": (
             "bench.traffic",
             *("steady", "killed-pods", "killed-pods-with-failover"),

@@ -7,13 +7,21 @@ import shutil
 import sys
 from collections.abc import Awaitable, Callable
 
+from bench.events.apiserver import apiserver
 from bench.events.kills import kills
 from bench.events.latency import latency
 from bench.events.outage import outage
+from bench.events.scale import scale
 from bench.figures import Figure
 
 Bench = Callable[[float], Awaitable[Figure | list[Figure]]]
-BENCHES: dict[str, Bench] = {"latency": latency, "kills": kills, "outage": outage}
+BENCHES: dict[str, Bench] = {
+    "latency": latency,
+    "scale": scale,
+    "kills": kills,
+    "apiserver": apiserver,
+    "outage": outage,
+}
 
 
 async def _run(names: list[str], scale: float) -> bool:

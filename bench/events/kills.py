@@ -166,9 +166,9 @@ async def kills(scale: float) -> Figure:
     number = sum(len(told) for told in owed.values())
     text = (
         f"{drill.killed} processes and {drill.pods_killed} Pods killed, the broker "
-        f"{drill.restarts} times, {drill.changer.made} changes in {time.monotonic() - begun:.0f} s: {number} "
-        f"transitions owed, {len(messages) - repeats} told, {repeats} repeated under the same id, "
-        f"{len(wrong)} faults{'' if settled else ', not settled'}"
+        f"{drill.restarts} times, {drill.changer.made} changes in {time.monotonic() - begun:.0f} s:"
+        f" {number} transitions owed, {len(messages) - repeats} told, {repeats} repeated under the "
+        f"same id, {len(wrong)} faults{'' if settled else ', not settled'}"
     )
     values = {
         "killed_processes": drill.killed,

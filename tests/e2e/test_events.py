@@ -52,7 +52,8 @@ class Told:
         threading.Thread(target=self._read, args=(lines,), daemon=True).start()
 
     def _read(self, lines: Iterator[str]) -> None:
-        with contextlib.suppress(requests.RequestException, ValueError):
+        # the last is what requests says of a stream that was closed meanwhile
+        with contextlib.suppress(requests.RequestException, ValueError, AttributeError):
             for line in lines:
                 self.lines.append(line)
 
@@ -146,8 +147,10 @@ def test_no_secret_of_the_stack_is_in_a_log_an_event_or_an_answer() -> None:
     assert len(secrets) >= 4
     pods = local_stack.objects("pods", "app.kubernetes.io/component=watcher")
     texts = [local_stack.kubectl("logs", pod["metadata"]["name"]) for pod in pods]
-    for path in ("/status/", "/status/page.js", "/status/models"):
-        texts.append(requests.get(f"{FRONT_DOOR}{path}", timeout=5).text)
+    texts += [
+        requests.get(f"{FRONT_DOOR}{path}", timeout=5).text
+        for path in ("/status/", "/status/page.js", "/status/models")
+    ]
     texts.append(
         local_stack.kubectl("get", "leases", "-o", "json")
     )  # with every event that is kept

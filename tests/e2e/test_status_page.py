@@ -35,7 +35,8 @@ CONTRASTS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const holder = node.parentElement;
-    if (!node.data.trim() || !holder.checkVisibility() || holder.tagName === "NOSCRIPT") { continue; }
+    const hidden = !holder.checkVisibility() || holder.tagName === "NOSCRIPT";
+    if (hidden || !node.data.trim()) { continue; }
     const [one, other] = [light(rgb(getComputedStyle(holder).color)), light(ground(holder))];
     const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
     found.push([ratio, holder.className + ": " + node.data.trim().slice(0, 40)]);

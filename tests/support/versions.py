@@ -18,7 +18,7 @@ RUNS = "import time; open('/tmp/ready', 'w').close(); time.sleep(3600)"
 
 def _manifest(model: str, version: str, code: str) -> Object:
     name = f"{model}-{version}"
-    (like,) = local_stack.objects("deployments", "app.kubernetes.io/name=echo")
+    like = local_stack.objects("deployments", "app.kubernetes.io/component=model")[0]
     owned = {"app.kubernetes.io/name": model, "app.kubernetes.io/version": version}
     labels = {
         **owned,
