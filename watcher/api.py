@@ -26,9 +26,9 @@ LIST_SECONDS = 60.0
 OPEN_SECONDS = 10.0
 """The API server answers a watch at once, whether or not there is anything to tell."""
 SILENCE_SECONDS = 75.0
-"""A watch says something every minute, a bookmark at least. But of a kind that nobody has changed since
-the API server began there are none: after so much silence the watch is made anew, and only if that
-fails, nobody is there."""
+"""A watch says something every minute, a bookmark at least. But a kind that nobody has changed
+since the API server began gets none: after so much silence the watch is made anew, and only if that
+fails nobody is there."""
 SERVER_SECONDS = 300
 """The API server itself ends a watch after so long."""
 _CONFLICT = 409

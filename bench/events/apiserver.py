@@ -46,7 +46,8 @@ async def apiserver(_scale: float) -> list[Figure]:
             finally:
                 await watcher.end()
             messages = await asyncio.to_thread(place.broker.messages)
-    states = [json.loads(body)["data"]["state"] for _, body in messages]
+    # an event may be repeated, under its own id
+    states = [json.loads(body)["data"]["state"] for body in dict(messages).values()]
     wanted = ["Available", "Unavailable", "Available", "Unavailable"]
     text = f"told {states}, owed {wanted}"
     return [*figures, Figure("apiserver, nothing lost", states == wanted, text, {"told": states})]
@@ -82,11 +83,11 @@ async def _noticed(watcher: Watcher, *, stale: bool = True) -> float:
 
 
 def _figure(name: str, noticed: float | None, mended: float) -> Figure:
-    longest = max(noticed or 0.0, mended)
+    whole = (noticed or 0.0) + mended
     said = "" if noticed is None else f"noticed after {noticed:.1f} s, "
-    text = f"{said}true again after {mended:.1f} s (limit {_MOST_SECONDS:.0f})"
+    text = f"{said}true {mended:.1f} s after the mend (limit {_MOST_SECONDS:.0f} in all)"
     values = {"noticed_seconds": noticed, "mended_seconds": round(mended, 1)}
-    return Figure(f"apiserver, {name}", longest < _MOST_SECONDS, text, values)
+    return Figure(f"apiserver, {name}", whole < _MOST_SECONDS, text, values)
 
 
 async def _cut(place: Ground, proxy: Proxy, watcher: Watcher) -> Figure:

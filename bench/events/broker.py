@@ -112,7 +112,7 @@ class Node:
 
     def messages(self) -> list[tuple[str, bytes]]:
         """All that the queue holds, as (message id, body), in the order of arrival."""
-        found = []
+        found: list[tuple[str, bytes]] = []
         with self.connected() as connection:
             channel = connection.channel()
             while True:

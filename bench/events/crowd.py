@@ -121,7 +121,7 @@ def _item(made: Object, number: int, kind: str, more: Object) -> bytes:
 
 def crowd(deployments: int, pods: int) -> _Crowd:
     """As many of each; the Pods are spread over the Deployments, some of them in a crash loop."""
-    standing = {"status": {"conditions": [{"type": "Available", "status": "True"}]}}
+    standing: Object = {"status": {"conditions": [{"type": "Available", "status": "True"}]}}
     found: dict[str, list[bytes]] = {"deployments": [], "pods": []}
     for number in range(deployments):
         made = deployment(f"m{number}", 1)

@@ -5,6 +5,7 @@ that no route leads to, changes it while nobody watches, and takes it away again
 """
 
 import asyncio
+import contextlib
 import json
 import time
 import urllib.error
@@ -22,7 +23,7 @@ _BEFORE_SECONDS, _AFTER_SECONDS = 3.0, 60.0
 _WATCHER, _BROKER = "deployment/deployment-watcher", "statefulset/message-broker"
 _MODEL = "bench-outage"
 _VERSION = f"/status/models/{_MODEL}/versions/v1"
-_LAST = "2 Unavailable"
+_LAST = "Unavailable"
 Object = dict[str, object]
 
 
@@ -64,7 +65,10 @@ class _Stack:
         request.add_header("Last-Event-ID", "0")
         found = []
         deadline = time.monotonic() + seconds
-        with urllib.request.urlopen(request, timeout=seconds) as stream:  # noqa: S310
+        with (
+            contextlib.suppress(TimeoutError),
+            urllib.request.urlopen(request, timeout=seconds) as stream,  # noqa: S310
+        ):
             while time.monotonic() < deadline:
                 line = stream.readline().decode()
                 if not line.startswith("data: "):
@@ -72,7 +76,7 @@ class _Stack:
                 data = json.loads(line.removeprefix("data: "))["data"]
                 if data["model"] == _MODEL:
                     found.append(f"{data['sequence']} {data['state']}")
-                if found and found[-1] == _LAST:
+                if found and found[-1].endswith(_LAST):
                     break
         return found
 
@@ -152,4 +156,4 @@ def _figure(
         "streamed": streamed,
     }
     holds = not failed and known is not None and back is not None
-    return Figure("outage", holds and streamed[-1:] == [_LAST], text, values)
+    return Figure("outage", holds and bool(streamed) and streamed[-1].endswith(_LAST), text, values)

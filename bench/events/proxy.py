@@ -16,6 +16,7 @@ class Proxy:
         self._flows = asyncio.Event()
         self._flows.set()
         self._refuses = False
+        self._swallowed: list[asyncio.Event] = []
         self.port = 0
 
     async def __aenter__(self) -> "Proxy":
@@ -26,7 +27,9 @@ class Proxy:
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
-        self.cut()
+        self.refuse()
+        for flows in self._swallowed:
+            flows.set()
         for task in self._tasks:
             task.cancel()
 
@@ -43,6 +46,7 @@ class Proxy:
     def swallow(self) -> None:
         """Half-open: connections stand and new ones come to be, and nothing gets through."""
         self._flows.clear()
+        self._swallowed.append(self._flows)
 
     def mend(self) -> None:
         """Lead again. What was swallowed is gone for good, its connections too, without a FIN."""
@@ -56,6 +60,9 @@ class Proxy:
             return
         flows = self._flows  # a connection that was swallowed once stays so
         await flows.wait()
+        if self._refuses:
+            writer.transport.abort()
+            return
         there, back = await asyncio.open_connection(*self._to)
         self._writers |= {writer, back}
         for source, target in ((reader, back), (there, writer)):
