@@ -59,25 +59,44 @@ class _Stack:
             await asyncio.sleep(0.2)
         return None
 
+    async def end_told(self, seconds: float) -> None:
+        """Wait until its end is stored and confirmed: until then its record would be made anew."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            record = await asyncio.to_thread(self._record)
+            if record["state"] == "Deleted" and record["sequence"] == record["confirmed"]:
+                return
+            await asyncio.sleep(0.3)
+
+    def _record(self) -> Object:
+        metadata = cast("Object", get("-n", self.namespace, "lease", f"{_MODEL}-v1")["metadata"])
+        told = cast("dict[str, str]", metadata["annotations"])
+        return cast("Object", json.loads(told["model-deployment.io/record"]))
+
     def streamed(self, seconds: float) -> list[str]:
         """The events of the version, as the stream gives them to one who has seen nothing."""
+        deadline = time.monotonic() + seconds
+        found: list[str] = []
+        while time.monotonic() < deadline and not (found and found[-1].endswith(_LAST)):
+            # a replica that has just begun answers 503
+            with contextlib.suppress(TimeoutError, urllib.error.HTTPError):
+                found = self._streamed_once(deadline)
+            time.sleep(0.5)
+        return found
+
+    def _streamed_once(self, deadline: float) -> list[str]:
         request = urllib.request.Request(f"{self.front_door}/status/events")  # noqa: S310 - http
         request.add_header("Last-Event-ID", "0")
-        found = []
-        deadline = time.monotonic() + seconds
-        with (
-            contextlib.suppress(TimeoutError),
-            urllib.request.urlopen(request, timeout=seconds) as stream,  # noqa: S310
-        ):
-            while time.monotonic() < deadline:
+        found: list[str] = []
+        with urllib.request.urlopen(request, timeout=5) as stream:  # noqa: S310
+            while time.monotonic() < deadline and not (found and found[-1].endswith(_LAST)):
                 line = stream.readline().decode()
-                if not line.startswith("data: "):
-                    continue
-                data = json.loads(line.removeprefix("data: "))["data"]
-                if data["model"] == _MODEL:
-                    found.append(f"{data['sequence']} {data['state']}")
-                if found and found[-1].endswith(_LAST):
+                if not line:
                     break
+                if line.startswith("data: "):
+                    data = json.loads(line.removeprefix("data: "))["data"]
+                    if data["model"] == _MODEL:
+                        found.append(f"{data['sequence']} {data['state']}")
         return found
 
 
@@ -97,7 +116,7 @@ async def outage(
             await asyncio.sleep(_BEFORE_SECONDS)
             await _away(stack, before, away)
             back = await stack.becomes("Unavailable", _AFTER_SECONDS)
-            streamed = await asyncio.to_thread(stack.streamed, 10) if back is not None else []
+            streamed = await asyncio.to_thread(stack.streamed, 30) if back is not None else []
         finally:
             ended.set()
             answers = await load
@@ -105,7 +124,7 @@ async def outage(
         for what, replicas in before.items():
             await asyncio.to_thread(stack.scale, what, replicas)
         kubectl("-n", namespace, "delete", "deployment", f"{_MODEL}-v1", "--ignore-not-found")
-        await asyncio.sleep(2)  # its end is told
+        await stack.end_told(_AFTER_SECONDS)
         kubectl("-n", namespace, "delete", "lease", f"{_MODEL}-v1", "--ignore-not-found")
     return _figure(answers, away, known, back, streamed)
 

@@ -54,14 +54,17 @@ class Proxy:
         self._flows = asyncio.Event()
         self._flows.set()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _turns_away(self, writer: asyncio.StreamWriter) -> bool:
         if self._refuses:
             writer.transport.abort()
+        return self._refuses
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._turns_away(writer):
             return
         flows = self._flows  # a connection that was swallowed once stays so
         await flows.wait()
-        if self._refuses:
-            writer.transport.abort()
+        if self._turns_away(writer):
             return
         there, back = await asyncio.open_connection(*self._to)
         self._writers |= {writer, back}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 
 from tests.support import local_stack
@@ -83,4 +84,14 @@ def standing(model: str, version: str) -> Iterator[None]:
         name = f"{model}-{version}"
         local_stack.kubectl("delete", "deployment", name, "--ignore-not-found")
         local_stack.kubectl("wait", "--for=delete", f"deployment/{name}", "--timeout=30s")
-        local_stack.kubectl("delete", "lease", name, "--ignore-not-found")
+        end = time.monotonic() + 30
+        while not _end_is_told(name):  # until then the record would be made anew
+            assert time.monotonic() < end, f"the end of {name} is not told"
+            time.sleep(0.3)
+        local_stack.kubectl("delete", "lease", name)
+
+
+def _end_is_told(name: str) -> bool:
+    found = json.loads(local_stack.kubectl("get", "lease", name, "-o", "json"))
+    record = json.loads(found["metadata"]["annotations"]["model-deployment.io/record"])
+    return record["state"] == "Deleted" and bool(record["sequence"] == record["confirmed"])
