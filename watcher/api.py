@@ -23,8 +23,12 @@ PAGE = 100
 """Objects of a page: its parsing holds everybody up for some milliseconds."""
 REQUEST_SECONDS = 5.0
 LIST_SECONDS = 60.0
+OPEN_SECONDS = 10.0
+"""The API server answers a watch at once, whether or not there is anything to tell."""
 SILENCE_SECONDS = 75.0
-"""A watch says something every minute, a bookmark at least; longer silence means it is dead."""
+"""A watch says something every minute, a bookmark at least. But a kind that nobody has changed
+since the API server began gets none: after so much silence the watch is made anew, and only if that
+fails nobody is there."""
 SERVER_SECONDS = 300
 """The API server itself ends a watch after so long."""
 _CONFLICT = 409
@@ -104,7 +108,10 @@ class Api:
             following = {"continue": page.metadata.continue_}
 
     async def watch(self, path: str, selector: str, since: int) -> AsyncIterator[raw.WatchEvent]:
-        """The changes after `since`, until the API server ends the watch. Raises ApiError."""
+        """The changes after `since`, until the API server ends the watch or says nothing for long.
+
+        Begins with a bookmark of `since` itself: the API server has answered. Raises ApiError.
+        """
         query = {
             "watch": "1",
             "labelSelector": selector,
@@ -116,13 +123,19 @@ class Api:
             total=None, sock_connect=REQUEST_SECONDS, sock_read=SILENCE_SECONDS
         )
         try:
-            async with self._opened.get(
-                self._server.url + path, params=query, headers=self._headers(), timeout=timeout
-            ) as response:
+            async with asyncio.timeout(OPEN_SECONDS):
+                response = await self._opened.get(
+                    self._server.url + path, params=query, headers=self._headers(), timeout=timeout
+                )
+            async with response:
                 if response.status >= _FIRST_FAILURE:
                     raise _refusal(response.status, await response.read(), path)
-                async for line in _lines(response.content):
-                    yield _EVENT.decode(line)
+                yield raw.bookmark(since)
+                try:
+                    async for line in _lines(response.content):
+                        yield _EVENT.decode(line)
+                except aiohttp.SocketTimeoutError:
+                    return
         except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError) as error:
             raise ApiError(0, f"watch of {path} broke: {error or type(error).__name__}") from error
 

@@ -21,7 +21,7 @@ from watcher.raw import Kind
 
 logger = logging.getLogger(__name__)
 QUIET_SECONDS = 0.3
-"""A watch tells what is past at once; after so much silence there is no more of it."""
+"""A watch that is open tells what is past at once; after so much silence there is no more of it."""
 PATIENCE_SECONDS = 5.0
 """A busy API server may need so long to begin with what is past."""
 _QUEUE = 1000
@@ -140,6 +140,7 @@ class Following:
     async def _catch_up(self, since: int) -> None:
         """Take in what happened from `since` until now, in the order in which it happened."""
         past: list[tuple[Kind, Change[Item]]] = []
+        silent = set(KINDS)  # one of them may answer much later than the other
         waited = 0.0
         while True:
             try:
@@ -148,11 +149,13 @@ class Following:
                     kind, one = await self._queue.get()
             except TimeoutError:
                 waited += QUIET_SECONDS
-                if not self._interrupted and (
+                if not (self._interrupted or silent) and (
                     self._has_told(past, since) or waited > PATIENCE_SECONDS
                 ):
                     break
                 continue
+            if not isinstance(one, Interrupted):
+                silent.discard(kind)
             if isinstance(one, Change):
                 self._interrupted.discard(kind)
                 past.append((kind, one))

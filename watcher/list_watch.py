@@ -34,7 +34,7 @@ class Source(Protocol):
         ...
 
     def watch(self, path: str, selector: str, since: int) -> AsyncIterator[raw.WatchEvent]:
-        """The changes since."""
+        """A bookmark of `since` once the API server has answered, then the changes."""
         ...
 
 

@@ -177,6 +177,12 @@ class WatchEvent(Raw):
     object: msgspec.Raw
 
 
+def bookmark(revision: int) -> WatchEvent:
+    """What the API server sends to say that there is nothing new up to a revision."""
+    meta = {"metadata": {"resourceVersion": str(revision)}}
+    return WatchEvent("BOOKMARK", msgspec.Raw(msgspec.json.encode(meta)))
+
+
 class Status(Raw):
     """What the API server says in place of an object."""
 

@@ -147,6 +147,21 @@ def kubectl(*arguments: str) -> str:
     return outcome.succeeded().text
 
 
+def kubectl_with(given: str, *arguments: str) -> str:
+    """What kubectl prints when it reads `given`; raises where it fails."""
+    done = subprocess.run(
+        ("kubectl", "--namespace", NAMESPACE, *arguments),
+        input=given,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, 0).succeeded().text
+
+
 def objects(kinds: str, selector: str = "") -> list[Object]:
     """The namespace's objects of these kinds (`deployments,services`) and labels."""
     listed: Object = json.loads(kubectl("get", kinds, "--selector", selector, "-o", "json"))

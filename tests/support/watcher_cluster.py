@@ -94,6 +94,7 @@ class Cluster:
             raise ApiError(410, "too old resource version")
         cuts, at = self._cuts, 0
         await asyncio.sleep(self.lag.get(path, 0))
+        yield raw.bookmark(since)
         while True:
             while at < len(self.history):
                 revision, where, kind, item = self.history[at]

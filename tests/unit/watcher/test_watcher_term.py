@@ -281,6 +281,34 @@ def test_a_slow_look_back_repeats_nothing_under_new_numbers(
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("slow", [DEPLOYMENTS, PODS])
+def test_what_one_kind_tells_late_keeps_its_place_among_the_other(slow: str) -> None:
+    async def story() -> None:
+        cluster, broker = Cluster(), Broker()
+        cluster.put(DEPLOYMENTS, shapes.deployment(available=False))
+        async with leading(cluster, broker) as first:
+            await all_told(cluster, 1)
+            position = first.position
+        cluster.put(PODS, shapes.crash_looping())
+        cluster.put(DEPLOYMENTS, shapes.deployment(available=True))
+        cluster.put(DEPLOYMENTS, shapes.deployment(available=False))
+        cluster.delete(PODS, "iris-v1-a")
+        cluster.put(DEPLOYMENTS, shapes.deployment(available=True))
+        cluster.lag = {slow: 0.2}
+        async with leading(cluster, broker, position):
+            await all_told(cluster, 6)
+        assert [one.split()[0].rpartition(".")[2] for one in broker.told()] == [
+            "progressing",
+            "failed",
+            "available",
+            "failed",
+            "unavailable",
+            "available",
+        ]
+
+    asyncio.run(story())
+
+
 def test_after_a_gap_longer_than_history_the_net_change_is_told_deletions_included() -> None:
     async def story() -> None:
         cluster, broker = Cluster(), Broker()
@@ -369,6 +397,7 @@ def test_a_version_that_flaps_without_a_broker_is_bounded_and_ends_with_the_trut
             for number in range(2 * LONGEST):
                 cluster.put(DEPLOYMENTS, shapes.deployment(available=bool(number % 2)))
             cluster.put(DEPLOYMENTS, shapes.deployment(available=False))
+            await until(lambda: LEASES in cluster.objects)
             await until(lambda: stored(cluster).record.pending == LONGEST)
             await asyncio.sleep(0.05)
             assert stored(cluster).record.pending == LONGEST

@@ -1,0 +1,1 @@
+"""Benchmarks and drills of the watcher: a real API server, a RabbitMQ and processes of our own."""

@@ -1,0 +1,128 @@
+"""A RabbitMQ node of the drill's own, to be killed and started; its data stays."""
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pika
+import pika.exceptions
+from pika.adapters.blocking_connection import BlockingConnection
+
+_SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+_START_SECONDS = 90.0
+USER = "bench"
+EXCHANGE = "model-events"
+QUEUE = "events"
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """One that nobody listens on just now."""
+    with socket.create_server((host, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Node:
+    """One node, with an exchange and a quorum queue that gets everything."""
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        """`folder` is empty, and readable by nobody else."""
+        self.host, self.port = host, free_port(host)
+        self.password = secrets.token_urlsafe(16)
+        self._folder = folder
+        settings = folder / "rabbitmq.conf"
+        settings.touch(mode=0o600)
+        settings.write_text(f"default_user = {USER}\ndefault_pass = {self.password}\n")
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "RABBITMQ_NODENAME": f"bench-events-{self.port}@localhost",
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_LOGS": str(folder / "node.log"),
+            "RABBITMQ_NODE_PORT": str(self.port),
+            "RABBITMQ_NODE_IP_ADDRESS": host,
+            "RABBITMQ_DIST_PORT": str(free_port()),
+            "RABBITMQ_CONFIG_FILE": str(settings),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+            "ERL_EPMD_PORT": str(free_port()),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return once it takes messages. Raises RuntimeError."""
+        with (self._folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                [_SERVER],
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                with self.connected() as connection:
+                    channel = connection.channel()
+                    channel.exchange_declare(EXCHANGE, "topic", durable=True)
+                    kind = {"x-queue-type": "quorum"}
+                    channel.queue_declare(QUEUE, durable=True, arguments=kind)
+                    channel.queue_bind(QUEUE, EXCHANGE, "#")
+                    return
+            except (pika.exceptions.AMQPError, OSError) as error:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"RabbitMQ does not start: {self._folder}") from error
+                time.sleep(0.2)
+
+    def kill(self) -> None:
+        """`kill -9` of the node and what it has started (not of its name server)."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def remove(self) -> None:
+        """End it, its name server included."""
+        self.kill()
+        subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, check=False)
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[BlockingConnection]:
+        """A connection for a while."""
+        connection = BlockingConnection(
+            pika.ConnectionParameters(
+                host=self.host,
+                port=self.port,
+                credentials=pika.PlainCredentials(USER, self.password),
+                heartbeat=0,
+            )
+        )
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(pika.exceptions.AMQPError, OSError):
+                connection.close()
+
+    def messages(self) -> list[tuple[str, bytes]]:
+        """All that the queue holds, as (message id, body), in the order of arrival."""
+        found: list[tuple[str, bytes]] = []
+        with self.connected() as connection:
+            channel = connection.channel()
+            while True:
+                method, properties, body = channel.basic_get(QUEUE, auto_ack=True)
+                if method is None:
+                    return found
+                found.append((str(properties.message_id), bytes(body)))
+
+
+def data_of(body: bytes) -> dict[str, object]:
+    """What an event says."""
+    found: dict[str, object] = json.loads(body)["data"]
+    return found

@@ -1,0 +1,178 @@
+"""Watcher and RabbitMQ away for a while, under load on the models of the running stack.
+
+Works in the stack's own namespace: it scales both to nothing and back, and puts one version there
+that no route leads to, changes it while nobody watches, and takes it away again.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import cast
+
+from bench.events.versions import deployment
+from bench.figures import Figure
+from bench.traffic.client import Answer, Client, paced
+from bench.traffic.cluster import get, kubectl
+
+_RATE = 100
+_AWAY_SECONDS = 300.0
+_BEFORE_SECONDS, _AFTER_SECONDS = 3.0, 60.0
+_WATCHER, _BROKER = "deployment/deployment-watcher", "statefulset/message-broker"
+_MODEL = "bench-outage"
+_VERSION = f"/status/models/{_MODEL}/versions/v1"
+_LAST = "Unavailable"
+Object = dict[str, object]
+
+
+class _Stack:
+    def __init__(self, namespace: str, front_door: str) -> None:
+        self.namespace, self.front_door = namespace, front_door
+
+    def kubectl(self, *arguments: str, given: str = "") -> str:
+        return kubectl("-n", self.namespace, *arguments, given=given)
+
+    def replicas(self, what: str) -> str:
+        found = get("-n", self.namespace, what)
+        return str(cast("Object", found["spec"])["replicas"])
+
+    def scale(self, what: str, replicas: str) -> None:
+        self.kubectl("scale", what, f"--replicas={replicas}")
+        self.kubectl("rollout", "status", what, "--timeout=120s")
+
+    def state(self) -> str:
+        """Of the version of this drill, as the status tells it; empty: it tells nothing."""
+        try:
+            with urllib.request.urlopen(self.front_door + _VERSION, timeout=5) as answer:  # noqa: S310
+                return str(json.load(answer)["state"])
+        except (urllib.error.URLError, OSError, ValueError):
+            return ""
+
+    async def becomes(self, state: str, seconds: float) -> float | None:
+        """Seconds until the status says so; None: it never did."""
+        begun = time.monotonic()
+        while time.monotonic() - begun < seconds:
+            if await asyncio.to_thread(self.state) == state:
+                return time.monotonic() - begun
+            await asyncio.sleep(0.2)
+        return None
+
+    async def end_told(self, seconds: float) -> None:
+        """Wait until its end is stored and confirmed: until then its record would be made anew."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            record = await asyncio.to_thread(self._record)
+            if record["state"] == "Deleted" and record["sequence"] == record["confirmed"]:
+                return
+            await asyncio.sleep(0.3)
+
+    def _record(self) -> Object:
+        metadata = cast("Object", get("-n", self.namespace, "lease", f"{_MODEL}-v1")["metadata"])
+        told = cast("dict[str, str]", metadata["annotations"])
+        return cast("Object", json.loads(told["model-deployment.io/record"]))
+
+    def streamed(self, seconds: float) -> list[str]:
+        """The events of the version, as the stream gives them to one who has seen nothing."""
+        deadline = time.monotonic() + seconds
+        found: list[str] = []
+        while time.monotonic() < deadline and not (found and found[-1].endswith(_LAST)):
+            # a replica that has just begun answers 503
+            with contextlib.suppress(TimeoutError, urllib.error.HTTPError):
+                found = self._streamed_once(deadline)
+            time.sleep(0.5)
+        return found
+
+    def _streamed_once(self, deadline: float) -> list[str]:
+        request = urllib.request.Request(f"{self.front_door}/status/events")  # noqa: S310 - http
+        request.add_header("Last-Event-ID", "0")
+        found: list[str] = []
+        with urllib.request.urlopen(request, timeout=5) as stream:  # noqa: S310
+            while time.monotonic() < deadline and not (found and found[-1].endswith(_LAST)):
+                line = stream.readline().decode()
+                if not line:
+                    break
+                if line.startswith("data: "):
+                    data = json.loads(line.removeprefix("data: "))["data"]
+                    if data["model"] == _MODEL:
+                        found.append(f"{data['sequence']} {data['state']}")
+        return found
+
+
+async def outage(
+    scale: float, namespace: str = "models", front_door: str = "http://localhost:8000"
+) -> Figure:
+    """No prediction fails, and afterwards the status and the stream tell the truth."""
+    stack = _Stack(namespace, front_door)
+    before = {what: stack.replicas(what) for what in (_WATCHER, _BROKER)}
+    away = max(10.0, _AWAY_SECONDS * scale)
+    stack.kubectl("apply", "-f-", given=json.dumps(deployment(_MODEL, 0)))
+    try:
+        known = await stack.becomes("Available", 30)
+        ended = asyncio.Event()
+        load = asyncio.create_task(_load(_port(front_door), ended))
+        try:
+            await asyncio.sleep(_BEFORE_SECONDS)
+            await _away(stack, before, away)
+            back = await stack.becomes("Unavailable", _AFTER_SECONDS)
+            streamed = await asyncio.to_thread(stack.streamed, 30) if back is not None else []
+        finally:
+            ended.set()
+            answers = await load
+    finally:
+        for what, replicas in before.items():
+            await asyncio.to_thread(stack.scale, what, replicas)
+        kubectl("-n", namespace, "delete", "deployment", f"{_MODEL}-v1", "--ignore-not-found")
+        await stack.end_told(_AFTER_SECONDS)
+        kubectl("-n", namespace, "delete", "lease", f"{_MODEL}-v1", "--ignore-not-found")
+    return _figure(answers, away, known, back, streamed)
+
+
+async def _away(stack: _Stack, before: dict[str, str], seconds: float) -> None:
+    for what in before:
+        await asyncio.to_thread(stack.kubectl, "scale", what, "--replicas=0")
+    await asyncio.sleep(seconds / 2)
+    wanted = json.dumps({"spec": {"replicas": 1}})
+    await asyncio.to_thread(stack.kubectl, "patch", "deployment", f"{_MODEL}-v1", "-p", wanted)
+    await asyncio.sleep(seconds / 2)
+    for what, replicas in before.items():
+        await asyncio.to_thread(stack.kubectl, "scale", what, f"--replicas={replicas}")
+
+
+async def _load(port: int, ended: asyncio.Event) -> list[Answer]:
+    client = Client(port)
+    answers: list[Answer] = []
+    while not ended.is_set():
+        answers += await paced(client, ["/models/echo/prod/model"], _RATE, _RATE)
+    await client.close()
+    return answers
+
+
+def _port(front_door: str) -> int:
+    return int(front_door.rpartition(":")[2])
+
+
+def _figure(
+    answers: list[Answer],
+    away: float,
+    known: float | None,
+    back: float | None,
+    streamed: list[str],
+) -> Figure:
+    failed = [one for one in answers if not one.ok]
+    told = "never" if back is None else f"after {back:.1f} s"
+    text = (
+        f"{len(failed)} of {len(answers)} predictions failed while watcher and broker were away "
+        f"for {away:.0f} s; the status told the truth {told}, the stream {streamed}"
+    )
+    values: dict[str, object] = {
+        "requests": len(answers),
+        "failed": len(failed),
+        "errors": sorted({f"{one.status} {one.error}".strip() for one in failed}),
+        "away_seconds": away,
+        "true_after_seconds": back,
+        "streamed": streamed,
+    }
+    holds = not failed and known is not None and back is not None
+    return Figure("outage", holds and bool(streamed) and streamed[-1].endswith(_LAST), text, values)

@@ -1,0 +1,135 @@
+"""5,000 Deployments and 10,000 Pods: the first list, memory, the processor at rest, the status."""
+
+import asyncio
+import contextlib
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+
+from bench.events.broker import Node, free_port
+from bench.events.kube import Access
+from bench.events.watchers import Watcher
+from bench.figures import Figure, milliseconds
+from bench.record import ROOT
+from bench.traffic.client import percentile
+
+NAMESPACE = "models"
+_DEPLOYMENTS, _PODS = 5000, 10_000
+_LIST_SECONDS, _MIB, _PERCENT, _STATUS_SECONDS = 20.0, 200.0, 2.0, 0.005
+_REST_SECONDS = 60.0
+_ASKED = 3000
+_TOLD_SECONDS = 300.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PUBLISHED = re.compile(r"^watcher_events_published_total (\S+)", re.MULTILINE)
+
+
+async def scale(scale: float) -> Figure:
+    """Against an API server made for it (bench.events.crowd); the broker is a real one."""
+    deployments, pods = max(100, round(_DEPLOYMENTS * scale)), max(200, round(_PODS * scale))
+    with tempfile.TemporaryDirectory(prefix="bench-events-") as place:
+        folder = Path(place)
+        (folder / "broker").mkdir(mode=0o700)
+        broker = Node(folder / "broker")
+        try:
+            await asyncio.to_thread(broker.start)
+            async with _crowd(deployments, pods) as access:
+                watcher = Watcher(NAMESPACE, access, broker, folder / "watcher.log")
+                try:
+                    return await _measured(
+                        watcher, deployments, pods, max(10, _REST_SECONDS * scale)
+                    )
+                finally:
+                    await watcher.end()
+        finally:
+            broker.remove()
+
+
+@contextlib.asynccontextmanager
+async def _crowd(deployments: int, pods: int) -> AsyncIterator[Access]:
+    port = free_port()
+    module = ("-m", "bench.events.crowd")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *module, str(port), str(deployments), str(pods), cwd=ROOT
+    )
+    try:
+        access = Access(f"http://127.0.0.1:{port}", Path(), Path())
+        async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+            while True:
+                try:
+                    async with session.get(access.url):
+                        break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.1)
+        yield access
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def _measured(watcher: Watcher, deployments: int, pods: int, rest: float) -> Figure:
+    begun = time.monotonic()
+    await watcher.start()
+    await watcher.ready()
+    listed = time.monotonic() - begun
+    async with asyncio.timeout(_TOLD_SECONDS):
+        while await _published(watcher) < deployments:
+            await asyncio.sleep(0.5)
+    told = time.monotonic() - begun
+    waits = await _status(watcher, deployments)
+    before = _cpu_seconds(watcher.pid)
+    await asyncio.sleep(rest)
+    percent = 100 * (_cpu_seconds(watcher.pid) - before) / rest
+    mib = _peak_mib(watcher.pid)
+    p99 = percentile(waits, 99)
+    text = (
+        f"{deployments} Deployments and {pods} Pods: ready after {listed:.1f} s (limit "
+        f"{_LIST_SECONDS:.0f}), {mib:.0f} MiB at most ({_MIB:.0f}), {percent:.1f} % of a core at "
+        f"rest ({_PERCENT:.0f}), status of one model p99 {milliseconds(p99)} ms "
+        f"({milliseconds(_STATUS_SECONDS)}); first events all confirmed after {told:.0f} s"
+    )
+    values = {
+        "ready_seconds": round(listed, 1),
+        "peak_mib": round(mib),
+        "rest_percent": round(percent, 2),
+        "status_p99_ms": milliseconds(p99),
+        "told_seconds": round(told, 1),
+    }
+    holds = listed < _LIST_SECONDS and mib < _MIB and percent < _PERCENT and p99 < _STATUS_SECONDS
+    return Figure("scale", holds, text, values)
+
+
+async def _published(watcher: Watcher) -> float:
+    found = _PUBLISHED.search((await watcher.get("/metrics", health=True))[1])
+    return float(found[1]) if found else 0.0
+
+
+async def _status(watcher: Watcher, models: int) -> list[float]:
+    """Seconds that each of many requests for single models takes, one after the other."""
+    waits = []
+    base = f"http://127.0.0.1:{watcher.port}/status/models/m"
+    async with aiohttp.ClientSession() as session:
+        for number in range(_ASKED):
+            begun = time.monotonic()
+            async with session.get(f"{base}{number * 7 % models}") as answer:
+                await answer.read()
+                answer.raise_for_status()
+            waits.append(time.monotonic() - begun)
+    return waits
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _peak_mib(pid: int) -> float:
+    [line] = re.findall(
+        r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE
+    )
+    return int(line) / 1024

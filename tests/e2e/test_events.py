@@ -1,0 +1,196 @@
+"""A version's life as the status, the page's data, the stream and RabbitMQ tell it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from bench.events.outage import outage
+from tests.support import broker_access, local_stack, versions
+from tests.support.local_stack import FRONT_DOOR, NAMESPACE, ROOT, Object
+
+MODEL, VERSION = "iris", "v99"
+ADDRESS = f"{FRONT_DOOR}/status/models/{MODEL}/versions/{VERSION}"
+TOLD_SECONDS = 5.0
+
+
+def until(found: Callable[[], bool], seconds: float) -> float:
+    """Wait until something is so; return how long that took."""
+    begun = time.monotonic()
+    while not found():
+        assert time.monotonic() - begun < seconds, f"not so within {seconds:g} s"
+        time.sleep(0.1)
+    return time.monotonic() - begun
+
+
+def status() -> Object:
+    answer = requests.get(ADDRESS, timeout=5)
+    return dict(answer.json()) if answer.status_code == 200 else {}
+
+
+def in_state(state: str) -> Callable[[], bool]:
+    return lambda: status().get("state") == state
+
+
+class Told:
+    """Lines that come from somewhere, read beside the test."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines: list[str] = []
+        threading.Thread(target=self._read, args=(lines,), daemon=True).start()
+
+    def _read(self, lines: Iterator[str]) -> None:
+        # the last is what requests says of a stream that was closed meanwhile
+        with contextlib.suppress(requests.RequestException, ValueError, AttributeError):
+            for line in lines:
+                self.lines.append(line)
+
+    def events(self) -> list[Object]:
+        """Those of server-sent data that are of this version."""
+        data = [json.loads(line[6:]) for line in self.lines if line.startswith("data: ")]
+        return [event for event in data if event["subject"] == f"{MODEL}/{VERSION}"]
+
+
+@contextlib.contextmanager
+def consumer_of_the_documentation(folder: Path) -> Iterator[Told]:
+    text = (ROOT / "docs" / "events.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    script = folder / "consumer.py"
+    script.write_text(code)
+    with (
+        broker_access.consumer_url() as url,
+        subprocess.Popen(
+            [sys.executable, "-u", str(script)],
+            env={**os.environ, "AMQP_URL": url},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as consumer,
+    ):
+        try:
+            assert consumer.stdout is not None
+            assert consumer.stdout.readline().strip() == "waiting for events"
+            yield Told(consumer.stdout)
+        finally:
+            consumer.kill()
+
+
+def take_away_the_consumers_queue() -> None:
+    local_stack.kubectl(
+        "exec", "message-broker-0", "--", "rabbitmqctl", "delete_queue", "my-service"
+    )
+
+
+def test_a_crash_loop_and_its_mend_are_told_everywhere(tmp_path: Path, report: list[str]) -> None:
+    stream = requests.get(f"{FRONT_DOOR}/status/events", stream=True, timeout=60)
+    told = Told(stream.iter_lines(decode_unicode=True))
+    with (
+        consumer_of_the_documentation(tmp_path) as consumer,
+        versions.standing(MODEL, VERSION),
+    ):
+        versions.put(MODEL, VERSION, versions.CRASHES)
+        until(lambda: versions.in_back_off(MODEL, VERSION), 60)
+        seconds = until(in_state("Failed"), TOLD_SECONDS)
+        report.append(f"Failed on the status {seconds:.1f} s after the back-off was seen")
+        found = status()
+        assert found["reason"] == "CrashLoopBackOff"
+        assert "exit code 3" in found["message"]
+        assert "the weights are of another flower" in found["message"]
+        models = requests.get(f"{FRONT_DOOR}/status/models", timeout=5).json()["models"]
+        assert found in [one for model in models for one in model["versions"]]
+
+        until(lambda: any(e["data"]["state"] == "Failed" for e in told.events()), TOLD_SECONDS)
+        until(lambda: len(consumer.lines) > 0, TOLD_SECONDS)
+
+        versions.put(MODEL, VERSION, versions.RUNS)
+        until(in_state("Available"), 60)
+        versions.put(MODEL, VERSION, versions.CRASHES)
+        until(in_state("Failed"), 60)
+        versions.put(MODEL, VERSION, versions.RUNS)
+        until(in_state("Available"), 60)
+        until(lambda: told.events()[-1]["data"]["state"] == "Available", TOLD_SECONDS)
+    until(lambda: told.events()[-1]["data"]["state"] == "Deleted", TOLD_SECONDS)
+    take_away_the_consumers_queue()
+    stream.close()
+
+    data = [event["data"] for event in told.events()]
+    first = data[0]["sequence"]  # the watcher that leads may know the name from an earlier run
+    assert [one["sequence"] for one in data] == list(range(first, first + len(data)))
+    assert [one["previous"] for one in data[1:]] == [one["state"] for one in data[:-1]]
+    assert [one["state"] for one in data] == [
+        *("Progressing", "Failed", "Progressing", "Available"),
+        *("Unavailable", "Failed", "Unavailable", "Available"),
+        "Deleted",
+    ]
+    failed = [event for event in told.events() if event["data"]["state"] == "Failed"]
+    assert [line.split() for line in consumer.lines] == [
+        [event["id"], MODEL, VERSION, "Failed", event["data"]["reason"]] for event in failed
+    ]
+
+
+def test_no_secret_of_the_stack_is_in_a_log_an_event_or_an_answer() -> None:
+    secrets = [
+        value
+        for key, value in broker_access.secrets().items()
+        if key.endswith(("password", "cookie"))
+    ]
+    assert len(secrets) >= 4
+    pods = local_stack.objects("pods", "app.kubernetes.io/component=watcher")
+    texts = [local_stack.kubectl("logs", pod["metadata"]["name"]) for pod in pods]
+    texts += [
+        requests.get(f"{FRONT_DOOR}{path}", timeout=5).text
+        for path in ("/status/", "/status/page.js", "/status/models")
+    ]
+    texts.append(
+        local_stack.kubectl("get", "leases", "-o", "json")
+    )  # with every event that is kept
+    for text in texts:
+        assert not [secret for secret in secrets if secret in text]
+
+
+def test_wrong_credentials_end_the_watcher_with_a_sentence() -> None:
+    (deployment,) = local_stack.objects("deployments", "app.kubernetes.io/component=watcher")
+    spec = deployment["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    container["env"] = [
+        {"name": one["name"], "value": "not-the-password"} if "valueFrom" in one else one
+        for one in container["env"]
+    ]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "watcher-with-wrong-credentials"},
+        "spec": {**spec, "restartPolicy": "Never", "topologySpreadConstraints": []},
+    }
+    name = "pod/watcher-with-wrong-credentials"
+    local_stack.kubectl_with(json.dumps(pod), "apply", "--filename=-")
+    try:
+        phase = "jsonpath={.status.phase}=Failed"
+        local_stack.kubectl("wait", f"--for={phase}", name, "--timeout=60s")
+        found: Object = json.loads(local_stack.kubectl("get", name, "-o", "json"))
+        (state,) = (one["state"]["terminated"] for one in found["status"]["containerStatuses"])
+        assert state["exitCode"] == 1
+        last = state["message"].strip().splitlines()[-1]
+        assert last.startswith("RabbitMQ at message-broker:5672 refuses user 'watcher'")
+        assert "not-the-password" not in state["message"]
+    finally:
+        local_stack.kubectl("delete", name, "--ignore-not-found", "--wait=false")
+
+
+@pytest.mark.timeout(300)
+def test_models_answer_while_watcher_and_broker_are_away(report: list[str]) -> None:
+    with local_stack.exported():
+        figure = asyncio.run(outage(0.1, NAMESPACE, FRONT_DOOR))
+    report.append(figure.text)
+    assert figure.holds, figure.text

@@ -1,0 +1,36 @@
+"""The running stack's RabbitMQ from outside, as one who reads the events gets to it."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+
+from tests.support import local_stack
+
+
+def secrets() -> dict[str, str]:
+    """What the broker's Secret holds, by its keys."""
+    found = json.loads(local_stack.kubectl("get", "secret", "message-broker", "-o", "json"))
+    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+
+
+@contextlib.contextmanager
+def consumer_url() -> Iterator[str]:
+    """An AMQP address that works while the block runs: the consumer's, through a port-forward."""
+    command = ("kubectl", "-n", local_stack.NAMESPACE, "port-forward")
+    with subprocess.Popen(
+        [*command, "service/message-broker", ":5672", "--address=127.0.0.1"],
+        env=local_stack.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as forward:
+        try:
+            assert forward.stdout is not None
+            line = forward.stdout.readline()  # Forwarding from 127.0.0.1:34567 -> 5672
+            port = line.split()[2].rpartition(":")[2]
+            yield f"amqp://consumer:{secrets()['consumer-password']}@127.0.0.1:{port}/%2F"
+        finally:
+            forward.kill()
