@@ -18,11 +18,8 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
             *("split", "split-while-others-change", "sticky", "header", "mirror", "failover"),
             *("change-1", "change-200", "change-200-full"),
         ),
-<<<<<<< HEAD
         "harness": ("bench.harness", "python", "peers", "r", "steady", "start"),
-=======
         "events": ("bench.events", "latency", "scale"),
->>>>>>> events
     },
     "drill": {
         "events-kills": ("bench.events", "kills"),
