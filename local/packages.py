@@ -29,10 +29,11 @@ PACKAGES = {
     "ca-certificates": ("/etc/ssl/certs/ca-certificates.crt",),
 }
 
-#: What only the tests use: they run the harness for R, and a RabbitMQ, without a container.
+#: What only the tests use: they run the harness for R and a RabbitMQ without a container, and a browser.
 TEST_PACKAGES = {
     "r-base-core": ("Rscript",),
     "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server",),
+    "chromium": ("chromium",),
 }
 
 #: What a package enables where systemd runs; it would take our processes' ports.
