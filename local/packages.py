@@ -29,7 +29,7 @@ PACKAGES = {
     "ca-certificates": ("/etc/ssl/certs/ca-certificates.crt",),
 }
 
-#: What only the tests use: they run the harness for R and a RabbitMQ without a container, and a browser.
+#: What only the tests use: R and RabbitMQ outside of containers, and a browser.
 TEST_PACKAGES = {
     "r-base-core": ("Rscript",),
     "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server",),

@@ -1,6 +1,7 @@
 """A steady stream while everything happens to it that happens to a model in its life."""
 
 import asyncio
+import contextlib
 import math
 import time
 from collections import Counter
@@ -115,7 +116,9 @@ class Life:
         for version in (self.v1, self.v2):
             for pod in await asyncio.to_thread(self._ground.pods, version):
                 times.append(time.monotonic())
-                await self._kubectl("exec", pod, "--", "python", "-c", _KILL_CHILDREN)
+                # the container may end before the answer is there
+                with contextlib.suppress(RuntimeError):
+                    await self._kubectl("exec", pod, "--", "python", "-c", _KILL_CHILDREN)
                 await asyncio.sleep(_KILL_PAUSE_SECONDS)
         return times
 
