@@ -303,7 +303,8 @@ class Ground:
                 {"name": "health", "containerPort": 8081},
             ],
             "resources": {
-                "requests": {"cpu": "50m", "memory": "128Mi"},
+                # small: with all that a run publishes they must fit beside the stack on two cores
+                "requests": {"cpu": "25m", "memory": "128Mi"},
                 "limits": {"memory": "256Mi"},
             },
             "securityContext": _PLAIN,
