@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from model_harness import encoding, mlflow, open_inference, openapi, tensor_metadata
-from model_harness.calls import ResultEncoder
+from model_harness.call import ResultEncoder
 from model_harness.domino import Domino
 from model_harness.errors import RefusedError, shown
 from model_harness.exchange import Dialect

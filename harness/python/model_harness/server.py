@@ -7,11 +7,13 @@ Granian's own building blocks (`granian.server.embed` is made of them), but not 
 interface: the lock file pins the version, and `start` proves that all threads are there.
 """
 
+import operator
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, cast
 
 from model_harness.errors import StartupError
@@ -64,31 +66,20 @@ _MakeWorker = Callable[..., _Worker]
 class _DirectLoop:
     """Stands where Granian expects an asyncio loop: a callback is run at once, where it is."""
 
-    @staticmethod
-    def call_soon_threadsafe(
-        callback: Callable[..., object],
-        *arguments: object,
-        context: object = None,  # noqa: ARG004 - asyncio's argument; there are no contexts here
-    ) -> None:
-        callback(*arguments)
-
-    call_soon = call_soon_threadsafe
+    call_soon = call_soon_threadsafe = staticmethod(operator.call)
 
 
-class _Step:
-    """Drives one coroutine: to its next await, and on when that is done."""
-
-    __slots__ = ("_send",)
-
-    def __init__(self, coroutine: Coroutine[_Future, None, None]) -> None:
-        self._send = coroutine.send
-
-    def __call__(self, _done: _Future | None = None) -> None:
-        try:
-            future = self._send(None)
-        except StopIteration:
-            return
-        future.add_done_callback(self)
+def _step(
+    coroutine: Coroutine[_Future, None, None],
+    _done: _Future | None = None,
+    context: object = None,  # noqa: ARG001 - asyncio's argument; there are no contexts here
+) -> None:
+    """Drive a coroutine to its next await, and on when that is done."""
+    try:
+        future = coroutine.send(None)
+    except StopIteration:
+        return
+    future.add_done_callback(partial(_step, coroutine))
 
 
 class _Scheduler(CallbackScheduler):
@@ -113,6 +104,7 @@ class Server:
         self._threads = settings.threads + 1  # one for all that is not the function: see calls.py
         self._seen: set[int] = set()
         self._all = threading.Event()
+        self._counting = True
 
     def start(self) -> None:
         """Listen, beside other workers. Returns once every thread is there. Raises StartupError."""
@@ -152,13 +144,14 @@ class Server:
         return self._stopped.wait(seconds)
 
     def _schedule(self, watcher: _Watcher) -> None:
-        if not self._all.is_set():
+        if self._counting:
             self._count_thread()
-        _Step(self._app(watcher.scope, watcher.proto))()
+        _step(self._app(watcher.scope, watcher.proto))
 
     def _count_thread(self) -> None:
         self._seen.add(threading.get_ident())
         if len(self._seen) >= self._threads:
+            self._counting = False
             self._all.set()
         self._all.wait(START_SECONDS)
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import TypedDict, cast
 
-from model_harness.calls import running
+from model_harness.call import running
 from model_harness.errors import RefusedError
 from model_harness.handler import Handler
 from model_harness.settings import Settings

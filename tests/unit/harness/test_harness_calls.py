@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from model_harness import health as health_module
 from model_harness import watchdog as watchdog_module
-from model_harness.bodies import ARRIVE_SECONDS, Bodies
+from model_harness.bodies import ARRIVE_SECONDS, Bodies, BodySource
 from model_harness.calls import REST_SECONDS, Calls
 from model_harness.domino import Domino
 from model_harness.errors import RefusedError
@@ -172,6 +172,16 @@ def test_a_function_that_never_returns_ends_the_process(monkeypatch: pytest.Monk
     leader.join(10)
 
 
+async def read(
+    bodies: Bodies, source: BodySource, declared: str | None, exchange: Exchange
+) -> bytes:
+    """As the front does."""
+    try:
+        return await bodies.read(source, declared, exchange)
+    finally:
+        bodies.arrived(exchange)
+
+
 class Silent:
     """A body that never comes."""
 
@@ -185,7 +195,7 @@ class Silent:
 def test_a_body_that_does_not_come_is_given_up() -> None:
     bodies, recorder = Bodies(1000), Recorder()
     exchange = Exchange(recorder, "ABCDEFGHIJ012345", "v1", DOMINO)
-    reading = bodies.read(Silent(), "100", exchange)
+    reading = read(bodies, Silent(), "100", exchange)
     reading.send(None)
     bodies.expire(time.perf_counter() + ARRIVE_SECONDS - 5)
     assert recorder.status == 0
@@ -215,19 +225,19 @@ def test_all_bodies_together_are_bounded() -> None:
     readings = []
     for _ in range(8):
         exchange = Exchange(Recorder(), "ABCDEFGHIJ012345", "v1", DOMINO)
-        reading = bodies.read(Pieces(b"x" * 100, b""), None, exchange)
+        reading = read(bodies, Pieces(b"x" * 100, b""), None, exchange)
         reading.send(None)
         reading.send(None)
         readings.append(reading)
     exchange = Exchange(Recorder(), "ABCDEFGHIJ012345", "v1", DOMINO)
-    late = bodies.read(Pieces(b"x", b""), None, exchange)
+    late = read(bodies, Pieces(b"x", b""), None, exchange)
     late.send(None)
     with pytest.raises(RefusedError) as caught:
         late.send(None)
     assert caught.value.status == 429
     for reading in readings:
         reading.close()
-    again = bodies.read(Pieces(b"x" * 100, b""), None, exchange)
+    again = read(bodies, Pieces(b"x" * 100, b""), None, exchange)
     again.send(None)
     again.send(None)
     again.send(None)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from model_harness import encoding
-from model_harness.calls import running
+from model_harness.call import running
 from model_harness.errors import RefusedError
 from model_harness_r.errors import TooLongError
 from model_harness_r.handler import Formals, caller, signature_of
