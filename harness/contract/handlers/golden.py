@@ -73,6 +73,11 @@ def hinted(number: int, text: str | None, *, flag: bool = False) -> str:
     return f"{number} {text} {flag}"
 
 
+def measured(x: float) -> dict[str, str | float]:
+    """Return what is measured, by names of its own."""
+    return {"kind": "x", "value": x}
+
+
 @dataclass
 class Petal:
     """A petal; measures in cm."""

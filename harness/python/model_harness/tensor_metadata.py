@@ -2,7 +2,7 @@
 
 import dataclasses
 import typing
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 from model_harness.hints import Holds
 from model_harness.signature import Signature
@@ -16,11 +16,9 @@ def describe(signature: Signature, model: str, version: str) -> dict[str, object
         for p in signature.parameters.values()
         if p.hint.holds is not Holds.FRAME
     ]
-    returned = signature.returns.source
-    fields = _hints_of(returned) if is_record(returned) else {}
     outputs = [
-        {"name": field, "datatype": _datatype(hint), "shape": [-1]}
-        for field, hint in (fields or {UNNAMED_OUTPUT: returned}).items()
+        {"name": name, "datatype": _datatype(hint), "shape": [-1]}
+        for name, hint in _outputs(signature.returns.source).items()
     ]
     return {
         "name": model,
@@ -29,6 +27,20 @@ def describe(signature: Signature, model: str, version: str) -> dict[str, object
         "inputs": inputs,
         "outputs": outputs,
     }
+
+
+def _outputs(returned: object) -> dict[str, object]:
+    """Return the outputs' names and hints.
+
+    None of them where the hint says that there are names, but not which: each answer tells its own,
+    and a single output of another name would be wrong.
+    """
+    if is_record(returned):
+        return _hints_of(returned)
+    kind = typing.get_origin(returned) or returned
+    if isinstance(kind, type) and (issubclass(kind, Mapping) or kind.__name__ == "DataFrame"):
+        return {}
+    return {UNNAMED_OUTPUT: returned}
 
 
 def _hints_of(record: object) -> dict[str, object]:

@@ -1,9 +1,11 @@
 """The line of calls, time-outs, ids, health and bodies, without a server."""
 
+import asyncio
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 
 import pytest
@@ -170,6 +172,39 @@ def test_a_function_that_never_returns_ends_the_process(monkeypatch: pytest.Monk
     assert ended == [STUCK_EXIT_STATUS]
     go.set()
     leader.join(10)
+    assert calls.running_seconds(now + 100) == 0  # it came back, late
+
+
+@pytest.mark.parametrize("moment", ["before it begins", "while it begins"])
+def test_an_async_call_that_is_overdue_at_once_never_runs(moment: str) -> None:
+    seen: list[int] = []
+
+    async def function() -> None:
+        seen.append(1)
+
+    calls = Calls(1, 10)
+    calls.use(function, asynchronous=True)
+    loop, go, ended = calls._loop, threading.Event(), threading.Event()
+    assert loop is not None
+    make_task = loop.task
+
+    def overdue_meanwhile(coroutine: Coroutine[object, None, None]) -> "asyncio.Task[None]":
+        calls.expire(time.perf_counter() + 11)
+        return make_task(coroutine)
+
+    if moment == "while it begins":
+        loop.task = overdue_meanwhile
+    loop.call(go.wait, 10)
+    recorder = admit(calls)
+    if moment == "before it begins":
+        calls.expire(time.perf_counter() + 11)
+    go.set()
+    loop.call(loop.call, loop.call, ended.set)  # a few turns of the loop later
+    assert ended.wait(10)
+    assert recorder.status == 504
+    assert seen == []
+    assert calls.running_seconds(time.perf_counter() + 100) == 0
+    assert not calls.full()
 
 
 async def read(

@@ -5,14 +5,16 @@ import math
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import numpy as np
 import pandas as pd
+import pydantic
 import pytest
-from model_harness import open_inference, tensor_results
+from model_harness import open_inference, tensor_metadata, tensor_results
 from model_harness.errors import RefusedError
 from model_harness.exchange import Content
 from model_harness.rows import Rows
@@ -206,6 +208,54 @@ def test_a_frame_is_made_of_tensors() -> None:
     inputs = [tensor("a", [2], "FP32", [1, 2]), tensor("b", [2, 1], "INT8", [3, 4])]
     answer, _ = infer(function, {"inputs": inputs})
     assert answer["outputs"][0]["data"] == [4, 6]
+
+
+class Sized(TypedDict):
+    name: str
+    size: float
+
+
+@dataclass
+class Counted:
+    count: int
+    found: bool
+
+
+class Checked(pydantic.BaseModel):
+    names: list[str]
+    value: float = 0.5
+
+
+@pytest.mark.parametrize(
+    ("returned", "result", "outputs"),
+    [
+        (Sized, {"name": "a", "size": 1.5}, [("name", "BYTES"), ("size", "FP64")]),
+        (Counted, Counted(3, found=True), [("count", "INT64"), ("found", "BOOL")]),
+        (Checked, Checked(names=["a"]), [("names", "BYTES"), ("value", "FP64")]),
+        (int, 5, [("output-0", "INT64")]),
+        (list[str], ["a", "b"], [("output-0", "BYTES")]),
+    ],
+)
+def test_metadata_and_answers_have_the_same_outputs(
+    returned: type, result: object, outputs: list[tuple[str, str]]
+) -> None:
+    def function() -> object:
+        return result
+
+    function.__annotations__["return"] = returned
+    described = tensor_metadata.describe(Signature.of(function, "f"), "m", "v1")["outputs"]
+    answered = infer(function, {"inputs": []})[0]["outputs"]
+    assert isinstance(described, list)
+    for found in (described, answered):
+        assert [(one["name"], one["datatype"]) for one in found] == outputs
+
+
+@pytest.mark.parametrize("returned", [dict, dict[str, float], Mapping[str, int], pd.DataFrame])
+def test_metadata_names_no_output_that_only_an_answer_can_name(returned: type) -> None:
+    def function() -> object: ...
+
+    function.__annotations__["return"] = returned
+    assert tensor_metadata.describe(Signature.of(function, "f"), "m", "v1")["outputs"] == []
 
 
 def test_beside_whole_columns_a_tensor_of_one_element_is_a_value() -> None:
