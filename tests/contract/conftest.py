@@ -1,11 +1,15 @@
 """The harnesses run as processes here; only R's codec is also imported."""
 
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from local import packages
+from tests.contract.harness_process import HarnessProcess, Serve
 
 _HARNESS = Path(__file__).resolve().parents[2] / "harness"
 for _folder in ("python", "r"):
@@ -17,3 +21,32 @@ for _folder in ("python", "r"):
 def programs_of_the_harnesses() -> None:
     """R, where this machine lacks it."""
     packages.install(packages.TEST_PACKAGES)
+
+
+@pytest.fixture
+def package() -> str:
+    """The harness: Python's, where a module does not say that it is R's."""
+    return "model_harness"
+
+
+@pytest.fixture
+def serve(folder: Path, package: str) -> Iterator[Serve]:
+    """Serve functions of the module `predict` (or whole handlers) in a test's own `folder`."""
+    with ExitStack() as started:
+
+        def start(function: str, **settings: str) -> HarnessProcess:
+            handler = function if ":" in function else f"predict:{function}"
+            process = HarnessProcess(folder, handler, settings, package=package)
+            process.start()
+            started.callback(process.end)
+            process.await_ready()
+            return process
+
+        yield start
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    """As many clients at once as a test needs."""
+    with ThreadPoolExecutor(32) as pool:
+        yield pool

@@ -8,7 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,11 +152,41 @@ class HarnessProcess:
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
 
+Serve = Callable[..., HarnessProcess]
+"""The fixture `serve`: a function's name, or a handler, and settings."""
+
+
 def read_answer(connection: socket.socket) -> tuple[int, bytes]:
     """Status and body of one answer on a bare connection."""
     response = http.client.HTTPResponse(connection)
     response.begin()
     return response.status, response.read()
+
+
+def result(answer: Answer) -> object:
+    """What the function returned."""
+    found = answer.json()
+    assert isinstance(found, dict), found
+    assert answer.status == 200, found
+    return found["result"]
+
+
+def in_flight(
+    threads: ThreadPoolExecutor, harness: HarnessProcess, count: int, data: Mapping[str, object]
+) -> list[Future[Answer]]:
+    """Start calls and let them arrive."""
+    futures = [threads.submit(harness.call, data) for _ in range(count)]
+    time.sleep(0.3)
+    return futures
+
+
+def runs(process: object) -> bool:
+    """Whether it runs; what is dead and waits for its new parent does not."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def _free_ports(count: int) -> list[int]:

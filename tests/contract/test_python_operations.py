@@ -6,13 +6,12 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.contract.harness_process import Answer, HarnessProcess, read_answer
+from tests.contract.harness_process import HarnessProcess, Serve, in_flight, read_answer, runs
 
 FUNCTIONS = """
 import re, subprocess, sys, time
@@ -53,40 +52,6 @@ HEAD = b"POST /model HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "predict.py").write_text(FUNCTIONS, encoding="utf-8")
     return tmp_path
-
-
-@pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(16) as pool:
-        yield pool
-
-
-Serve = Callable[..., HarnessProcess]
-
-
-@pytest.fixture
-def serve(folder: Path) -> Iterator[Serve]:
-    started: list[HarnessProcess] = []
-
-    def start(function: str, **settings: str) -> HarnessProcess:
-        process = HarnessProcess(folder, f"predict:{function}", settings)
-        process.start()
-        started.append(process)
-        process.await_ready()
-        return process
-
-    yield start
-    for process in started:
-        process.end()
-
-
-def in_flight(
-    threads: ThreadPoolExecutor, harness: HarnessProcess, count: int, data: dict[str, object]
-) -> list[Future[Answer]]:
-    """Start calls and let them arrive."""
-    futures = [threads.submit(harness.call, data) for _ in range(count)]
-    time.sleep(0.2)
-    return futures
 
 
 @pytest.mark.parametrize("function", ["wait", "spin"])
@@ -380,18 +345,9 @@ def test_a_killed_parent_leaves_no_child_behind(serve: Serve) -> None:
     harness.process.kill()
     harness.process.communicate(timeout=10)
     end = time.monotonic() + 5
-    while _runs(child) and time.monotonic() < end:
+    while runs(child) and time.monotonic() < end:
         time.sleep(0.02)
-    assert not _runs(child)
-
-
-def _runs(process: int) -> bool:
-    """Whether it runs; what is dead and waits for its new parent does not."""
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+    assert not runs(child)
 
 
 def test_a_short_silence_of_the_front_is_taken_for_a_busy_function(serve: Serve) -> None:

@@ -3,13 +3,12 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.contract.harness_process import Answer, HarnessProcess
+from tests.contract.harness_process import Answer, HarnessProcess, Serve, in_flight, result
 
 FUNCTIONS = """
 import asyncio, sys, threading, time
@@ -65,7 +64,6 @@ class Callable:
 
 instance = Callable()
 """
-Serve = Callable[..., HarnessProcess]
 
 
 @pytest.fixture
@@ -74,56 +72,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(32) as threads:
-        yield threads
-
-
-@pytest.fixture
-def serve(folder: Path) -> Iterator[Serve]:
-    started: list[HarnessProcess] = []
-
-    def start(name: str, **settings: str) -> HarnessProcess:
-        process = HarnessProcess(folder, f"predict:{name}", settings)
-        process.start()
-        started.append(process)
-        process.await_ready()
-        return process
-
-    yield start
-    for process in started:
-        process.end()
-
-
-def begin(
-    pool: ThreadPoolExecutor, harness: HarnessProcess, count: int, **data: object
-) -> list[Future[Answer]]:
-    futures = [pool.submit(harness.call, data) for _ in range(count)]
-    time.sleep(0.3)
-    return futures
-
-
-def result(answer: Answer) -> object:
-    found = answer.json()
-    assert isinstance(found, dict)
-    assert answer.status == 200, found
-    return found["result"]
-
-
-def test_just_so_many_threads_are_in_the_function(serve: Serve, pool: ThreadPoolExecutor) -> None:
+def test_just_so_many_threads_are_in_the_function(
+    serve: Serve, threads: ThreadPoolExecutor
+) -> None:
     harness = serve("wait", MODEL_THREADS="4")
     began = time.monotonic()
-    answers = list(pool.map(harness.call, [{"seconds": 0.4}] * 8))
+    answers = list(threads.map(harness.call, [{"seconds": 0.4}] * 8))
     seconds = time.monotonic() - began
     assert {answer.status for answer in answers} == {200}
     assert 0.8 <= seconds < 1.5
     assert len({result(answer) for answer in answers}) >= 4
 
 
-def test_all_threads_busy_keep_nobody_waiting(serve: Serve, pool: ThreadPoolExecutor) -> None:
+def test_all_threads_busy_keep_nobody_waiting(serve: Serve, threads: ThreadPoolExecutor) -> None:
     harness = serve("wait", MODEL_THREADS="3", MODEL_IN_FLIGHT="5", MODEL_TIMEOUT_SECONDS="1")
-    calls = begin(pool, harness, 5, seconds=1.5)
+    calls = in_flight(threads, harness, 5, {"seconds": 1.5})
     refused = [harness.call({"seconds": 0}), harness.call({"second": 0}), harness.ask("GET", "/x")]
     assert [answer.status for answer in refused] == [429, 429, 404]
     assert max(answer.seconds for answer in refused) < 0.5
@@ -135,20 +98,20 @@ def test_all_threads_busy_keep_nobody_waiting(serve: Serve, pool: ThreadPoolExec
     assert harness.call({"seconds": 0}).status == 200
 
 
-def test_threads_finish_what_is_in_flight(serve: Serve, pool: ThreadPoolExecutor) -> None:
+def test_threads_finish_what_is_in_flight(serve: Serve, threads: ThreadPoolExecutor) -> None:
     harness = serve("wait", MODEL_THREADS="2")
-    calls = begin(pool, harness, 4, seconds=0.6)
+    calls = in_flight(threads, harness, 4, {"seconds": 0.6})
     harness.terminate()
     assert [call.result().status for call in calls] == [200] * 4
     assert harness.finish()[0] == 0
 
 
 def test_an_async_function_runs_for_all_in_flight_at_once(
-    serve: Serve, pool: ThreadPoolExecutor
+    serve: Serve, threads: ThreadPoolExecutor
 ) -> None:
     harness = serve("wait_async", MODEL_IN_FLIGHT="20")
     began = time.monotonic()
-    calls = begin(pool, harness, 20, seconds=1)
+    calls = in_flight(threads, harness, 20, {"seconds": 1})
     over = harness.call({"seconds": 0})
     assert over.status == 429
     assert [call.result().status for call in calls] == [200] * 20
@@ -168,10 +131,10 @@ def test_a_time_out_cancels_an_async_call(serve: Serve) -> None:
 
 
 def test_an_async_function_that_blocks_keeps_the_front_from_nothing(
-    serve: Serve, pool: ThreadPoolExecutor
+    serve: Serve, threads: ThreadPoolExecutor
 ) -> None:
     harness = serve("block", MODEL_TIMEOUT_SECONDS="0.6")
-    calls = begin(pool, harness, 3, seconds=1.2)
+    calls = in_flight(threads, harness, 3, {"seconds": 1.2})
     wrong = harness.call({"second": 1})
     assert (wrong.status, wrong.seconds < 0.3) == (400, True)
     answers = [call.result() for call in calls]
@@ -201,9 +164,9 @@ def test_whatever_an_async_function_raises_is_its_own_500(
     assert first["request_id"] == answer.headers["x-request-id"]
 
 
-def test_async_calls_are_finished_before_the_end(serve: Serve, pool: ThreadPoolExecutor) -> None:
+def test_async_calls_are_finished_before_the_end(serve: Serve, threads: ThreadPoolExecutor) -> None:
     harness = serve("wait_async")
-    calls = begin(pool, harness, 5, seconds=0.8)
+    calls = in_flight(threads, harness, 5, {"seconds": 0.8})
     harness.terminate()
     assert [call.result().status for call in calls] == [200] * 5
     assert harness.finish()[0] == 0

@@ -4,14 +4,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.contract.harness_process import HarnessProcess
+from tests.contract.harness_process import HarnessProcess, Serve, result, runs
 
 PREDICT = """
 import os, time
@@ -34,7 +34,6 @@ def read():
     return sum(weights[::4096])
 """
 THREAD = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
-Serve = Callable[..., HarnessProcess]
 
 
 @pytest.fixture
@@ -45,19 +44,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def serve(folder: Path) -> Iterator[Serve]:
-    started: list[HarnessProcess] = []
+def serve(serve: Serve) -> Serve:
+    def start(handler: str = "who", workers: int = 2, **settings: str) -> HarnessProcess:
+        return serve(handler, MODEL_WORKERS=str(workers), **settings)
 
-    def start(handler: str = "predict:who", workers: int = 2, **settings: str) -> HarnessProcess:
-        process = HarnessProcess(folder, handler, {"MODEL_WORKERS": str(workers), **settings})
-        process.start()
-        started.append(process)
-        process.await_ready()
-        return process
-
-    yield start
-    for process in started:
-        process.end()
+    return start
 
 
 def loads(folder: Path) -> list[int]:
@@ -65,9 +56,7 @@ def loads(folder: Path) -> list[int]:
 
 
 def ask(harness: HarnessProcess) -> int:
-    found = harness.call({}).json()
-    assert isinstance(found, dict)
-    return int(found["result"])
+    return int(str(result(harness.call({}))))
 
 
 def workers(harness: HarnessProcess, count: int) -> set[int]:
@@ -85,14 +74,6 @@ def descendants(process: int) -> list[int]:
     """All of them; the harness forks in main threads only."""
     children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return [found for child in map(int, children) for found in (child, *descendants(child))]
-
-
-def runs(process: int) -> bool:
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def until(what: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -5,13 +5,12 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.contract.harness_process import ROOT, Answer, HarnessProcess
+from tests.contract.harness_process import ROOT, HarnessProcess, Serve, in_flight, result, runs
 
 PACKAGE = "model_harness_r"
 FUNCTIONS = r"""
@@ -59,35 +58,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(16) as pool:
-        yield pool
-
-
-Serve = Callable[..., HarnessProcess]
-
-
-@pytest.fixture
-def serve(folder: Path) -> Iterator[Serve]:
-    started: list[HarnessProcess] = []
-
-    def start(function: str, **settings: str) -> HarnessProcess:
-        process = HarnessProcess(folder, f"predict:{function}", settings, package=PACKAGE)
-        process.start()
-        started.append(process)
-        process.await_ready()
-        return process
-
-    yield start
-    for process in started:
-        process.end()
-
-
-def result(answer: Answer) -> object:
-    found = answer.json()
-    assert answer.status == 200, found
-    assert isinstance(found, dict)
-    return found["result"]
+def package() -> str:
+    return PACKAGE
 
 
 def workers(harness: HarnessProcess) -> list[int]:
@@ -96,15 +68,6 @@ def workers(harness: HarnessProcess) -> list[int]:
     for task in Path(f"/proc/{harness.child()}/task").iterdir():
         found += [int(child) for child in (task / "children").read_text().split()]
     return found
-
-
-def in_flight(
-    threads: ThreadPoolExecutor, harness: HarnessProcess, count: int, data: dict[str, object]
-) -> list[Future[Answer]]:
-    """Start calls and let them arrive."""
-    futures = [threads.submit(harness.call, data) for _ in range(count)]
-    time.sleep(0.3)
-    return futures
 
 
 def test_the_sample_model_predicts() -> None:
@@ -222,7 +185,7 @@ def test_the_time_to_wait_counts(serve: Serve, threads: ThreadPoolExecutor) -> N
     assert second.result().status == 504
     # R is killed then, not three seconds after it had begun with the second.
     time.sleep(0.7)
-    assert not _runs(result(first.result()))
+    assert not runs(result(first.result()))
 
 
 def test_health_and_refusals_do_not_wait_for_r(serve: Serve, threads: ThreadPoolExecutor) -> None:
@@ -347,7 +310,7 @@ def test_what_is_in_flight_is_finished_before_the_end(
     assert [call.result().status for call in calls] == [200, 200, 200]
     assert harness.finish()[0] == 0
     assert before
-    assert not any(map(_runs, before))
+    assert not any(map(runs, before))
 
 
 def test_temporary_files_go_with_their_r(serve: Serve) -> None:
@@ -372,18 +335,10 @@ def test_a_killed_harness_leaves_no_r_behind(serve: Serve) -> None:
     harness.process.kill()
     harness.process.communicate(timeout=10)
     end = time.monotonic() + 5
-    while any(map(_runs, before)) and time.monotonic() < end:
+    while any(map(runs, before)) and time.monotonic() < end:
         time.sleep(0.02)
     assert len(before) == 2
-    assert not any(map(_runs, before))
-
-
-def _runs(process: object) -> bool:
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
+    assert not any(map(runs, before))
 
 
 def test_workers_that_die_by_the_dozen_are_replaced_under_load(
