@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from model_harness.errors import StartupError
 from model_harness.front import GranianProtocol
@@ -66,7 +66,9 @@ _MakeWorker = Callable[..., _Worker]
 class _DirectLoop:
     """Stands where Granian expects an asyncio loop: a callback is run at once, where it is."""
 
-    call_soon = call_soon_threadsafe = staticmethod(operator.call)
+    # Of C, and so without `self`.
+    call_soon: ClassVar[Callable[..., object]] = operator.call
+    call_soon_threadsafe: ClassVar[Callable[..., object]] = operator.call
 
 
 def _step(
