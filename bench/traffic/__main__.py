@@ -49,7 +49,7 @@ BENCHES: dict[str, Bench] = {
     "failover": lambda ground, scale: sharing.failover(ground, _some(10_000, scale)),
     "steady": lambda ground, scale: steady.changes(ground, _some(60_000, scale, _LEAST_STEADY)),
     **{name: _kills(name) for name in KILLS},
-    **{f"change-{load.models}{'-full' if load.full else ''}": _change(load) for load in LOADS},
+    **{load.name: _change(load) for load in LOADS},
 }
 
 

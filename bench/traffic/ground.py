@@ -91,6 +91,11 @@ class Ground:
         for kind in ("clusterrolebinding", "clusterrole"):
             kubectl("delete", kind, f"bench-{self.namespace}", "--ignore-not-found")
 
+    def scale(self, traefiks: int) -> None:
+        """So many Traefiks, all of them ready."""
+        kubectl("-n", self.namespace, "scale", f"deployment/{TRAEFIK}", f"--replicas={traefiks}")
+        rolled_out(self.namespace, TRAEFIK)
+
     def publish(self, *versions: Version) -> None:
         """Versions, each Available on return."""
         apply(item for version in versions for item in self._version(version))

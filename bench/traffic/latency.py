@@ -10,14 +10,18 @@ from bench.figures import Figure, milliseconds
 from bench.traffic.api import Many, Routes
 from bench.traffic.client import Client, percentile
 from bench.traffic.cluster import Manifest
-from bench.traffic.ground import Ground, Version
+from bench.traffic.ground import TRAEFIKS, Ground, Version
 from bench.traffic.sharing import MODEL, address
 from components.spec import MirrorSpec, RouteSpec
 
 _SHOWN_SECONDS = 10.0
 _GAP_SECONDS = (0.15, 0.35)
 _PAUSE_SECONDS = 0.002
-"""Between two looks: without it the looking itself takes a core from what is measured."""
+_PAUSE_SHARE = 0.1
+"""Between two looks, at most of the wanted median: the looking takes from a core what is measured.
+
+An answer is so found later than it was there, never earlier.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,29 @@ class Load:
     """With mirror and failover; else two arms alone."""
     median: float
     most: float
+    traefiks: int = TRAEFIKS
+    """How many build every route anew at a change. On one node they do it on the same cores."""
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it."""
+        full = "-full" if self.full else ""
+        return f"change-{self.models}{full}" + ("-one-traefik" if self.traefiks == 1 else "")
+
+    @property
+    def pause_seconds(self) -> float:
+        """Between two looks."""
+        return max(_PAUSE_SECONDS, _PAUSE_SHARE * self.median / 1000)
 
 
-LOADS = (Load(1, False, 10, 50), Load(200, False, 60, 150), Load(200, True, 170, 250))
+LOADS = (
+    Load(1, False, 10, 50),
+    Load(200, False, 60, 150, traefiks=1),
+    Load(200, True, 170, 250, traefiks=1),
+    # beside them, what two take on the cores of one node: twice the work
+    Load(200, False, 120, 300),
+    Load(200, True, 340, 500),
+)
 
 
 def _name(number: int) -> str:
@@ -67,6 +91,7 @@ def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
 async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     """`changes` of one model's route, each with some rest before it, `load.models` present."""
     ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
+    ground.scale(load.traefiks)
     present, many = _present(ground, load), Many(ground.namespace)
     for items in present:
         await asyncio.to_thread(many.put, items)
@@ -83,7 +108,7 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
                 for item in ground.route(MODEL, "prod", _spec(load, to))
                 if item["kind"] == "TraefikService" and "weighted" in str(item["spec"])
             ]
-            shown = asyncio.create_task(_shown(client, path, to))
+            shown = asyncio.create_task(_shown(client, path, to, load.pause_seconds))
             replied = await routes.change(shares)
             when, wrong = await shown
             took.append(max(0.0, when - replied))  # at times the answer overtakes the reply
@@ -91,16 +116,19 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     finally:
         for items in reversed(present):
             await asyncio.to_thread(many.delete, items)
+        ground.scale(TRAEFIKS)
     median, most = statistics.median(took), percentile(took, 99)
     holds = milliseconds(median) <= load.median and milliseconds(most) <= load.most and not failed
     kind = "full" if load.full else "two-arm"
     text = (
-        f"{load.models} {kind} routes, {changes} changes: median {milliseconds(median)} ms, "
-        f"p99 {milliseconds(most)} ms (limits {load.median}, {load.most}); {failed} failed"
+        f"{load.models} {kind} routes, {load.traefiks} Traefik, {changes} changes: "
+        f"median {milliseconds(median)} ms, p99 {milliseconds(most)} ms "
+        f"(limits {load.median}, {load.most}); {failed} failed"
     )
     values = {
         "models": load.models,
         "full": load.full,
+        "traefiks": load.traefiks,
         "changes": changes,
         "median_ms": milliseconds(median),
         "p99_ms": milliseconds(most),
@@ -109,7 +137,7 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     return Figure("route change", holds, text, values)
 
 
-async def _shown(client: Client, path: str, version: str) -> tuple[float, int]:
+async def _shown(client: Client, path: str, version: str, pause: float) -> tuple[float, int]:
     """When the first answer of `version` came, and how many requests failed until then."""
     end, failed = time.monotonic() + _SHOWN_SECONDS, 0
     while time.monotonic() < end:
@@ -117,5 +145,5 @@ async def _shown(client: Client, path: str, version: str) -> tuple[float, int]:
         if answer.version == version:
             return answer.ended, failed
         failed += not answer.ok
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(pause)
     raise RuntimeError(f"{version} has not answered {path} for {_SHOWN_SECONDS} s")
