@@ -6,7 +6,6 @@ import pulumi
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
     EnvVarArgsDict,
-    ProbeArgsDict,
     VolumeMountArgsDict,
 )
 
@@ -63,10 +62,10 @@ def container(args: ContainerArgs) -> ContainerArgsDict:
         "resources": pods.resources(spec.resources),
         "security_context": pods.container_security(),
         # loading may take as long as the version has to become Available
-        "startup_probe": _probe("ready", period=1, failures=spec.deadline_seconds),
-        "readiness_probe": _probe("ready", period=2, failures=2),
+        "startup_probe": pods.probe("ready", period=1, failures=spec.deadline_seconds),
+        "readiness_probe": pods.probe("ready", period=2, failures=2),
         # slow to judge: a busy model is alive
-        "liveness_probe": _probe("live", period=10, failures=6),
+        "liveness_probe": pods.probe("live", period=10, failures=6),
         "lifecycle": {"pre_stop": {"sleep": {"seconds": FORGET_SECONDS}}},
         "volume_mounts": _mounts(args),
         "termination_message_policy": "FallbackToLogsOnError",
@@ -107,12 +106,3 @@ def _mounts(args: ContainerArgs) -> list[VolumeMountArgsDict]:
         "read_only": True,
     }
     return [scratch, tokens] if args.tokens else [scratch]
-
-
-def _probe(path: str, period: int, failures: int) -> ProbeArgsDict:
-    return {
-        "http_get": {"path": f"/health/{path}", "port": "health"},
-        "period_seconds": period,
-        "timeout_seconds": 5,
-        "failure_threshold": failures,
-    }
