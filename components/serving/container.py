@@ -26,6 +26,9 @@ TOKENS_VOLUME = "tokens"
 _TOKENS_FOLDER = "/run/tokens"
 """A file per token. A whole folder, since kubelet never brings a single file up to date."""
 
+_LAST_WORDS = "/dev/termination-log"
+"""Kubernetes's own place; what the harness writes there becomes part of the Pod's status."""
+
 
 @dataclass(frozen=True)
 class ContainerArgs:
@@ -68,7 +71,9 @@ def container(args: ContainerArgs) -> ContainerArgsDict:
         "liveness_probe": pods.probe("live", period=10, failures=6),
         "lifecycle": {"pre_stop": {"sleep": {"seconds": FORGET_SECONDS}}},
         "volume_mounts": _mounts(args),
-        "termination_message_policy": "FallbackToLogsOnError",
+        "termination_message_path": _LAST_WORDS,
+        # never the log's end: it may hold a secret that the model printed, and goes into events
+        "termination_message_policy": "File",
     }
 
 
@@ -83,7 +88,9 @@ def _environment(args: ContainerArgs) -> list[EnvVarArgsDict]:
         "MODEL_TIMEOUT_SECONDS": str(spec.timeout_seconds),
         "MODEL_THREADS": str(spec.threads),
         "MODEL_WORKERS": str(spec.workers),
+        "MODEL_TERMINATION_LOG": _LAST_WORDS,
         **({"MODEL_TOKENS": _TOKENS_FOLDER} if args.tokens else {}),
+        **({"MODEL_SECRETS": ",".join(sorted(spec.secrets))} if spec.secrets else {}),
     }
     # sorted, so that the order of the file makes no difference
     both = {**harness, **dict(sorted(spec.environment.items()))}
