@@ -25,7 +25,8 @@ main <- function() {
   name <- label[2L]
 
   # For the log; as they are before the user's code may change them. The front does the same.
-  secrets <- Sys.getenv(strsplit(Sys.getenv("MODEL_SECRETS"), ",", fixed = TRUE)[[1L]], names = TRUE)
+  named <- strsplit(Sys.getenv("MODEL_SECRETS"), ",", fixed = TRUE)[[1L]]
+  secrets <- vapply(named, Sys.getenv, "") # asked for no names at once, it would give all
   secrets <- secrets[order(-nchar(secrets, "bytes"))]
   secrets <- secrets[nzchar(secrets)]
   without_secrets <- function(text) {
