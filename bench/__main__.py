@@ -8,7 +8,7 @@ import argparse
 import subprocess
 import sys
 
-from bench import record
+from bench import command, record
 
 KINDS: dict[str, dict[str, tuple[str, ...]]] = {
     "bench": {
@@ -37,12 +37,12 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
 _SAYS = ("ok ", "FAIL ")
 
 
-def _run(name: str, command: tuple[str, ...]) -> bool:
+def _run(name: str, arguments: tuple[str, ...]) -> bool:
     """Show all that it prints while it runs; keep the lines with figures."""
-    print(f"== {name}: python -m {' '.join(command)}", flush=True)
+    print(f"== {name}: python -m {' '.join(arguments)}", flush=True)
     lines = []
     with subprocess.Popen(
-        [sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True, cwd=record.ROOT
+        [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, text=True, cwd=record.ROOT
     ) as process:
         for line in process.stdout or ():
             print(line, end="", flush=True)
@@ -50,7 +50,7 @@ def _run(name: str, command: tuple[str, ...]) -> bool:
                 lines.append(" ".join(line.split()))
     if process.returncode:
         lines.append(f"ended with status {process.returncode}")
-    record.write(name, f"python -m {' '.join(command)}", lines)
+    record.write(name, f"python -m {' '.join(arguments)}", lines)
     return process.returncode == 0
 
 
@@ -61,10 +61,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME")
     given = parser.parse_args()
     known = KINDS[given.kind]
-    unknown = set(given.names) - known.keys()
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    holds = [_run(name, known[name]) for name in given.names or known]
+    names = command.chosen(parser, given.names, known)
+    holds = [_run(name, known[name]) for name in names]
     return 0 if all(holds) else 1
 
 

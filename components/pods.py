@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgsDict,
     PodSecurityContextArgsDict,
+    ProbeArgsDict,
     ResourceRequirementsArgsDict,
     SecurityContextArgsDict,
     TopologySpreadConstraintArgsDict,
@@ -43,6 +44,16 @@ def container_security() -> SecurityContextArgsDict:
         "allow_privilege_escalation": False,
         "read_only_root_filesystem": True,
         "capabilities": drop_all,
+    }
+
+
+def probe(path: str, period: int, failures: int) -> ProbeArgsDict:
+    """Ask for `/health/<path>` on the port `health`; so many failures in a row count."""
+    return {
+        "http_get": {"path": f"/health/{path}", "port": "health"},
+        "period_seconds": period,
+        "timeout_seconds": 5,
+        "failure_threshold": failures,
     }
 
 

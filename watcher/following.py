@@ -21,9 +21,17 @@ from watcher.raw import Kind
 
 logger = logging.getLogger(__name__)
 QUIET_SECONDS = 0.3
-"""A watch that is open tells what is past at once; after so much silence there is no more of it."""
+"""A watch that is open tells what is past at once; after so much silence it is taken to be over.
+
+A guess: the API server marks no end of the past here (a bookmark says so only once a minute). Where
+it is wrong, for it pauses longer in the midst of the past, what comes later is taken in as of the
+present. That loses nothing, repeats nothing under a new number (`_has_told`, `_is_behind`), and
+ends with the truth; but the two kinds' changes are then no longer in the order of the cluster's
+revisions, so a version may be told in a state made of its old Pods and its new Deployment, or
+without one that was over by then.
+"""
 PATIENCE_SECONDS = 5.0
-"""A busy API server may need so long to begin with what is past."""
+"""So long the past may take to come as far as the records have; they may know more than it has."""
 _QUEUE = 1000
 KINDS: tuple[Kind, Kind] = ("deployments", "pods")
 

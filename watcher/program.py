@@ -59,8 +59,15 @@ class Program:
 
     async def _probe_broker(self) -> None:
         """Wrong credentials show now, not when the first event is owed; also at a follower."""
-        with contextlib.suppress(BrokerAwayError):
-            await self._publisher.probe()
+        attempt = 0
+        while True:
+            try:
+                await self._publisher.probe()
+            except BrokerAwayError:  # who has an event to send says so
+                await pause(attempt)
+                attempt += 1
+            else:
+                return
 
     async def _follow_routes(self, kind: str) -> None:
         path = f"/apis/traefik.io/v1alpha1/namespaces/{self._settings.namespace}/{kind}"

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 import pika
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 THREADS = 4
 HEARTBEAT_SECONDS = 10
 CONNECT_SECONDS = 5
+REFUSED_SECONDS = 10.0
+"""How long credentials are refused before they are wrong: a broker that starts may listen before it
+has loaded its definitions, and until then knows no user, no virtual host and no rights."""
 _REFUSED = (
     pika.exceptions.ProbableAuthenticationError,
     pika.exceptions.AuthenticationError,
@@ -31,12 +35,35 @@ _REFUSED = (
 Answer = Callable[[Exception | None], None]
 
 
+class Refusals:
+    """Since when the broker has refused the credentials; what all threads know of it."""
+
+    def __init__(self, patience: float = REFUSED_SECONDS) -> None:
+        """`patience`: seconds."""
+        self._patience = patience
+        self._since: float | None = None
+
+    def told(self, sentence: str) -> BrokerAwayError | FatalError:
+        """What to raise for a refusal: worth another attempt, or not any more."""
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+        return (FatalError if now - self._since >= self._patience else BrokerAwayError)(sentence)
+
+    def over(self) -> None:
+        """The broker has taken them."""
+        self._since = None
+
+
 class Publisher:
     """A few threads with a connection each; `publish` may be called from many tasks."""
 
-    def __init__(self, broker: Broker, threads: int = THREADS) -> None:
+    def __init__(
+        self, broker: Broker, threads: int = THREADS, refused_seconds: float = REFUSED_SECONDS
+    ) -> None:
         """Nothing is opened before the first event."""
         self._broker = broker
+        self._refusals = Refusals(refused_seconds)
         self._jobs: queue.SimpleQueue[tuple[Event | None, Answer] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"publisher-{number}", daemon=True)
@@ -82,7 +109,7 @@ class Publisher:
         await done
 
     def _work(self) -> None:
-        line = _Line(self._broker)
+        line = _Line(self._broker, self._refusals)
         while True:
             try:
                 job = self._jobs.get(timeout=HEARTBEAT_SECONDS / 2)
@@ -108,8 +135,9 @@ class Publisher:
 class _Line:
     """One thread's connection."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, refusals: Refusals) -> None:
         self._broker = broker
+        self._refusals = refusals
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
 
@@ -140,7 +168,7 @@ class _Line:
                 )
         except _REFUSED as error:
             self.drop()
-            raise FatalError(self._refusal()) from error
+            raise self._refusals.told(self._refusal()) from error
         except pika.exceptions.UnroutableError as error:
             message = (
                 f"no queue is bound to exchange {self._broker.exchange} for {_key(event)}; "
@@ -188,6 +216,7 @@ class _Line:
         )
         self._channel = self._connection.channel()
         self._channel.confirm_delivery()
+        self._refusals.over()
         return self._channel
 
     def _refusal(self) -> str:

@@ -28,6 +28,25 @@ def free_port(host: str = "127.0.0.1") -> int:
         return int(server.getsockname()[1])
 
 
+def node_environment(folder: Path, name: str, port: int, host: str = "127.0.0.1") -> dict[str, str]:
+    """A node and a name server that meet no others of this machine; all of it in `folder`."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "RABBITMQ_NODENAME": f"{name}-{port}@localhost",
+        "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_LOGS": str(folder / "node.log"),
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_NODE_IP_ADDRESS": host,
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_CONFIG_FILE": str(folder / "none"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "ERL_EPMD_PORT": str(free_port()),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+    }
+
+
 class Node:
     """One node, with an exchange and a quorum queue that gets everything."""
 
@@ -40,19 +59,8 @@ class Node:
         settings.touch(mode=0o600)
         settings.write_text(f"default_user = {USER}\ndefault_pass = {self.password}\n")
         self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "RABBITMQ_NODENAME": f"bench-events-{self.port}@localhost",
-            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
-            "RABBITMQ_LOG_BASE": str(folder / "log"),
-            "RABBITMQ_LOGS": str(folder / "node.log"),
-            "RABBITMQ_NODE_PORT": str(self.port),
-            "RABBITMQ_NODE_IP_ADDRESS": host,
-            "RABBITMQ_DIST_PORT": str(free_port()),
+            **node_environment(folder, "bench-events", self.port, host),
             "RABBITMQ_CONFIG_FILE": str(settings),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-            "ERL_EPMD_PORT": str(free_port()),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -1,9 +1,9 @@
 """`python -m bench.harness [NAME ...] [--scale 0.1]`. Exits 1 where a figure does not hold."""
 
-import argparse
 import sys
 from collections.abc import Callable
 
+from bench import command
 from bench.figures import Figure
 from bench.harness import against_bare, fuzz, memory, peers, plumber, start, steady
 from bench.harness.wrk import check_wrk
@@ -21,20 +21,12 @@ BENCHES: dict[str, Callable[[float], list[Figure]]] = {
 
 def main() -> int:
     """Run the benches that the command line names, or all."""
-    parser = argparse.ArgumentParser(prog="python -m bench.harness", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
-    parser.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of the work")
+    parser = command.parser("bench.harness", __doc__, BENCHES)
     given = parser.parse_args()
-    unknown = set(given.names) - BENCHES.keys()
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
+    names = command.chosen(parser, given.names, BENCHES)
     check_wrk()
-    holds = True
-    for name in given.names or BENCHES:
-        for figure in BENCHES[name](given.scale):
-            figure.print()
-            holds = holds and figure.holds
-    return 0 if holds else 1
+    holds = [command.told(BENCHES[name](given.scale)) for name in names]
+    return 0 if all(holds) else 1
 
 
 if __name__ == "__main__":

@@ -1,13 +1,11 @@
 """`python -m bench.traffic [NAME ...]`: the figures of routes. Exits 1 where one does not hold."""
 
-import argparse
 import asyncio
-import os
-import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+from bench import command
 from bench.figures import Figure
 from bench.traffic import sharing, steady
 from bench.traffic.cluster import get
@@ -55,13 +53,7 @@ BENCHES: dict[str, Bench] = {
 
 async def _run(names: list[str], ground: Ground, scale: float) -> bool:
     ground.start()
-    holds = True
-    for name in names:
-        found = await BENCHES[name](ground, scale)
-        for figure in found if isinstance(found, list) else [found]:
-            figure.print()
-            holds = holds and figure.holds
-    return holds
+    return all([command.told(await BENCHES[name](ground, scale)) for name in names])
 
 
 def image_of_models(namespace: str) -> str:
@@ -78,23 +70,18 @@ def image_of_models(namespace: str) -> str:
 
 def main() -> int:
     """Run the benches that the command line names, or all."""
-    parser = argparse.ArgumentParser(prog="python -m bench.traffic", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
-    parser.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of the requests")
+    parser = command.parser("bench.traffic", __doc__, BENCHES)
     parser.add_argument("--namespace", default="bench-traffic", help="made and deleted")
     parser.add_argument("--port", type=int, default=8004, help="node port of its Traefik")
     parser.add_argument("--models", default="models", help="namespace whose model image is used")
     parser.add_argument("--traefik", default="traefik:v3.7.13", help="image of its Traefik")
     parser.add_argument("--keep", action="store_true", help="leave the namespace, without Pods")
     given = parser.parse_args()
-    unknown = set(given.names) - BENCHES.keys()
-    if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(BENCHES)}")
-    if not shutil.which("kubectl") or "KUBECONFIG" not in os.environ:
-        parser.error('kubectl or its KUBECONFIG is missing: eval "$(make -s env)"')
+    names = command.chosen(parser, given.names, BENCHES)
+    command.need_cluster(parser)
     ground = Ground(given.namespace, given.port, image_of_models(given.models), given.traefik)
     try:
-        holds = asyncio.run(_run(given.names or list(BENCHES), ground, given.scale))
+        holds = asyncio.run(_run(names, ground, given.scale))
     finally:
         ground.stop()
         if not given.keep:

@@ -11,7 +11,6 @@ from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
     EnvVarArgsDict,
     PodTemplateSpecArgsDict,
-    ProbeArgsDict,
     Secret,
     Service,
     ServiceAccount,
@@ -196,8 +195,8 @@ def _container(args: DeploymentWatcherArgs, image: pulumi.Output[str]) -> Contai
         "resources": pods.resources(args.spec.resources),
         "security_context": pods.container_security(),
         # ready once the first list is in; the API server may be away after that
-        "readiness_probe": _probe("ready", period=1, failures=3),
-        "liveness_probe": _probe("live", period=10, failures=6),
+        "readiness_probe": pods.probe("ready", period=1, failures=3),
+        "liveness_probe": pods.probe("live", period=10, failures=6),
         "volume_mounts": [{"name": "tmp", "mount_path": pods.SCRATCH}],
         "termination_message_policy": "FallbackToLogsOnError",
     }
@@ -223,12 +222,3 @@ def _environment(args: DeploymentWatcherArgs) -> list[EnvVarArgsDict]:
         for variable, (name, key) in secrets.items()
     ]
     return [*plain, *hidden]
-
-
-def _probe(path: str, period: int, failures: int) -> ProbeArgsDict:
-    return {
-        "http_get": {"path": f"/health/{path}", "port": "health"},
-        "period_seconds": period,
-        "timeout_seconds": 5,
-        "failure_threshold": failures,
-    }

@@ -6,7 +6,6 @@ import pulumi
 from pulumi_kubernetes.core.v1 import (
     ContainerArgsDict,
     EnvVarArgsDict,
-    ProbeArgsDict,
     VolumeMountArgsDict,
 )
 
@@ -26,6 +25,9 @@ _AFTER_CALL_SECONDS = 7
 TOKENS_VOLUME = "tokens"
 _TOKENS_FOLDER = "/run/tokens"
 """A file per token. A whole folder, since kubelet never brings a single file up to date."""
+
+_LAST_WORDS = "/dev/termination-log"
+"""Kubernetes's own place; what the harness writes there becomes part of the Pod's status."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,15 @@ def container(args: ContainerArgs) -> ContainerArgsDict:
         "resources": pods.resources(spec.resources),
         "security_context": pods.container_security(),
         # loading may take as long as the version has to become Available
-        "startup_probe": _probe("ready", period=1, failures=spec.deadline_seconds),
-        "readiness_probe": _probe("ready", period=2, failures=2),
+        "startup_probe": pods.probe("ready", period=1, failures=spec.deadline_seconds),
+        "readiness_probe": pods.probe("ready", period=2, failures=2),
         # slow to judge: a busy model is alive
-        "liveness_probe": _probe("live", period=10, failures=6),
+        "liveness_probe": pods.probe("live", period=10, failures=6),
         "lifecycle": {"pre_stop": {"sleep": {"seconds": FORGET_SECONDS}}},
         "volume_mounts": _mounts(args),
-        "termination_message_policy": "FallbackToLogsOnError",
+        "termination_message_path": _LAST_WORDS,
+        # never the log's end: it may hold a secret that the model printed, and goes into events
+        "termination_message_policy": "File",
     }
 
 
@@ -84,7 +88,9 @@ def _environment(args: ContainerArgs) -> list[EnvVarArgsDict]:
         "MODEL_TIMEOUT_SECONDS": str(spec.timeout_seconds),
         "MODEL_THREADS": str(spec.threads),
         "MODEL_WORKERS": str(spec.workers),
+        "MODEL_TERMINATION_LOG": _LAST_WORDS,
         **({"MODEL_TOKENS": _TOKENS_FOLDER} if args.tokens else {}),
+        **({"MODEL_SECRETS": ",".join(sorted(spec.secrets))} if spec.secrets else {}),
     }
     # sorted, so that the order of the file makes no difference
     both = {**harness, **dict(sorted(spec.environment.items()))}
@@ -107,12 +113,3 @@ def _mounts(args: ContainerArgs) -> list[VolumeMountArgsDict]:
         "read_only": True,
     }
     return [scratch, tokens] if args.tokens else [scratch]
-
-
-def _probe(path: str, period: int, failures: int) -> ProbeArgsDict:
-    return {
-        "http_get": {"path": f"/health/{path}", "port": "health"},
-        "period_seconds": period,
-        "timeout_seconds": 5,
-        "failure_threshold": failures,
-    }

@@ -1,6 +1,5 @@
 """A RabbitMQ node of the tests' own."""
 
-import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +7,6 @@ from pathlib import Path
 from watcher.settings import Broker
 
 BINARIES = Path("/usr/lib/rabbitmq/bin")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass

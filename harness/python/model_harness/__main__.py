@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from model_harness import supervisor
+from model_harness import last_words, supervisor
 from model_harness.errors import StartupError
 from model_harness.settings import Settings
 
@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Exit status: 0 drained, 1 could not start, 128+n killed by signal n."""
+    last_words.configure(os.environ)
     try:
         settings = Settings.from_environment(os.environ)
     except StartupError as error:
-        print(error, file=sys.stderr)
+        last_words.say(error)
         return 1
     return supervisor.run(settings, _load)
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import orjson
 
+from model_harness import last_words
+
 logger = logging.getLogger("model_harness")
 
 
@@ -13,17 +15,17 @@ class JsonFormatter(logging.Formatter):
     """`extra={"request_id": ...}` and the traceback become fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line; a traceback's line feeds are escaped by JSON."""
+        """Return one line, without secrets; a traceback's line feeds are escaped by JSON."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": last_words.without_secrets(record.getMessage()),
         }
         if hasattr(record, "request_id"):
             line["request_id"] = record.request_id
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
+            line["traceback"] = last_words.without_secrets(self.formatException(record.exc_info))
         return orjson.dumps(line, default=str).decode()
 
 

@@ -6,10 +6,10 @@ Health in the same process would then fail, and Kubernetes would kill a model fo
 
 import os
 import signal
-import sys
 from functools import partial
 from types import FrameType
 
+from model_harness import last_words
 from model_harness.errors import StartupError
 from model_harness.processes import Load, ending, fork, shell_status
 from model_harness.settings import Settings
@@ -61,11 +61,13 @@ def _be_parent(settings: Settings, child: int, board: Board) -> int:
     except StartupError as error:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        print(error, file=sys.stderr)
+        last_words.say(error)
         return 1
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if stopping and status in {-signal.SIGTERM, 128 + signal.SIGTERM}:
         return 0  # told to stop before the function was loaded
     if status < 0:
-        print(f"the model's process {ending(status)}", file=sys.stderr)
+        last_words.say(f"the model's process {ending(status)}")
+    elif status:
+        last_words.keep_if_none(f"the model's process {ending(status)}; its log says more")
     return shell_status(status)

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 
+from model_harness import last_words
 from model_harness.bodies import Bodies
 from model_harness.calls import Calls
 from model_harness.exchange import Exchange
@@ -47,9 +48,9 @@ class Watchdog:
         self._bodies.expire(now)
         self.show()
         if self._calls.running_seconds(now) > self._lost_after:
-            logger.critical(
-                "the function has not returned for %g s; ending the process", self._lost_after
-            )
+            reason = f"the function has not returned for {self._lost_after:g} s"
+            logger.critical("%s; ending the process", reason)
+            last_words.keep(reason)
             os._exit(STUCK_EXIT_STATUS)
 
     def show(self) -> None:

@@ -3,11 +3,10 @@
 import gc
 import queue
 import signal
-import sys
 import threading
 from types import FrameType
 
-from model_harness import log
+from model_harness import last_words, log
 from model_harness.errors import StartupError
 from model_harness.exchange import Exchange
 from model_harness.front import Front
@@ -62,7 +61,7 @@ def told(error: StartupError) -> int:
     """Say why the start ended; return the exit status."""
     if error.__cause__ is not None:
         logger.error("the model cannot be served", exc_info=error.__cause__)
-    print(error, file=sys.stderr)  # last and plain: it becomes the pod's termination message
+    last_words.say(error)
     return 1
 
 

@@ -15,14 +15,13 @@ import gc
 import os
 import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
 
-from model_harness import log, worker
+from model_harness import last_words, log, worker
 from model_harness.errors import StartupError
 from model_harness.log import logger
 from model_harness.processes import Load, end_with_parent, ending, fork, shell_status
@@ -102,7 +101,7 @@ def _follow(loader: int, parent_alive: int) -> int:
     threading.Thread(target=end_with_parent, args=[parent_alive], daemon=True).start()
     status = os.waitstatus_to_exitcode(os.waitpid(loader, 0)[1])
     if status < 0 and -status != signal.SIGTERM:
-        print(f"the process that loaded the model {ending(status)}", file=sys.stderr)
+        last_words.say(f"the process that loaded the model {ending(status)}")
     return shell_status(status)
 
 
@@ -148,7 +147,7 @@ class Keeper:
                 os._exit(1)  # the workers see it, too; a thread here would make forks unsafe
             self._reap()
         if self._reason:
-            print(self._reason, file=sys.stderr)
+            last_words.say(self._reason)
         return self._status
 
     def _start_due(self, now: float) -> None:

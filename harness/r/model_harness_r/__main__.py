@@ -10,7 +10,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from model_harness import supervisor
+from model_harness import last_words, supervisor
 from model_harness.errors import StartupError
 from model_harness.settings import Settings
 
@@ -24,10 +24,11 @@ LABEL_WANTED = "<file>:<function>, the file without .R, like predict:predict"
 
 def main() -> int:
     """Exit status: 0 drained, 1 could not start, 128+n killed by signal n."""
+    last_words.configure(os.environ)
     try:
         settings = Settings.from_environment(os.environ, LABEL, LABEL_WANTED)
     except StartupError as error:
-        print(error, file=sys.stderr)
+        last_words.say(error)
         return 1
     workers = settings.workers
 

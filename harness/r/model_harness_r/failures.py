@@ -12,7 +12,7 @@ def not_run(error: OSError) -> str:
 
 def ended(label: str, reason: str) -> str:
     """The process ended before it said anything."""
-    return f"handler {label}: {reason} while it loaded {_file(label)}; its output is above"
+    return f"handler {label}: {reason} while it loaded {_file(label)}; the log has its output"
 
 
 def told(label: str, failure: object) -> str:

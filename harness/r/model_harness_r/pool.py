@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+from model_harness import last_words
 from model_harness.errors import StartupError
 from model_harness.log import logger
 
@@ -93,14 +94,17 @@ class Pool:
             process = self._restarted()
 
     def _restarted(self) -> RProcess:
+        reason = ""
         for pause in RESTART_PAUSES:
             time.sleep(pause)
             try:
                 return self._started(None)
             except StartupError as error:
-                logger.error("R does not start again: %s", error)
+                reason = f"R does not start again: {error}"
+                logger.error(reason)
         # As good as down: let the container start again, on record and with its back-off.
         logger.critical("R does not start again; ending the process")
+        last_words.keep(reason)
         os._exit(LOST_EXIT_STATUS)
 
     def _started(self, begun: "queue.SimpleQueue[object] | None") -> RProcess:

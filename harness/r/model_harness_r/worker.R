@@ -24,6 +24,20 @@ main <- function() {
   file <- paste0(label[1L], ".R")
   name <- label[2L]
 
+  # For the log; as they are before the user's code may change them. The front does the same.
+  named <- strsplit(Sys.getenv("MODEL_SECRETS"), ",", fixed = TRUE)[[1L]]
+  secrets <- vapply(named, Sys.getenv, "") # asked for no names at once, it would give all
+  secrets <- secrets[order(-nchar(secrets, "bytes"))]
+  secrets <- secrets[nzchar(secrets)]
+  without_secrets <- function(text) {
+    for (variable in names(secrets)) {
+      text <- gsub(
+        secrets[[variable]], paste0("<secret ", variable, ">"), text, fixed = TRUE, useBytes = TRUE
+      )
+    }
+    text
+  }
+
   input <- output <- NULL
   open_pipes <- function() {
     input <<- fifo(from_front, "rb", blocking = TRUE)
@@ -92,7 +106,8 @@ main <- function() {
       }, error = function(e) {
         calls <- sys.calls()
         is_eval <- function(call) identical(call[[1L]], quote(eval))
-        message("Error: ", conditionMessage(e), "\n", shown_calls(calls, is_eval))
+        told <- paste0("Error: ", conditionMessage(e), "\n", shown_calls(calls, is_eval))
+        message(without_secrets(told))
       }),
       error = identity
     )
@@ -209,7 +224,8 @@ main <- function() {
     }
     on_warning <- function(w) {
       source <- conditionCall(w)
-      message("Warning", if (!is.null(source)) c(" in ", one_line(source)), ": ", conditionMessage(w))
+      place <- if (!is.null(source)) paste0(" in ", one_line(source))
+      message(without_secrets(paste0("Warning", place, ": ", conditionMessage(w))))
       invokeRestart("muffleWarning")
     }
     repeat tryCatch(withCallingHandlers(loop(), warning = on_warning, error = on_error), error = go_on)

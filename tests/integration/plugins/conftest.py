@@ -32,7 +32,7 @@ def fresh(folder: Path) -> Iterator[Stack]:
     kubectl("create", "namespace", namespace)
     try:
         yield made
-        made.succeed("destroy", "--yes", "--skip-preview", "--suppress-progress")
+        made.destroy()
     finally:
         kubectl("delete", "namespace", namespace, "--wait=false")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from local.plugins.versions import version_of
+from tests.support.engine_stack import EngineStack
 
-SECONDS = 240
 PROGRAM = '''
 """Declares what declared.json lists, so that a test is data."""
 import json
@@ -51,12 +49,6 @@ for entry in json.loads(Path("declared.json").read_text()):
 '''
 
 
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    text: str
-
-
 @dataclass
 class Declared:
     """One resource of a test's program."""
@@ -72,10 +64,9 @@ class Declared:
 
 
 @dataclass(frozen=True)
-class Stack:
-    """A project and a stack of its own in a temporary folder."""
+class Stack(EngineStack):
+    """In the environment of `make env`, with a namespace of its own."""
 
-    folder: Path
     namespace: str
 
     def declare(self, *resources: Declared) -> Stack:
@@ -83,52 +74,12 @@ class Stack:
         (self.folder / "declared.json").write_text(json.dumps(entries))
         return self
 
-    def run(self, *arguments: str) -> Outcome:
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive", "--color", "never", "--stack", "test"],
-            cwd=self.folder,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        return Outcome(done.returncode, done.stdout)
-
-    def environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            "PULUMI_BACKEND_URL": f"file://{self.folder}",
-            "PULUMI_CONFIG_PASSPHRASE": "test",
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-        }
-
-    def succeed(self, *arguments: str) -> str:
-        outcome = self.run(*arguments)
-        assert outcome.code == 0, outcome.text
-        return outcome.text
-
-    def fail(self, *arguments: str) -> str:
-        outcome = self.run(*arguments)
-        assert outcome.code != 0, outcome.text
-        assert "this is a bug" not in outcome.text
-        return outcome.text
-
-    def up(self) -> str:
-        return self.succeed("up", "--yes", "--skip-preview", "--suppress-progress")
-
     def fail_up(self) -> str:
         return self.fail("up", "--yes", "--skip-preview", "--suppress-progress")
 
-    def unchanged(self) -> str:
-        return self.succeed("preview", "--expect-no-changes", "--suppress-progress")
-
     def state(self) -> dict[str, Any]:
-        """The stored resources by name; secrets as ciphertext."""
-        exported = json.loads(self.succeed("stack", "export"))
-        found = exported["deployment"].get("resources", [])
-        return {item["urn"].rpartition("::")[2]: item for item in found}
+        """The stored resources by name."""
+        return {item["urn"].rpartition("::")[2]: item for item in self.resources()}
 
 
 def kubectl(*arguments: str, given: str | None = None) -> str:

@@ -1,7 +1,6 @@
 """A RabbitMQ of the tests' own: private ports, data in a temporary folder."""
 
 import contextlib
-import os
 import shutil
 import subprocess
 import time
@@ -11,8 +10,9 @@ import pika
 import pika.exceptions
 import pytest
 
+from bench.events.broker import free_port, node_environment
 from local import packages
-from tests.support.rabbit import BINARIES, Rabbit, free_port
+from tests.support.rabbit import BINARIES, Rabbit
 
 START_SECONDS = 60
 
@@ -23,21 +23,7 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
     base = tmp_path_factory.mktemp("rabbit")
     base.chmod(0o700)
     port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(base),
-        "RABBITMQ_NODENAME": f"watcher-test-{port}@localhost",
-        "RABBITMQ_MNESIA_BASE": str(base / "data"),
-        "RABBITMQ_LOG_BASE": str(base / "log"),
-        "RABBITMQ_LOGS": str(base / "node.log"),
-        "RABBITMQ_NODE_PORT": str(port),
-        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-        "RABBITMQ_DIST_PORT": str(free_port()),
-        "RABBITMQ_CONFIG_FILE": str(base / "none"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(base / "plugins"),
-        "ERL_EPMD_PORT": str(free_port()),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-    }
+    environment = node_environment(base, "watcher-test", port)
     output = (base / "output").open("wb")
     process = subprocess.Popen(
         [BINARIES / "rabbitmq-server"], env=environment, stdout=output, stderr=output

@@ -14,8 +14,9 @@ import aiohttp
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
+from bench.events.broker import free_port
 from tests.support import watcher_objects as shapes
-from tests.support.rabbit import Rabbit, free_port
+from tests.support.rabbit import Rabbit
 from tests.support.watcher_cluster import DEPLOYMENTS, LEASES, Cluster
 from tests.support.watcher_http import Server
 

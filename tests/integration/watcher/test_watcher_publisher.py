@@ -29,7 +29,7 @@ EVENT = events.event(
 @pytest.fixture
 def publishing() -> Callable[[Broker, Callable[[Publisher], Awaitable[None]]], None]:
     def run(broker: Broker, story: Callable[[Publisher], Awaitable[None]]) -> None:
-        publisher = Publisher(broker, threads=2)
+        publisher = Publisher(broker, threads=2, refused_seconds=0.5)
         try:
             asyncio.run(asyncio.wait_for(_call(story, publisher), 60))
         finally:
@@ -87,6 +87,9 @@ def test_wrong_credentials_are_one_clear_sentence_without_the_password(
     broker = replace(rabbit.broker, **wrong)  # type: ignore[arg-type]
 
     async def story(publisher: Publisher) -> None:
+        with pytest.raises(BrokerAwayError, match="refuses user"):
+            await publisher.probe()  # it may only not have loaded its definitions yet
+        await asyncio.sleep(0.5)
         with pytest.raises(FatalError, match="refuses user") as told:
             await publisher.probe()
         assert "s3cret" not in str(told.value)

@@ -62,3 +62,15 @@ def run(project: Path) -> Callable[[object], Recorder]:
         return record(lambda: stack.build(spec, project, seen))
 
     return _run
+
+
+@pytest.fixture
+def run_with(run: Callable[..., Recorder]) -> Callable[..., Recorder]:
+    """Run the program on one small model, with some sections of the platform."""
+    version = {"source": "models/iris/v1"}
+    iris = {"language": "python", "handler": "predict:predict", "versions": {"v1": version}}
+
+    def _run(**sections: object) -> Recorder:
+        return run({"iris": iris}, {**PLATFORM, **sections})
+
+    return _run

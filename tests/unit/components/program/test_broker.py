@@ -18,25 +18,11 @@ Run = Callable[..., Recorder]
 #: How the engine's protocol marks a secret value.
 SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270"
 
-MODELS = {
-    "iris": {
-        "language": "python",
-        "handler": "predict:predict",
-        "versions": {"v1": {"source": "models/iris/v1"}},
-    }
-}
-
 
 @pytest.fixture
-def declared(run: Run) -> Callable[..., Recorder]:
+def declared(run_with: Run) -> Callable[..., Recorder]:
     def _declared(**broker: object) -> Recorder:
-        platform = {
-            "namespace": "models",
-            "registry": "registry.test/models",
-            "hostname": "models.test",
-            "messageBroker": broker,
-        }
-        return run(MODELS, platform)
+        return run_with(messageBroker=broker)
 
     return _declared
 

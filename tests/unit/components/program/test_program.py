@@ -241,9 +241,17 @@ def test_the_environment_is_the_harness_s_and_then_the_user_s(run: Run) -> None:
         ("MODEL_TIMEOUT_SECONDS", "30"),
         ("MODEL_THREADS", "1"),
         ("MODEL_WORKERS", "1"),
+        ("MODEL_TERMINATION_LOG", "/dev/termination-log"),
         ("A", "1"),
         ("B", "$$(A)"),
     ]
+
+
+def test_the_end_of_a_model_s_log_never_becomes_its_pod_s_status(run: Run) -> None:
+    container = _pod(run({"iris": IRIS}).one("Deployment", "iris-v1"))["containers"][0]
+    assert container["terminationMessagePolicy"] == "File"
+    told = {item["name"]: item["value"] for item in container["env"]}
+    assert told["MODEL_TERMINATION_LOG"] == container["terminationMessagePath"]
 
 
 def test_a_route_shares_by_weight_and_answers_under_both_addresses(run: Run) -> None:
@@ -405,6 +413,7 @@ def test_secrets_stand_in_a_secret_of_their_own(run: Run) -> None:
     deployment = recorded.one("Deployment", "iris-v1")
     told = {item["name"]: item for item in _pod(deployment)["containers"][0]["env"]}
     assert told["API_KEY"]["valueFrom"] == {"secretKeyRef": {"name": "iris-v1", "key": "API_KEY"}}
+    assert told["MODEL_SECRETS"]["value"] == "API_KEY"
     kept = recorded.one("Secret", "iris-v1")["stringData"]
     assert kept["4dabf18193072939515e22adb298388d"] == SECRET_MARK
     assert kept["value"] == {"API_KEY": "s3cret"}

@@ -19,25 +19,11 @@ Run = Callable[..., Recorder]
 #: What kubelet puts into every container.
 KUBELET = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
 
-MODELS = {
-    "iris": {
-        "language": "python",
-        "handler": "predict:predict",
-        "versions": {"v1": {"source": "models/iris/v1"}},
-    }
-}
-
 
 @pytest.fixture
-def declared(run: Run) -> Iterator[Callable[..., Recorder]]:
+def declared(run_with: Run) -> Iterator[Callable[..., Recorder]]:
     def _declared(**watcher: object) -> Recorder:
-        platform = {
-            "namespace": "models",
-            "registry": "registry.test/models",
-            "hostname": "models.test",
-            "deploymentWatcher": watcher,
-        }
-        return run(MODELS, platform)
+        return run_with(deploymentWatcher=watcher)
 
     pulumi.runtime.set_all_config(
         {"model-deployment:statusToken": "t0ken"}, ["model-deployment:statusToken"]
