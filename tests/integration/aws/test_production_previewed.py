@@ -25,19 +25,17 @@ def paths(pulumi_home: Path) -> Paths:
 def test_it_shows_the_objects_the_traffic_and_what_it_could_not_see(
     name: str, paths: Paths, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "somebody-elses")
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")  # whoever reads it fails
     unseen.preview(paths, name)
     shown = "".join(capfd.readouterr())
     for line in (
         "aws:lb/loadBalancer:LoadBalancer: (create)",
-        "[urn=urn:pulumi:prod::model-deployment::model-deployment:serving:Model",
         "kubernetes:apps/v1:Deployment: (create)",
         "/models/iris/prod  v1 90 %, v2 10 %",
         "the cluster could not be looked at",
         *UNSEEN,
     ):
         assert line in shown
-    assert "error" not in shown
 
 
 def test_a_stack_without_a_file_is_refused_by_its_name(paths: Paths) -> None:
