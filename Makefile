@@ -5,7 +5,7 @@ CLUSTER ?=
 RUN := @python3 local/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up preview env down clean test test-unit bench drill events lint format schema lock
+.PHONY: help up preview rehearsal env down clean test test-unit bench drill events lint format schema lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,10 @@ up: ## From a fresh clone to models that answer (CLUSTER=<context>: on a cluster
 
 preview: ## What `make up` would change, and what it does to traffic; changes nothing (STACK=, CLUSTER=)
 	$(RUN) local preview --stack '$(STACK)' --cluster '$(CLUSTER)'
+
+rehearsal: ## Production's whole stack file on this machine: AWS by moto, Kubernetes by the local stack
+	$(RUN) local up
+	$(RUN) pytest tests/integration/aws/test_rehearsal.py
 
 env: ## Print what pulumi, kubectl and curl need; the README says how to eval it
 	$(RUN) local env

@@ -2,16 +2,22 @@
 
 What production takes for granted (a network, node groups, a certificate, a hosted zone) is made
 there first, so that every id of the file leads to something. Nothing of it can leave this machine:
-the stack file allows no other endpoint, and the stand-in plugin speaks to no other.
+the stack file allows no other endpoint, the stand-in plugin speaks to no other, and a kubeconfig
+that leads elsewhere is refused.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import cast
 
+import yaml
+
 from local.blind import without_secrets
+from local.errors import GroundError
 from local.plugins.access import mapping, objects, text
 from local.plugins.aws.clients import Clients
+from local.plugins.aws.configuration import is_loopback
 from local.plugins.values import Json, Object
 
 ACCOUNT = "123456789012"
@@ -19,30 +25,35 @@ ACCOUNT = "123456789012"
 PREFIX = "model-deployment"
 
 _SERVICES = ("acm", "autoscaling", "ec2", "route53")
+NAMESPACE = "model-rehearsal"
+"""Beside the local stack's; cluster-wide names carry it, production's node ports are free there."""
+
 _REGISTRY = "localhost:5000/rehearsal"
-_NAMESPACE = "rehearsal"
-_SMALL: Object = {"cpu": "50m", "memory": "256Mi"}
+_SMALL: Object = {"cpu": "30m", "memory": "256Mi"}
 _SMALL_BROKER: Object = {
-    "replicas": 1,
     "image": "rabbitmq:3.10-management",
     "storage": "1Gi",
-    "resources": {"cpu": "100m", "memory": "512Mi"},
+    "resources": {"cpu": "30m", "memory": "512Mi"},
 }
-"""As the local stack has it: the image is made on this machine."""
+"""As the local stack has it, whose image is made on this machine; as many nodes as production."""
+_ALONE = 1
+"""Pods of a version: two cores hold no more beside the local stack."""
 
 
 def rehearsal(production: Object, endpoint: str) -> Object:
     """The stack file of a rehearsal: AWS at `endpoint`, Kubernetes as small as it goes.
 
-    Production's secrets are not read: each needs a value of the rehearsal's own
-    (`blind.without_secrets` names them).
+    Traefik and RabbitMQ keep production's numbers of Pods, versions get one each. Production's
+    secrets are not read: each needs a value of the rehearsal's own (`blind.without_secrets` names
+    them). Raises GroundError for an endpoint that is not on this machine.
     """
+    _stay_here(endpoint)
     file, _ = without_secrets(production)
     config = mapping(file, "config")
     platform = mapping(config, f"{PREFIX}:platform")
-    platform |= {"namespace": _NAMESPACE, "registry": _REGISTRY}
+    platform |= {"namespace": NAMESPACE, "registry": _REGISTRY}
     traefik = platform.setdefault("ingressController", {})
-    cast("Object", traefik).update({"replicas": 3, "resources": _SMALL})
+    cast("Object", traefik)["resources"] = _SMALL
     platform |= {
         "messageBroker": {**mapping(platform, "messageBroker"), **_SMALL_BROKER},
         "deploymentWatcher": {"replicas": 2, "resources": _SMALL},
@@ -51,9 +62,27 @@ def rehearsal(production: Object, endpoint: str) -> Object:
     for model in mapping(config, f"{PREFIX}:models").values():
         for version in mapping(model, "versions").values():
             shrunk = cast("Object", version)
-            shrunk.pop("autoscaling", None)
-            shrunk |= {"replicas": 1, "resources": _SMALL}
+            shrunk["resources"] = _SMALL
+            if "autoscaling" in shrunk:
+                bounds = {"min": _ALONE, "max": _ALONE}
+                shrunk["autoscaling"] = mapping(shrunk, "autoscaling") | bounds
+            else:
+                shrunk["replicas"] = _ALONE
     return file
+
+
+def on_this_machine(kubeconfig: Path) -> None:
+    """Raise GroundError unless every cluster that `kubeconfig` names is on this machine."""
+    for entry in objects(cast("Object", yaml.safe_load(kubeconfig.read_text())), "clusters"):
+        _stay_here(text(entry, "cluster", "server"))
+
+
+def _stay_here(address: str) -> None:
+    if not is_loopback(address):
+        raise GroundError(
+            f"a rehearsal speaks to this machine alone, and {address} is not on it",
+            "rehearse against the local stack and a moto server at 127.0.0.1",
+        )
 
 
 def furnish(platform: Object, endpoint: str) -> None:

@@ -41,6 +41,18 @@ class Deployed(TypedDict):
     routes: dict[str, dict[str, int]]
 
 
+def stack_file(name: str) -> Path:
+    """The file of stack `name`. Raises GroundError where there is none."""
+    file = ROOT / f"stacks/Pulumi.{name}.yaml"
+    if not file.exists():
+        known = sorted(each.name.split(".")[1] for each in file.parent.glob("Pulumi.*"))
+        raise GroundError(
+            f"there is no {file.relative_to(ROOT)}",
+            f"name a stack that has a file (STACK=<stack>); known: {', '.join(known)}",
+        )
+    return file
+
+
 class Stack:
     """One Pulumi stack of this project in one environment."""
 
@@ -48,13 +60,7 @@ class Stack:
         self.name = name
         self.env = {**os.environ, **env}
         self.pulumi = environment.pulumi(paths)
-        self.file = ROOT / f"stacks/Pulumi.{name}.yaml"
-        if not self.file.exists():
-            known = sorted(file.name.split(".")[1] for file in self.file.parent.glob("Pulumi.*"))
-            raise GroundError(
-                f"there is no {self.file.relative_to(ROOT)}",
-                f"name a stack that has a file: make up STACK=<stack>; known: {', '.join(known)}",
-            )
+        self.file = stack_file(name)
 
     def _run(self, *arguments: str) -> str:
         return run([self.pulumi, *arguments, "--non-interactive"], cwd=ROOT, env=self.env)

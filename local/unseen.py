@@ -12,12 +12,12 @@ import yaml
 
 from local import environment
 from local.blind import UNSEEN, nowhere, without_secrets
-from local.errors import GroundError
 from local.paths import ROOT, Paths
 from local.plugins.access import mapping
 from local.plugins.install import PLUGINS, install
 from local.progress import say
 from local.shell import run
+from local.stack import stack_file
 
 _PROGRAM = ("Pulumi.yaml", "__main__.py", "components", "harness", "models", "watcher")
 """What a preview reads, besides the stack file and the files that it names."""
@@ -26,9 +26,7 @@ _PLACEHOLDER = "stand-in"
 
 def preview(paths: Paths, name: str) -> None:
     """Preview a copy of stack `name` against nothing; the project's own files stay untouched."""
-    file = ROOT / f"stacks/Pulumi.{name}.yaml"
-    if not file.exists():
-        raise GroundError(f"there is no {file.relative_to(ROOT)}", "name a stack that has a file")
+    file = stack_file(name)
     pulumi = environment.pulumi(paths)
     plain, secrets = without_secrets(yaml.safe_load(file.read_text()))
     platform = mapping(mapping(plain, "config"), "model-deployment:platform")

@@ -21,6 +21,7 @@ from components.live.state import Object
 SELECTOR = "app.kubernetes.io/part-of=model-deployment"
 _COMPONENT = "app.kubernetes.io/component"
 _KUBERNETES = "kubernetes:"
+_NAMESPACE = "kubernetes:core/v1:Namespace"
 
 Finder = Callable[[str], Iterable[Object]]
 """All objects of this project of one type token."""
@@ -49,6 +50,11 @@ def filled(
         else:
             kept.append({**entry, "id": _id(standing)})
     return kept, missing
+
+
+def _namespace(entries: Iterable[Object]) -> str:
+    """The stack's namespace, as its program declares it."""
+    return next(str(entry["name"]) for entry in entries if entry["type"] == _NAMESPACE)
 
 
 def _match(candidates: list[Object], name: str) -> Object | None:
@@ -105,11 +111,11 @@ def main() -> int:
     """Read placeholders, write the import file to stdout and what is missing to stderr."""
     parser = argparse.ArgumentParser(prog="python -m components.live.import_file")
     parser.add_argument("placeholders", type=Path, help="of pulumi preview --import-file")
-    parser.add_argument("--namespace", default="models", help="the stack's namespace")
     given = parser.parse_args()
     file = json.loads(given.placeholders.read_text())
+    entries: list[Object] = file["resources"]
     try:
-        kept, missing = filled(file["resources"], given.namespace, finder(Cluster.of_stack()))
+        kept, missing = filled(entries, _namespace(entries), finder(Cluster.of_stack()))
     except UnreadableError as error:
         sys.stderr.write(f"the cluster cannot be read: {error}\n")
         return 1

@@ -18,19 +18,19 @@ FLOWER = {"sepal_length": 6.0, "sepal_width": 2.7, "petal_length": 5.1, "petal_w
 """Between two species, in cm: here the two versions of iris differ."""
 
 
-def address(model: str, base: str) -> str:
+def address(model: str, base: str, door: str = FRONT_DOOR) -> str:
     """`address("iris", "versions/v1")`: where its function is called."""
-    return f"{FRONT_DOOR}/models/{model}/{base}/model"
+    return f"{door}/models/{model}/{base}/model"
 
 
-def call(model: str, base: str, data: object = None) -> requests.Response:
+def call(model: str, base: str, data: object = None, door: str = FRONT_DOOR) -> requests.Response:
     """Call the function by named arguments, on a connection of its own.
 
     A connection stays with one Traefik; a new one may reach the other.
     """
     body = json.dumps({"data": FLOWER if data is None else data})
     return requests.post(
-        address(model, base),
+        address(model, base, door),
         data=body,
         headers={"Content-Type": "application/json", "Connection": "close"},
         timeout=ANSWER_SECONDS,
@@ -60,6 +60,7 @@ class Stream:
     """`with Stream("iris", "versions/v1", per_second=20, seconds=15) as stream: ...`.
 
     Leaving the block waits until all is sent. Slow answers delay nothing but their own thread.
+    `stop` sends no more than is under way, for a test that knows its end only when it is there.
     """
 
     model: str
@@ -67,8 +68,10 @@ class Stream:
     per_second: float
     seconds: float
     data: object = None
+    door: str = FRONT_DOOR
     sent: list[Sent] = field(default_factory=list)
     _threads: int = 4
+    _stopped: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Stream:
         start = time.monotonic()
@@ -80,16 +83,23 @@ class Stream:
             worker.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.stop()
         for worker in self._workers:
             worker.join(self.seconds + 2 * ANSWER_SECONDS)
 
+    def stop(self) -> None:
+        """Send nothing more."""
+        self._stopped.set()
+
     def _send(self, start: float, place: int) -> None:
         for number in range(place, int(self.per_second * self.seconds), self._threads):
-            time.sleep(max(0.0, start + number / self.per_second - time.monotonic()))
+            if self._stopped.wait(max(0.0, start + number / self.per_second - time.monotonic())):
+                return
             at = time.monotonic()
             try:
-                result: int | str = call(self.model, self.base, self.data).status_code
+                result: int | str = call(self.model, self.base, self.data, self.door).status_code
             except requests.RequestException as error:
                 result = repr(error)
             self.sent.append(Sent(at, result))

@@ -16,10 +16,20 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Account:
-    """moto's address, and the section `platform` that leads to what was furnished there."""
+    """moto's address, and the stack file that leads to what was furnished there."""
 
     endpoint: str
-    platform: Object
+    file: Object
+
+    @property
+    def platform(self) -> Object:
+        found: Object = self.file["config"]["model-deployment:platform"]
+        return found
+
+    @property
+    def models(self) -> Object:
+        found: Object = self.file["config"]["model-deployment:models"]
+        return found
 
     def client(self, service: str) -> Any:
         return boto3.client(
@@ -75,7 +85,4 @@ class Account:
 def furnish(endpoint: str) -> Account:
     """Production's stack file, rehearsed there."""
     production = yaml.safe_load((ROOT / "stacks/Pulumi.prod.yaml").read_text())
-    file = rehearsal(production, endpoint)
-    platform = file["config"]["model-deployment:platform"]
-    assert isinstance(platform, dict)
-    return Account(endpoint, platform)
+    return Account(endpoint, rehearsal(production, endpoint))

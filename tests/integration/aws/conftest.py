@@ -38,8 +38,10 @@ def account(moto: str) -> Account:
 
 @pytest.fixture(scope="session")
 def pulumi_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("pulumi-home")
-    install(environment.pulumi(Paths.of_user()), home, Path(sys.executable), ROOT, ["aws"])
+    home = tmp_path_factory.mktemp("state") / "pulumi-home"
+    home.mkdir()
+    plugins = ["kubernetes", "docker", "aws"]
+    install(environment.pulumi(Paths.of_user()), home, Path(sys.executable), ROOT, plugins)
     return home
 
 

@@ -1,44 +1,43 @@
-"""Production's whole file, previewed by somebody who has nothing: no cluster, no credentials."""
+"""A whole file previewed by somebody who has nothing: no cluster, no credentials, no state."""
 
 from __future__ import annotations
 
-import os
-import sys
+import dataclasses
 from pathlib import Path
 
 import pytest
-import yaml
 
-from local import environment
-from local.blind import nowhere, without_secrets
+from local import unseen
+from local.blind import UNSEEN
+from local.errors import GroundError
 from local.paths import Paths
-from local.plugins.install import install
-from tests.integration.aws.stacks import ROOT, Stack
-from tests.support.project_copy import ProjectCopy
+
+
+@pytest.fixture
+def paths(pulumi_home: Path) -> Paths:
+    """The built tools, and a Pulumi home of the tests' own."""
+    own = dataclasses.replace(Paths.of_user(), state=pulumi_home.parent)
+    assert own.pulumi_home == pulumi_home
+    return own
 
 
 @pytest.mark.parametrize("name", ["prod"])
 def test_it_shows_the_objects_the_traffic_and_what_it_could_not_see(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, paths: Paths, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pulumi = environment.pulumi(Paths.of_user())
-    home = tmp_path / "home"
-    install(pulumi, home, Path(sys.executable), ROOT, ["kubernetes", "docker", "aws"])
-    copied = ProjectCopy(tmp_path / "project")
-    plain, _ = without_secrets(yaml.safe_load((ROOT / f"stacks/Pulumi.{name}.yaml").read_text()))
-    (copied.folder / "stacks/Pulumi.test.yaml").write_text(yaml.safe_dump(plain))
-    for variable in [each for each in os.environ if each.startswith("AWS_")]:
-        monkeypatch.delenv(variable)
-    monkeypatch.setenv("KUBECONFIG", str(nowhere(tmp_path)))
-    stack = Stack(copied.folder, pulumi, home)
-    stack.succeed("stack", "init")
-    shown = stack.succeed("preview", "--suppress-progress", "--suppress-outputs")
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")  # whoever reads it fails
+    unseen.preview(paths, name)
+    shown = "".join(capfd.readouterr())
     for line in (
-        "aws:lb:LoadBalancer load-balancer create",
-        "aws:ecr:Repository iris create",
-        "kubernetes:apps/v1:Deployment iris-v1 create",
+        "aws:lb/loadBalancer:LoadBalancer: (create)",
+        "kubernetes:apps/v1:Deployment: (create)",
         "/models/iris/prod  v1 90 %, v2 10 %",
         "the cluster could not be looked at",
+        *UNSEEN,
     ):
         assert line in shown
-    assert "error" not in shown
+
+
+def test_a_stack_without_a_file_is_refused_by_its_name(paths: Paths) -> None:
+    with pytest.raises(GroundError, match=r"no stacks/Pulumi.nope.yaml\n.*known: .*prod"):
+        unseen.preview(paths, "nope")

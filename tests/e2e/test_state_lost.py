@@ -1,0 +1,95 @@
+"""Pulumi's state is deleted while requests run, and comes back from the cluster, as docs say.
+
+A stack of its own beside the local one: with the local one's state gone, nothing after this could
+run if the way back failed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.beside import PLATFORM, Beside
+from tests.support.local_stack import ROOT, Object
+from tests.support.project_copy import MODELS, STACK_FILE
+from tests.support.traffic import Stream
+
+NAMESPACE = "state-lost"
+PORT = 8020
+DOOR = f"http://127.0.0.1:{PORT}"
+SMALL = {"cpu": "30m", "memory": "256Mi"}
+PER_SECOND = 10.0
+SECONDS = 600.0
+"""At most: the stream is ended once the state is back."""
+
+
+def _file() -> Object:
+    """The local stack's file, with one model and the least of everything."""
+    file: Object = yaml.safe_load((ROOT / STACK_FILE).read_text())
+    del file["encryptionsalt"]
+    platform, models = file["config"][PLATFORM], file["config"][MODELS]
+    platform |= {"namespace": NAMESPACE, "registry": f"localhost:5000/{NAMESPACE}"}
+    platform["ingressController"] |= {"nodePort": PORT, "resources": SMALL}
+    platform["messageBroker"]["resources"]["cpu"] = SMALL["cpu"]
+    platform["deploymentWatcher"] = {"replicas": 1, "resources": SMALL}
+    file["config"][MODELS] = {"iris": models["iris"]}
+    for version in models["iris"]["versions"].values():
+        version |= {"replicas": 1, "resources": SMALL}
+    return file
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Iterator[Beside]:
+    made = Beside(tmp_path, _file())
+    made.remove()  # of a test that was killed
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def _documented() -> str:
+    """The commands of docs/production.md, but for the first, which is another backend's."""
+    page = (ROOT / "docs/production.md").read_text()
+    block = re.search(r"## The state is lost\n.*?```sh\n(.*?)```", page, re.DOTALL)
+    assert block
+    first, *rest = block.group(1).splitlines()
+    assert first.startswith("pulumi stack init")
+    return "\n".join(rest)
+
+
+def test_predictions_go_on_and_the_next_preview_shows_no_change(
+    beside: Beside, report: list[str]
+) -> None:
+    beside.up()
+    beside.unchanged()
+    before, stood = _held(beside), beside.standing()
+
+    with Stream("iris", "prod", PER_SECOND, SECONDS, door=DOOR) as stream:
+        beside.lose_the_state()
+        beside.begin()
+        back = beside.shell(_documented()).succeeded()
+        beside.unchanged()
+        stream.stop()
+    report.append(f"back after {back.seconds:.1f} s")
+    report.append(f"{len(stream.sent)} requests, {len(stream.failures())} failed")
+    assert stream.failures() == []
+    assert len(stream.sent) > PER_SECOND * back.seconds / 2
+    assert beside.standing() == stood, "something was written to the cluster"
+
+    left_out = [line for line in back.text.splitlines() if line.startswith("left out: ")]
+    assert [line for line in left_out if "docker:index/image:Image" not in line] == []
+    assert _held(beside) == before
+    text = beside.up()
+    assert f" {len(before)} unchanged" in text
+    beside.destroy()
+
+
+def _held(beside: Beside) -> dict[str, str]:
+    """Ids by URN, of all that a provider answers for."""
+    held = {item["urn"]: str(item.get("id", "")) for item in beside.state()}
+    return {urn: found for urn, found in held.items() if "pulumi:providers:" not in urn}

@@ -1,0 +1,164 @@
+"""What must stand on AWS, and a hand that spoils it: asked of moto, never of our own state."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from local.rehearsal import ACCOUNT
+from tests.integration.aws.account import Account
+
+Held = dict[str, Any]
+
+
+def the_way_in(account: Account, ports: tuple[int, int], *, protected: bool = True) -> None:
+    """The record, the load balancer, its listener, and targets at `ports`: requests, health."""
+    elb = account.client("elbv2")
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    assert (balancer["Type"], balancer["Scheme"]) == ("network", "internet-facing")
+    assert {zone["SubnetId"] for zone in balancer["AvailabilityZones"]} == {
+        subnet["id"] for subnet in account.balancer["subnets"]
+    }
+    arn = balancer["LoadBalancerArn"]
+    attributes = _attributes(elb.describe_load_balancer_attributes(LoadBalancerArn=arn))
+    assert attributes["load_balancing.cross_zone.enabled"] == "true"
+    assert attributes["deletion_protection.enabled"] == str(protected).lower()
+    assert attributes["access_logs.s3.enabled"] == "true"
+    assert attributes["access_logs.s3.bucket"] == account.bucket
+
+    (listener,) = elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    assert (listener["Port"], listener["Protocol"]) == (443, "TLS")
+    assert listener["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
+    assert [each["CertificateArn"] for each in listener["Certificates"]] == [
+        account.balancer["certificate"]["arn"]
+    ]
+
+    (group,) = elb.describe_target_groups()["TargetGroups"]
+    assert [action["TargetGroupArn"] for action in listener["DefaultActions"]] == [
+        group["TargetGroupArn"]
+    ]
+    assert (group["Protocol"], group["Port"], group["TargetType"]) == ("TCP", ports[0], "instance")
+    assert (group["HealthCheckProtocol"], group["HealthCheckPort"]) == ("HTTP", str(ports[1]))
+    assert group["HealthCheckPath"] == "/ping"
+    described = elb.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])
+    assert _attributes(described)["proxy_protocol_v2.enabled"] == "true"
+
+    nodes = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert {each["AutoScalingGroupName"]: each["TargetGroupARNs"] for each in nodes} == {
+        name: [group["TargetGroupArn"]] for name in account.nodes["autoscalingGroups"]
+    }
+    _the_rules(account, balancer["SecurityGroups"], ports)
+
+    records = account.client("route53").list_resource_record_sets(HostedZoneId=account.zone)
+    (record,) = [each for each in records["ResourceRecordSets"] if each["Type"] == "A"]
+    assert record["Name"] == f"{account.platform['hostname']}."
+    assert record["AliasTarget"]["DNSName"].rstrip(".") == balancer["DNSName"]
+    assert record["AliasTarget"]["HostedZoneId"] == balancer["CanonicalHostedZoneId"]
+
+
+def _the_rules(account: Account, groups: list[str], ports: tuple[int, int]) -> None:
+    """One port in, two out, and the same two into the nodes; nothing else."""
+    (own,) = groups
+    ec2 = account.client("ec2")
+    (group,) = ec2.describe_security_groups(GroupIds=[own])["SecurityGroups"]
+    (nodes,) = ec2.describe_security_groups(GroupIds=[account.nodes["securityGroup"]])[
+        "SecurityGroups"
+    ]
+    assert _opened(group["IpPermissions"]) == {(443, "0.0.0.0/0")}
+    assert _opened(group["IpPermissionsEgress"]) == {
+        (port, account.nodes["securityGroup"]) for port in ports
+    }
+    assert _opened(nodes["IpPermissions"]) == {(port, own) for port in ports}
+
+
+def _opened(permissions: list[Held]) -> set[tuple[int, str]]:
+    found = set()
+    for each in permissions:
+        assert each["IpProtocol"] == "tcp"
+        assert each["FromPort"] == each["ToPort"]
+        sources = [item["CidrIp"] for item in each["IpRanges"]]
+        sources += [item["GroupId"] for item in each["UserIdGroupPairs"]]
+        found |= {(each["FromPort"], source) for source in sources}
+    return found
+
+
+def the_log(account: Account) -> None:
+    """The bucket of access logs: nobody else's, encrypted, emptied in time."""
+    s3 = account.client("s3")
+    block = s3.get_public_access_block(Bucket=account.bucket)["PublicAccessBlockConfiguration"]
+    assert block == dict.fromkeys(block, True)
+    assert len(block) == 4
+    encryption = s3.get_bucket_encryption(Bucket=account.bucket)[
+        "ServerSideEncryptionConfiguration"
+    ]
+    (rule,) = encryption["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    (kept,) = s3.get_bucket_lifecycle_configuration(Bucket=account.bucket)["Rules"]
+    assert (kept["Status"], kept["Expiration"]["Days"]) == ("Enabled", 90)
+    statements = json.loads(s3.get_bucket_policy(Bucket=account.bucket)["Policy"])["Statement"]
+    allowed = [each for each in statements if each["Effect"] == "Allow"]
+    assert {each["Principal"]["Service"] for each in allowed} == {"delivery.logs.amazonaws.com"}
+    assert all(
+        each["Condition"]["StringEquals"]["aws:SourceAccount"] == ACCOUNT for each in allowed
+    )
+
+
+def the_repositories(account: Account, names: set[str]) -> None:
+    """One for each image, immutable, scanned, for the nodes to pull from."""
+    ecr = account.client("ecr")
+    found = {item["repositoryName"]: item for item in ecr.describe_repositories()["repositories"]}
+    assert set(found) == {f"models/{name}" for name in names}
+    for name, each in found.items():
+        assert each["imageTagMutability"] == "IMMUTABLE"
+        assert each["imageScanningConfiguration"]["scanOnPush"] is True
+        rules = json.loads(ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"])
+        assert [rule["selection"]["tagStatus"] for rule in rules["rules"]] == ["untagged"]
+        policy = json.loads(ecr.get_repository_policy(repositoryName=name)["policyText"])
+        (statement,) = policy["Statement"]
+        assert statement["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:role/nodes"}
+        assert not any("Put" in action or "*" in action for action in statement["Action"])
+
+
+def _attributes(answer: Held) -> dict[str, str]:
+    return {item["Key"]: item["Value"] for item in answer["Attributes"]}
+
+
+def drift(account: Account, repository: str) -> None:
+    """Somebody's hand in many places: a weak policy, an open port, a detached group, and so on."""
+    elb, ec2 = account.client("elbv2"), account.client("ec2")
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    elb.modify_listener(ListenerArn=listener["ListenerArn"], SslPolicy="ELBSecurityPolicy-2016-08")
+    elb.modify_load_balancer_attributes(
+        LoadBalancerArn=balancer["LoadBalancerArn"],
+        Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}],
+    )
+    (group,) = elb.describe_target_groups()["TargetGroups"]
+    elb.modify_target_group(TargetGroupArn=group["TargetGroupArn"], HealthCheckPath="/")
+    account.client("autoscaling").detach_load_balancer_target_groups(
+        AutoScalingGroupName=account.nodes["autoscalingGroups"][0],
+        TargetGroupARNs=[group["TargetGroupArn"]],
+    )
+    ec2.authorize_security_group_ingress(
+        GroupId=balancer["SecurityGroups"][0],
+        IpPermissions=[
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 22,
+                "ToPort": 22,
+                "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
+            }
+        ],
+    )
+    s3 = account.client("s3")
+    s3.delete_public_access_block(Bucket=account.bucket)
+    s3.delete_bucket_policy(Bucket=account.bucket)
+    account.client("ecr").put_image_tag_mutability(
+        repositoryName=f"models/{repository}", imageTagMutability="MUTABLE"
+    )
+    records = account.client("route53").list_resource_record_sets(HostedZoneId=account.zone)
+    (record,) = [each for each in records["ResourceRecordSets"] if each["Type"] == "A"]
+    account.client("route53").change_resource_record_sets(
+        HostedZoneId=account.zone,
+        ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]},
+    )

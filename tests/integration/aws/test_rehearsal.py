@@ -1,0 +1,211 @@
+"""Production's whole file rehearsed: from nothing to nothing, by the real engine.
+
+AWS is moto, Kubernetes the local stack's cluster, in a namespace beside it. What stands is asked of
+moto by boto3 and of the API server by kubectl, never of Pulumi's state.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from local.rehearsal import on_this_machine
+from tests.integration.aws import standing
+from tests.integration.aws.account import Account
+from tests.support import local_stack
+from tests.support.beside import Beside
+
+PARTS = ("harness_python", "harness_r", "deployment_watcher")
+"""Images beside those of the models."""
+
+
+@pytest.fixture
+def beside(account: Account, pulumi_home: Path, tmp_path: Path) -> Iterator[Beside]:
+    kubeconfig = local_stack.environment()["KUBECONFIG"]
+    on_this_machine(Path(kubeconfig))
+    made = Beside(tmp_path, account.file, pulumi_home)
+    made.remove()  # of a rehearsal that was killed
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@pytest.fixture
+def report(
+    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> Iterator[list[str]]:
+    """Lines to print whether or not the test passes: how long each act took."""
+    lines: list[str] = []
+    yield lines
+    with capsys.disabled():
+        print(f"\n  {request.node.name}: {', '.join(lines)}", end="")
+
+
+@pytest.mark.timeout(1200)
+def test_production_from_nothing_to_nothing(
+    account: Account, beside: Beside, report: list[str]
+) -> None:
+    before, neighbours = account.held(), _neighbours()
+    act = _Acts(report)
+
+    act("up", beside.up)
+    _on_aws(account, beside)
+    _on_kubernetes(account, beside)
+    stands = beside.standing()
+    act("second up", lambda: _has_nothing_to_do(beside))
+
+    standing.drift(account, _first(account.models))
+    _drift(account, beside)
+    assert beside.standing() != stands
+    act("refresh of drift", lambda: _is_found(account, beside))
+    act("up that mends", beside.mend)
+    _on_aws(account, beside)
+    assert beside.standing() == stands
+
+    act("destroy refused", lambda: _is_refused(beside))
+    changed = _changed(account)
+    beside.write(changed.file)
+    act("up of a change", beside.up)
+    _on_aws(changed, beside, protected=False)
+    _on_kubernetes(changed, beside)
+    assert _others(beside.standing()) == _others(stands)
+
+    act("destroy", beside.destroy)
+    assert account.held() == before
+    assert beside.state() == []
+    assert (beside.exists(), beside.cluster_wide()) == (False, [])
+    assert _neighbours() == neighbours, "the local stack was touched"
+
+
+class _Acts:
+    """Does one thing after another, and writes down how long each took."""
+
+    def __init__(self, report: list[str]) -> None:
+        self._report = report
+
+    def __call__(self, name: str, do: Any) -> None:
+        started = time.monotonic()
+        do()
+        self._report.append(f"{name} {time.monotonic() - started:.1f} s")
+
+
+def _first(models: dict[str, Any]) -> str:
+    return next(iter(models))
+
+
+def _on_aws(account: Account, beside: Beside, *, protected: bool = True) -> None:
+    """What leads in is what the cluster's Service has, by its own word."""
+    service = json.loads(beside.kubectl("get", "service", "ingress-controller", "-o", "json"))
+    ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
+    standing.the_way_in(account, (ports["web"], ports["ping"]), protected=protected)
+    standing.the_log(account)
+    standing.the_repositories(account, {*account.models, *PARTS})
+    answer = requests.get(f"http://127.0.0.1:{ports['ping']}/ping", timeout=5)
+    assert answer.status_code == 200, "the target group's check would fail"
+
+
+def _on_kubernetes(account: Account, beside: Beside) -> None:
+    """Each version is Available, and each route answers as its weights say."""
+    platform, found = account.platform, beside.standing()
+    for part, section in {
+        "Deployment ingress-controller": "ingressController",
+        "StatefulSet message-broker": "messageBroker",
+        "Deployment deployment-watcher": "deploymentWatcher",
+    }.items():
+        _, body = json.loads(found[part])
+        assert body["spec"]["replicas"] == platform[section]["replicas"]
+    door = f"http://127.0.0.1:{platform['ingressController']['nodePort']}/models"
+    for model, section in account.models.items():
+        for version in section["versions"]:
+            answer = _asked(f"{door}/{model}/versions/{version}/ping", platform["hostname"])
+            assert answer.headers["X-Model-Version"] == version
+        for route, wanted in section["routes"].items():
+            weights, _ = json.loads(found[f"TraefikService {model}-{route}"])
+            assert json.loads(weights) == wanted["weights"]
+            answer = _asked(f"{door}/{model}/{route}/ping", platform["hostname"])
+            assert answer.headers["X-Model-Version"] in wanted["weights"]
+
+
+def _asked(address: str, hostname: str) -> requests.Response:
+    answer = requests.get(address, headers={"Host": hostname}, timeout=30)
+    assert answer.status_code == 200, f"{address}: {answer.status_code} {answer.text}"
+    return answer
+
+
+def _has_nothing_to_do(beside: Beside) -> None:
+    """Neither in the state nor, with a refresh first, in what stands."""
+    flags = ("--refresh", "--yes", "--skip-preview", "--expect-no-changes", "--suppress-progress")
+    beside.pulumi("up", *flags).succeeded()
+
+
+def _drift(account: Account, beside: Beside) -> None:
+    """Somebody's hand in the namespace: a route, a budget, a Service's port, a Pod too many."""
+    model = _first(account.models)
+    version = _first(account.models[model]["versions"])
+    route = _first(account.models[model]["routes"])
+    beside.kubectl("delete", "poddisruptionbudget", f"{model}-{version}")
+    rules = [{"op": "replace", "path": "/spec/weighted/services/0/weight", "value": 1}]
+    patch = ("--type=json", "-p", json.dumps(rules))
+    beside.kubectl("patch", "traefikservice", f"{model}-{route}", *patch)
+    ports = [{"op": "replace", "path": "/spec/ports/0/targetPort", "value": 9}]
+    patch = ("--type=json", "-p", json.dumps(ports))
+    beside.kubectl("patch", "service", f"{model}-{version}", *patch)
+    beside.kubectl("scale", "deployment", "deployment-watcher", "--replicas=1")
+
+
+def _is_found(account: Account, beside: Beside) -> None:
+    found = beside.pulumi("refresh", "--yes", "--skip-preview", "--diff").succeeded().text
+    for word in ("update", "ELBSecurityPolicy-2016-08", "0.0.0.0/0", "MUTABLE"):
+        assert word in found, found
+    model = _first(account.models)
+    version = _first(account.models[model]["versions"])
+    lines = found.splitlines()
+    for change, urn in {
+        "- ": f"PodDisruptionBudget::{model}-{version}]",
+        "~ ": f"core/v1:Service::{model}-{version}]",
+    }.items():
+        (place,) = (number for number, line in enumerate(lines) if urn in line)
+        assert any(line.strip().startswith(change) for line in lines[place - 2 : place]), found
+
+
+def _is_refused(beside: Beside) -> None:
+    """Deletion protection holds. What leads to the load balancer goes; the next update mends it."""
+    (balancer,) = (
+        item["urn"] for item in beside.state() if item["type"] == "aws:lb/loadBalancer:LoadBalancer"
+    )
+    flags = ("--yes", "--skip-preview", "--target-dependents", "--target", balancer)
+    assert "deletion protection is enabled" in beside.pulumi("destroy", *flags).failed().text
+
+
+def _changed(account: Account) -> Account:
+    """No protection any more, and the first route's traffic moves to its last version."""
+    file = copy.deepcopy(account.file)
+    changed = Account(account.endpoint, file)
+    changed.balancer["deletionProtection"] = False
+    model = changed.models[_first(changed.models)]
+    *others, last = model["versions"]
+    model["routes"][_first(model["routes"])]["weights"] = {**dict.fromkeys(others, 0), last: 100}
+    return changed
+
+
+def _others(stands: dict[str, str]) -> dict[str, str]:
+    """All but what shares out traffic."""
+    return {name: body for name, body in stands.items() if not name.startswith("TraefikService")}
+
+
+def _neighbours() -> dict[str, str]:
+    """The local stack's routes and the definitions by their identity: deleting would show."""
+    kinds = "traefikservices,ingressroutes,middlewares,customresourcedefinitions"
+    listed = json.loads(local_stack.kubectl("get", kinds, "-o", "json"))
+    return {
+        f"{item['kind']} {item['metadata']['name']}": item["metadata"]["uid"]
+        for item in listed["items"]
+    }
