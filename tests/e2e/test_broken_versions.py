@@ -33,7 +33,7 @@ CASES = {
     "a missing import": Broken(
         "v2",
         "import package_that_nobody_wrote\n\n" + GOOD,
-        ("Its last words", "No module named 'package_that_nobody_wrote'"),
+        ("Its last words", "imports 'package_that_nobody_wrote', which is not installed"),
     ),
     "an exception at import": Broken(
         "v3",
