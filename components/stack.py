@@ -20,6 +20,8 @@ from components.platform.deployment_watcher import (
 )
 from components.platform.ingress_controller import IngressController, IngressControllerArgs
 from components.platform.message_broker import MessageBroker, MessageBrokerArgs
+from components.platform.network_policies import network_policies
+from components.platform.priority import platform_priority
 from components.serving.contents import Content, read_all
 from components.serving.model import Model, ModelArgs, routes
 from components.serving.model_image import HarnessImage, repository_name
@@ -64,6 +66,8 @@ def _declare(
         platform.namespace,
         metadata={"name": platform.namespace, "labels": labels("namespace")},
     )
+    priority = platform_priority(platform.namespace)
+    network_policies(namespace.metadata["name"], platform.model_egress)
     ingress = IngressController(
         "ingress-controller",
         IngressControllerArgs(
@@ -72,6 +76,7 @@ def _declare(
             hostname=platform.hostname,
             call_seconds=spec.call_seconds,
             proxies=_proxies(spec),
+            priority=priority,
             spec=platform.ingress_controller,
         ),
     )
@@ -79,7 +84,9 @@ def _declare(
     stored = _on_aws(spec)
     broker = MessageBroker(
         "message-broker",
-        MessageBrokerArgs(namespace=namespace.metadata["name"], spec=platform.message_broker),
+        MessageBrokerArgs(
+            namespace=namespace.metadata["name"], priority=priority, spec=platform.message_broker
+        ),
     )
     DeploymentWatcher(
         "deployment-watcher",
@@ -91,6 +98,7 @@ def _declare(
             repositories=[stored[REPOSITORY]] if REPOSITORY in stored else [],
             groundwork=ingress.groundwork,
             broker=broker.secret,
+            priority=priority,
             spec=platform.deployment_watcher,
         ),
     )

@@ -29,11 +29,12 @@ PACKAGES = {
     "ca-certificates": ("/etc/ssl/certs/ca-certificates.crt",),
 }
 
-#: What only the tests use: R and RabbitMQ outside of containers, and a browser.
+#: What only the tests use: R and RabbitMQ outside of containers, a browser, sets of addresses.
 TEST_PACKAGES = {
     "r-base-core": ("Rscript",),
     "rabbitmq-server": ("/usr/lib/rabbitmq/bin/rabbitmq-server",),
     "chromium": ("chromium",),
+    "ipset": ("ipset",),
 }
 
 #: What a package enables where systemd runs; it would take our processes' ports.

@@ -63,6 +63,7 @@ class DeploymentWatcherArgs:
     """What must stand before the image is pushed."""
     groundwork: pulumi.Resource
     broker: Secret
+    priority: pulumi.Input[str]
     spec: DeploymentWatcherSpec
 
 
@@ -176,6 +177,7 @@ def _template(
         "metadata": {"labels": labels(_COMPONENT), "annotations": told},
         "spec": {
             "service_account_name": account.metadata["name"],
+            "priority_class_name": args.priority,
             "automount_service_account_token": True,
             "enable_service_links": False,
             "security_context": pods.pod_security(),

@@ -19,7 +19,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components import pods
 from components.naming import labels
-from components.platform import definitions, steering
+from components.platform import definitions, front_door, steering
 from components.platform.default_certificate import default_certificate
 from components.platform.traefik import (
     PORTS,
@@ -54,6 +54,7 @@ class IngressControllerArgs:
     hostname: str
     call_seconds: int
     proxies: tuple[str, ...]
+    priority: pulumi.Input[str]
     spec: IngressControllerSpec
 
 
@@ -128,7 +129,7 @@ class IngressController(pulumi.ComponentResource):
                 spec=item.spec,
                 opts=defined,
             )
-            for item in steering.objects(args.call_seconds)
+            for item in [*steering.objects(args.call_seconds), *front_door.objects(args.spec)]
         ]
         last = pulumi.ResourceOptions(parent=self, depends_on=[*kinds, *shared])
         return default_certificate(meta, args.hostname, last)
@@ -183,9 +184,10 @@ class IngressController(pulumi.ComponentResource):
         container: ContainerArgsDict = {
             "name": "traefik",
             "image": args.spec.image,
-            "args": arguments(
-                args.namespace_name, self.class_name, args.call_seconds, args.proxies
-            ),
+            "args": [
+                *arguments(args.namespace_name, self.class_name, args.call_seconds, args.proxies),
+                *front_door.arguments(args.namespace_name, args.spec),
+            ],
             "ports": [{"name": name, "container_port": port} for name, port in PORTS.items()],
             "env": [
                 {"name": name, "value": value}
@@ -216,6 +218,7 @@ class IngressController(pulumi.ComponentResource):
             },
             "spec": {
                 "service_account_name": account.metadata["name"],
+                "priority_class_name": args.priority,
                 "automount_service_account_token": True,
                 "enable_service_links": False,
                 "security_context": pods.pod_security(),
@@ -250,9 +253,12 @@ class IngressController(pulumi.ComponentResource):
 
 def _node_ports(args: IngressControllerArgs) -> list[tuple[str, int, str, int]]:
     """Name, port, entry point and node port of what can be reached from outside the cluster."""
-    web = ("web", 80, "web", args.spec.node_port)
-    ping = ("ping", PORTS["traefik"], "traefik", args.spec.ping_port)
-    return [web, ping] if args.proxies else [web]
+    found = [("web", 80, "web", args.spec.node_port)]
+    if args.proxies:
+        found.append(("ping", PORTS["traefik"], "traefik", args.spec.ping_port))
+    if args.spec.redirect_port is not None:
+        found.append(("plain", PORTS["plain"], "plain", args.spec.redirect_port))
+    return found
 
 
 def _resources(spec: IngressControllerSpec) -> ResourceRequirementsArgsDict:

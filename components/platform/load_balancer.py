@@ -20,7 +20,8 @@ TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 """TLS 1.2 with forward secrecy and 1.3, post-quantum where the client can: AWS's recommendation.
 https://docs.aws.amazon.com/elasticloadbalancing/latest/network/describe-ssl-policies.html"""
 
-_HTTPS = 443
+_HTTPS, _HTTP = 443, 80
+_REDIRECT = f"{NAME}-redirect"
 _DRAIN_SECONDS = 60
 """How long a node that leaves its group may still answer."""
 _CHECK_SECONDS = 10
@@ -30,11 +31,15 @@ _CHECKS = 2
 
 @dataclass(frozen=True)
 class LoadBalancerArgs:
-    """What it stands in, and the node ports that it leads to."""
+    """What it stands in, and the node ports that it leads to.
+
+    With `redirect_port` it listens for plain HTTP, too, which Traefik there sends on to HTTPS.
+    """
 
     hostname: str
     node_port: int
     ping_port: int
+    redirect_port: int | None
     account: AwsSpec
     spec: LoadBalancerSpec
 
@@ -57,7 +62,6 @@ class LoadBalancer(pulumi.ComponentResource):
         logs = access_logs(args.spec.access_logs, args.account, self._child)
         group = self._security()
         balancer = self._balancer(logs, group)
-        targets = self._targets()
         lb.Listener(
             NAME,
             load_balancer_arn=balancer.arn,
@@ -65,16 +69,16 @@ class LoadBalancer(pulumi.ComponentResource):
             protocol="TLS",
             ssl_policy=TLS_POLICY,
             certificate_arn=self._others.resolve(args.spec.certificate.arn),
-            default_actions=[
-                lb.ListenerDefaultActionArgs(type="forward", target_group_arn=targets.arn)
-            ],
+            default_actions=self._forward(NAME, args.node_port, named=True),
             opts=self._child,
         )
-        for place, nodes in enumerate(args.account.nodes.autoscaling_groups):
-            autoscaling.Attachment(
-                f"{NAME}-{place}",
-                autoscaling_group_name=self._others.resolve(nodes),
-                lb_target_group_arn=targets.arn,
+        if args.redirect_port is not None:
+            lb.Listener(
+                _REDIRECT,
+                load_balancer_arn=balancer.arn,
+                port=_HTTP,
+                protocol="TCP",
+                default_actions=self._forward(_REDIRECT, args.redirect_port, named=False),
                 opts=self._child,
             )
         route53.Record(
@@ -92,25 +96,30 @@ class LoadBalancer(pulumi.ComponentResource):
         self.register_outputs({"address": balancer.dns_name})
 
     def _security(self) -> ec2.SecurityGroup:
-        """Clients reach port 443, the load balancer two ports of the nodes, and nothing else.
+        """Clients reach its listeners, the load balancer its ports of the nodes, and nothing else.
 
         The load balancer's rules are the group's own, so that one added by hand is found and taken
         away. The nodes' group is not this stack's: it gets rules beside those that it has.
         """
         nodes = self._others.resolve(self._args.account.nodes.security_group)
         ports = {"models": self._args.node_port, "ping": self._args.ping_port}
+        listens = {"Clients": _HTTPS}
+        if self._args.redirect_port is not None:
+            ports["redirect"] = self._args.redirect_port
+            listens["Clients, sent on to HTTPS"] = _HTTP
         group = ec2.SecurityGroup(
             NAME,
             description="Load balancer of the models",
             vpc_id=self._others.resolve(self._args.account.vpc.id),
             ingress=[
                 ec2.SecurityGroupIngressArgs(
-                    description="Clients",
+                    description=description,
                     protocol="tcp",
-                    from_port=_HTTPS,
-                    to_port=_HTTPS,
+                    from_port=port,
+                    to_port=port,
                     cidr_blocks=[*self._args.spec.clients],
                 )
+                for description, port in listens.items()
             ],
             egress=[
                 ec2.SecurityGroupEgressArgs(
@@ -154,15 +163,27 @@ class LoadBalancer(pulumi.ComponentResource):
             ),
         )
 
-    def _targets(self) -> lb.TargetGroup:
+    def _forward(self, name: str, port: int, *, named: bool) -> list[lb.ListenerDefaultActionArgs]:
+        """To a port of every node; `named`: whether a header names the client."""
+        targets = self._targets(name, port, named=named)
+        for place, nodes in enumerate(self._args.account.nodes.autoscaling_groups):
+            autoscaling.Attachment(
+                f"{name}-{place}",
+                autoscaling_group_name=self._others.resolve(nodes),
+                lb_target_group_arn=targets.arn,
+                opts=self._child,
+            )
+        return [lb.ListenerDefaultActionArgs(type="forward", target_group_arn=targets.arn)]
+
+    def _targets(self, name: str, port: int, *, named: bool) -> lb.TargetGroup:
         return lb.TargetGroup(
-            NAME,
+            name,
             vpc_id=self._others.resolve(self._args.account.vpc.id),
             target_type="instance",
             protocol="TCP",
-            port=self._args.node_port,
+            port=port,
             preserve_client_ip="false",
-            proxy_protocol_v2=True,
+            proxy_protocol_v2=named,
             deregistration_delay=_DRAIN_SECONDS,
             health_check=lb.TargetGroupHealthCheckArgs(
                 protocol="HTTP",

@@ -55,6 +55,7 @@ class MessageBrokerArgs:
     """RabbitMQ's size, and where it stands."""
 
     namespace: pulumi.Input[str]
+    priority: pulumi.Input[str]
     spec: MessageBrokerSpec
 
 
@@ -97,7 +98,7 @@ class MessageBroker(pulumi.ComponentResource):
                 "selector": {"match_labels": _SELECTOR},
                 # after a power cut a node may wait for those that ended after it
                 "pod_management_policy": "Parallel",
-                "template": _template(args.spec, told),
+                "template": _template(args, told),
                 "volume_claim_templates": [_claim(args.spec)],
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[settings, self.secret, nodes]),
@@ -134,7 +135,7 @@ class MessageBroker(pulumi.ComponentResource):
         )
 
 
-def _template(spec: MessageBrokerSpec, told: Mapping[str, str]) -> PodTemplateSpecArgsDict:
+def _template(args: MessageBrokerArgs, told: Mapping[str, str]) -> PodTemplateSpecArgsDict:
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     return {
         "metadata": {
@@ -147,12 +148,13 @@ def _template(spec: MessageBrokerSpec, told: Mapping[str, str]) -> PodTemplateSp
             },
         },
         "spec": {
+            "priority_class_name": args.priority,
             "automount_service_account_token": False,
             "enable_service_links": False,
             "security_context": pods.pod_security(),
             "termination_grace_period_seconds": STOP_SECONDS,
             "topology_spread_constraints": pods.spread(_SELECTOR),
-            "containers": [_container(spec)],
+            "containers": [_container(args.spec)],
             "volumes": _volumes(),
         },
     }

@@ -25,6 +25,7 @@ def build(
                 hostname=platform.hostname,
                 node_port=platform.ingress_controller.node_port,
                 ping_port=platform.ingress_controller.ping_port,
+                redirect_port=platform.ingress_controller.redirect_port,
                 account=account,
                 spec=platform.load_balancer,
             ),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from components.platform.steering import transport_arguments
 
-PORTS = {"web": 8000, "traefik": 8080, "metrics": 9100}
-"""Entry points by name: the models, Traefik's own ping, Prometheus."""
+PORTS = {"web": 8000, "plain": 8001, "traefik": 8080, "metrics": 9100}
+"""Entry points by name: the models, what is sent on to HTTPS, Traefik's own ping, Prometheus."""
 
 READY = "/_ready"
 

@@ -8,6 +8,7 @@ from components.spec.platform_sections import (
     IngressControllerSpec,
     MessageBrokerSpec,
     PlatformSpec,
+    RateLimitSpec,
 )
 from components.spec.quantities import cpu_millicores, memory_bytes
 from components.spec.route_sections import MirrorSpec, RouteSpec
@@ -32,6 +33,7 @@ __all__ = [
     "Mistake",
     "ModelSpec",
     "PlatformSpec",
+    "RateLimitSpec",
     "ResourcesSpec",
     "RouteSpec",
     "StackFileError",

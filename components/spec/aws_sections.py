@@ -143,7 +143,7 @@ class LoadBalancerSpec(Section):
     )
     clients: list[Range] = Field(
         min_length=1,
-        description="Addresses that may connect, to port 443 alone.",
+        description="Addresses that may connect, to the listeners alone.",
         examples=[["0.0.0.0/0"]],
     )
     deletion_protection: bool = Field(

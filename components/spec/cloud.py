@@ -103,17 +103,23 @@ def _twice(listed: object, at: Keys) -> Iterator[Mistake]:
 def _ports(platform: object) -> Iterator[Mistake]:
     at: Keys = ("platform", "ingressController")
     ingress = mapping(platform, "ingressController")
-    ports = {key: ingress.get(key, default) for key, default in _DEFAULT_PORTS.items()}
+    ports = {key: ingress.get(key, default) for key, default in _PORTS.items()}
+    others: dict[object, str] = {}
     for key, port in ports.items():
         if type(port) is int and port not in _NODE_PORTS:
             hint = f"write one of {_NODE_PORTS[0]} to {_NODE_PORTS[-1]}: EKS has no other"
             yield Mistake((*at, key), str(port), hint)
-    if ports["nodePort"] == ports["pingPort"]:
-        hint = "write another port: one leads to the models, one to the ping"
-        yield Mistake((*at, "pingPort"), f"{ports['pingPort']}, as nodePort", hint)
+        if port in others:
+            hint = f"write another port: one leads to {_LEADS_TO[others[port]]}, "
+            yield Mistake(
+                (*at, key), f"{port}, as {others[port]}", f"{hint}one to {_LEADS_TO[key]}"
+            )
+        elif type(port) is int:
+            others[port] = key
 
 
-_DEFAULT_PORTS = {"nodePort": 30080, "pingPort": 30081}
+_PORTS = {"nodePort": 30080, "pingPort": 30081, "redirectPort": None}
+_LEADS_TO = {"nodePort": "the models", "pingPort": "the ping", "redirectPort": "the redirect"}
 
 
 def _subnets(balancer: dict[str, object], aws: dict[str, object]) -> Iterator[Mistake]:

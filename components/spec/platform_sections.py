@@ -7,16 +7,19 @@ from pydantic import AfterValidator, Field, field_validator
 from components.errors import refusal
 from components.naming import NamespaceName
 from components.spec.aws_sections import AwsSpec, LoadBalancerSpec
+from components.spec.aws_values import Range
 from components.spec.quantities import memory_bytes
 from components.spec.section import Section
 from components.spec.values import (
     BrokerReplicas,
     Hostname,
+    HstsSeconds,
     ImageName,
     Memory,
     NodePort,
     Registry,
     Replicas,
+    RequestsPerSecond,
     SecretKey,
 )
 from components.spec.version_sections import ResourcesSpec
@@ -35,6 +38,18 @@ def _without_gpu(resources: ResourcesSpec) -> ResourcesSpec:
 WithoutGpu = Annotated[ResourcesSpec, AfterValidator(_without_gpu)]
 
 
+class RateLimitSpec(Section):
+    """How fast one client may ask, by its address; beyond that it gets 429."""
+
+    average: RequestsPerSecond = Field(
+        description="Requests a second, of one client to one address of a model at one Traefik.",
+        examples=[200],
+    )
+    burst: RequestsPerSecond = Field(
+        description="Requests at once, before the average counts.", examples=[400]
+    )
+
+
 class IngressControllerSpec(Section):
     """Traefik: two replicas, so that one may go without a lost request."""
 
@@ -46,6 +61,26 @@ class IngressControllerSpec(Section):
         default=30081,
         description="Port of every node that leads to its ping, for a load balancer's checks.",
         examples=[30081],
+    )
+    redirect_port: NodePort | None = Field(
+        default=None,
+        description="Port of every node that sends plain HTTP on to HTTPS: the load balancer's 80.",
+        examples=[30082],
+    )
+    rate_limit: RateLimitSpec | None = Field(
+        default=None,
+        description="Bound of each client's requests.",
+        examples=[{"average": 200, "burst": 400}],
+    )
+    security_headers: bool = Field(
+        default=False,
+        description="Whether answers tell browsers not to guess, frame or pass on their address.",
+        examples=[True],
+    )
+    hsts_seconds: HstsSeconds | None = Field(
+        default=None,
+        description="How long a browser, once told, asks by HTTPS alone.",
+        examples=[31536000],
     )
     image: ImageName = Field(
         default="traefik:v3.7.13", description="Traefik's image.", examples=["traefik:v3.7.13"]
@@ -118,6 +153,11 @@ class PlatformSpec(Section):
     )
     deployment_watcher: DeploymentWatcherSpec = Field(
         default=DeploymentWatcherSpec(), description="What sends the events and serves the status."
+    )
+    model_egress: list[Range] = Field(
+        default=[],
+        description="Ranges of addresses that models may ask, where network policies hold.",
+        examples=[["10.20.0.0/16"]],
     )
     aws: AwsSpec | None = Field(
         default=None, description="The AWS account, for a load balancer or repositories there."

@@ -178,6 +178,9 @@ BrokerReplicas = Annotated[
     AfterValidator(_odd),
     WithJsonSchema({"type": "integer", "enum": [1, 3, 5, 7]}),
 ]
+HstsSeconds = Annotated[int, Field(ge=300, le=2 * 365 * 24 * 3600)]
+"""Browsers hold to it for so long, whatever is done meanwhile: begin with minutes."""
+RequestsPerSecond = Annotated[int, Field(ge=1, le=100_000)]
 NodePort = Annotated[int, Field(ge=1024, le=65535)]
 DeadlineSeconds = Annotated[int, Field(ge=1, le=86400)]
 Threads = Annotated[int, Field(ge=1, le=256)]

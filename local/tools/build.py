@@ -94,6 +94,23 @@ METRICS_SERVER = Product(
     static=True,
 )
 
+ACTIONLINT = Product(
+    name="actionlint",
+    module="actionlint",
+    version=versions.ACTIONLINT,
+    packages=("github.com/rhysd/actionlint/cmd/actionlint",),
+    static=True,
+)
+CALICO = Product(
+    name="calico",
+    module="calico",
+    version=versions.CALICO,
+    packages=("github.com/projectcalico/calico/felix/cmd/calico-felix",),
+    static=True,
+)
+
+FOR_TESTS = (ACTIONLINT, CALICO)
+"""Compiled by the tests that need them."""
 PRODUCTS = (KUBERNETES, PULUMI_PYTHON, PULUMI, COREDNS, METRICS_SERVER)
 
 

@@ -127,7 +127,7 @@ class Listener(Kind):
                 "loadBalancerArn": text(found, "LoadBalancerArn"),
                 "port": whole(found, "Port"),
                 "protocol": text(found, "Protocol"),
-                "sslPolicy": text(found, "SslPolicy"),
+                "sslPolicy": found.get("SslPolicy", ""),
                 "certificateArn": text(certificates[0], "CertificateArn") if certificates else "",
                 "defaultActions": [
                     {"type": text(item, "Type"), "targetGroupArn": text(item, "TargetGroupArn")}
@@ -149,16 +149,18 @@ class Listener(Kind):
 
 
 def _listening(inputs: Object) -> Object:
-    return {
+    found: Object = {
         "Port": inputs["port"],
         "Protocol": inputs["protocol"],
-        "SslPolicy": inputs["sslPolicy"],
-        "Certificates": [{"CertificateArn": inputs["certificateArn"]}],
         "DefaultActions": [
             {"Type": text(item, "type"), "TargetGroupArn": text(item, "targetGroupArn")}
             for item in objects(inputs, "defaultActions")
         ],
     }
+    if inputs["protocol"] == "TLS":
+        found["SslPolicy"] = inputs["sslPolicy"]
+        found["Certificates"] = [{"CertificateArn": inputs["certificateArn"]}]
+    return found
 
 
 class Record(Kind):

@@ -57,21 +57,21 @@ def inputs(recorder: Recorder, kind: str) -> list[dict[str, Any]]:
 
 def test_production_has_this_of_aws_and_nothing_else(production: Recorder) -> None:
     assert of_aws(production) == {
-        "Attachment": 1,
+        "Attachment": 2,
         "Bucket": 1,
         "BucketLifecycleConfiguration": 1,
         "BucketPolicy": 1,
         "BucketPublicAccessBlock": 1,
         "BucketServerSideEncryptionConfiguration": 1,
         "LifecyclePolicy": 3,
-        "Listener": 1,
+        "Listener": 2,  # TLS, and plain HTTP that is sent on
         "LoadBalancer": 1,
         "Record": 1,
         "Repository": 3,
         "RepositoryPolicy": 3,
         "SecurityGroup": 1,
-        "SecurityGroupIngressRule": 2,
-        "TargetGroup": 1,
+        "SecurityGroupIngressRule": 3,
+        "TargetGroup": 2,
     }
 
 
@@ -83,14 +83,15 @@ def test_a_stack_without_the_section_asks_nothing_of_aws(run: Run) -> None:
 def test_the_targets_are_the_services_node_ports(production: Recorder) -> None:
     service: Any = production.one("Service", "ingress-controller")
     ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
-    (target,) = inputs(production, "TargetGroup")
-    assert target["port"] == ports["web"]
-    assert target["healthCheck"]["port"] == str(int(ports["ping"]))
+    models, redirect = inputs(production, "TargetGroup")
+    assert (models["port"], redirect["port"]) == (ports["web"], ports["plain"])
+    for target in (models, redirect):
+        assert target["healthCheck"]["port"] == str(int(ports["ping"]))
 
 
 def test_traefik_believes_the_header_that_the_load_balancer_sends(production: Recorder) -> None:
-    (target,) = inputs(production, "TargetGroup")
-    assert target["proxyProtocolV2"] is True
+    models, redirect = inputs(production, "TargetGroup")
+    assert (models["proxyProtocolV2"], redirect["proxyProtocolV2"]) == (True, False)
     arguments = production.one("Deployment", "ingress-controller")["spec"]["template"]["spec"][
         "containers"
     ][0]["args"]
@@ -106,6 +107,24 @@ def test_locally_nobody_may_name_another_client(run: Run) -> None:
     recorder = run(MODELS, plain)
     assert "proxyprotocol" not in str(recorder.one("Deployment", "ingress-controller"))
     assert len(recorder.one("Service", "ingress-controller")["spec"]["ports"]) == 1
+
+
+def test_plain_http_is_listened_for_only_to_be_sent_on(run: Run, production: Recorder) -> None:
+    listeners = {each["port"]: each for each in inputs(production, "Listener")}
+    assert {port: each["protocol"] for port, each in listeners.items()} == {443: "TLS", 80: "TCP"}
+    assert "certificateArn" not in listeners[80]
+    (_, redirect) = inputs(production, "TargetGroup")
+    service: Any = production.one("Service", "ingress-controller")
+    (plain,) = [each for each in service["spec"]["ports"] if each["name"] == "plain"]
+    assert (plain["nodePort"], plain["targetPort"]) == (redirect["port"], "plain")
+    ingress = {
+        key: value for key, value in PLATFORM["ingressController"].items() if key != "redirectPort"
+    }
+    without = run(MODELS, {**PLATFORM, "ingressController": ingress})
+    assert [each["port"] for each in inputs(without, "Listener")] == [443]
+    (group,) = inputs(without, "SecurityGroup")
+    assert [rule["fromPort"] for rule in group["ingress"]] == [443]
+    assert len(inputs(without, "SecurityGroupIngressRule")) == 2
 
 
 def test_the_outputs_name_the_front_door(production: Recorder) -> None:
@@ -161,8 +180,8 @@ def test_no_bucket_is_public(production: Recorder) -> None:
 
 def test_no_group_is_open_beyond_the_front_door(production: Recorder) -> None:
     for group in inputs(production, "SecurityGroup"):
-        for rule in group["ingress"]:
-            assert (rule["fromPort"], rule["toPort"], rule["protocol"]) == (443, 443, "tcp")
+        opened = [(rule["fromPort"], rule["toPort"], rule["protocol"]) for rule in group["ingress"]]
+        assert opened == [(443, 443, "tcp"), (80, 80, "tcp")]
         assert OPEN not in str(group["egress"])
     rules = inputs(production, "SecurityGroupIngressRule")
     assert all(rule["fromPort"] == rule["toPort"] for rule in rules)

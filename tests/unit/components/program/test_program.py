@@ -47,6 +47,8 @@ PLATFORM_KINDS = {
     "ValidatingAdmissionPolicyBinding": 1,
     "Middleware": 3,  # retry, and the mark and the bound of copies
     "ServersTransport": 1,
+    "PriorityClass": 1,
+    "NetworkPolicy": 5,  # the denial, and one for each component
     "Secret": 2,  # the default certificate, and RabbitMQ's users
     "TLSStore": 1,
 }

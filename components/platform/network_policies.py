@@ -1,0 +1,44 @@
+"""The network policies of a namespace: deny by default, and one policy for each component's ways.
+
+They hold where the cluster's network enforces them: on EKS once its add-on for it is on.
+"""
+
+from collections.abc import Sequence
+
+import pulumi
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+from pulumi_kubernetes.networking.v1 import NetworkPolicy
+
+from components.naming import annotation, labels
+from components.platform.ways import EVERY_POD, Way, components, policy, ways
+
+DENY = "deny-by-default"
+_NAME = "network-policy"
+
+
+def network_policies(namespace: pulumi.Input[str], reachable: Sequence[str]) -> None:
+    """Declare them. The denial comes last and goes first, so that no way is missed meanwhile."""
+    found = components(ways(reachable))
+    opened = [
+        _policy(component, component, namespace, listed, pulumi.ResourceOptions())
+        for component, listed in found.items()
+        if component != EVERY_POD
+    ]
+    last = pulumi.ResourceOptions(depends_on=opened)
+    _policy(DENY, EVERY_POD, namespace, found[EVERY_POD], last)
+
+
+def _policy(
+    name: str,
+    component: str,
+    namespace: pulumi.Input[str],
+    listed: Sequence[Way],
+    opts: pulumi.ResourceOptions,
+) -> NetworkPolicy:
+    meta: ObjectMetaArgsDict = {
+        "name": name,
+        "namespace": namespace,
+        "labels": labels(_NAME),
+        "annotations": {annotation("ways"): "\n".join(map(str, listed))},
+    }
+    return NetworkPolicy(name, metadata=meta, spec=policy(component, listed), opts=opts)

@@ -1,0 +1,6 @@
+//go:build tools
+
+// Package tools names what is built here, so that go mod keeps it.
+package tools
+
+import _ "github.com/projectcalico/calico/felix/cmd/calico-felix"

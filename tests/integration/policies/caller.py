@@ -1,0 +1,31 @@
+"""Tries every port of some addresses at once and prints those that it reached, as JSON."""
+
+import json
+import socket
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+SECONDS = 2.0
+DNS = 53
+
+
+def reached(asked: tuple[str, str, int]) -> bool:
+    _, address, port = asked
+    try:
+        if port < 0:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as names:
+                names.settimeout(SECONDS)
+                names.sendto(b"?", (address, -port))
+                names.recvfrom(16)
+        else:
+            socket.create_connection((address, port), SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+targets, ports = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+wanted = [(name, address, port) for name, address in targets.items() for port in (*ports, -DNS)]
+with ThreadPoolExecutor(64) as pool:
+    found = [ask for ask, yes in zip(wanted, pool.map(reached, wanted), strict=True) if yes]
+print(json.dumps([(name, port) for name, _, port in found]))

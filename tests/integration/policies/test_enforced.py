@@ -1,0 +1,117 @@
+"""Production's network policies, held by an agent that enforces them: each way, and no other."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from local import packages
+from tests.integration.policies.node import Connection, Node, Pod, running
+from tests.support import declared
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
+"""pulumi-aws imports its own old names, and says so."""
+
+NAMESPACE = "models"
+PORTS = (53, 80, 443, 4369, 5672, 6443, 8000, 8001, 8080, 8081, 9100, 15672, 15692, 25672)
+NAMES = (53, -53)
+OURS = ("traefik", "broker-0", "broker-1", "watcher", "iris", "mpg", "unlabelled")
+OTHERS = {
+    "dns": ("kube-system", {"k8s-app": "kube-dns"}),
+    "metrics-server": ("kube-system", {"k8s-app": "metrics-server"}),
+    "prometheus": ("monitoring", {"app.kubernetes.io/name": "prometheus"}),
+    "consumer": ("shop", {"model-deployment.io/events": "consumer"}),
+    "stranger": ("shop", {"app": "shop"}),
+}
+SETTLED_SECONDS = 60.0
+
+
+def allowed() -> set[Connection]:
+    """What docs/production.md says, written out for these Pods."""
+    brokers, models = ("broker-0", "broker-1"), ("iris", "mpg")
+    others = tuple(OTHERS)
+    rows: list[tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]] = [
+        (OURS, ("dns",), NAMES),
+        (others, ("traefik",), (8000, 8001, 8080)),
+        (("traefik", "watcher"), others, (443, 6443)),
+        (("traefik",), models, (8080,)),
+        (("traefik",), ("watcher",), (8080,)),
+        (("watcher", "consumer"), brokers, (5672,)),
+        (brokers, brokers, (4369, 25672)),
+        (("prometheus",), ("traefik",), (9100,)),
+        (("prometheus",), brokers, (15692,)),
+        (("prometheus",), ("watcher", *models), (8081,)),
+        (others, others, (*PORTS, -53)),  # no business of this stack
+    ]
+    return {
+        way
+        for sources, targets, ports in rows
+        for way in itertools.product(sources, targets, ports)
+        if way[0] != way[1]
+    }
+
+
+@pytest.fixture(scope="module")
+def objects() -> list[declared.Object]:
+    return declared.objects("prod", NAMESPACE)
+
+
+@pytest.fixture(scope="module")
+def node(
+    objects: list[declared.Object], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Node]:
+    """A node with a Pod of each kind, labelled as production's are."""
+    packages.install(packages.TEST_PACKAGES)
+    labels: dict[str, Mapping[str, str]] = {
+        item["metadata"]["name"]: item["spec"]["template"]["metadata"]["labels"]
+        for item in objects
+        if item["kind"] in ("Deployment", "StatefulSet")
+    }
+    own = {
+        "traefik": labels["ingress-controller"],
+        "broker-0": labels["message-broker"],
+        "broker-1": labels["message-broker"],
+        "watcher": labels["deployment-watcher"],
+        "iris": labels["iris-v1"],
+        "mpg": labels["mpg-v1"],
+        "unlabelled": {},
+    }
+    assert tuple(own) == OURS
+    with running(tmp_path_factory.mktemp("node")) as node:
+        for namespace in (NAMESPACE, "monitoring", "shop", "kube-system"):
+            node.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        for name, told in own.items():
+            node.add(Pod(name, NAMESPACE, told))
+        for name, (namespace, told) in OTHERS.items():
+            node.add(Pod(name, namespace, told))
+        node.listen(PORTS)
+        yield node
+
+
+def settled(node: Node, wanted: set[Connection]) -> set[Connection]:
+    """What is open once the agent has written its rules; the last look if it never fits."""
+    deadline = time.monotonic() + SETTLED_SECONDS
+    while (found := node.opened(PORTS)) != wanted and time.monotonic() < deadline:
+        time.sleep(1)
+    return found
+
+
+def test_each_way_is_open_and_no_other(node: Node, objects: list[declared.Object]) -> None:
+    names = list(node.pods)
+    every = {
+        (source, target, port)
+        for source, target in itertools.permutations(names, 2)
+        for port in (*PORTS, -53)
+    }
+    # else what is shut below might never have been open
+    assert settled(node, every) == every
+    policies = [item for item in objects if item["kind"] == "NetworkPolicy"]
+    assert len(policies) == 5
+    for policy in policies:
+        node.create(policy)
+    found = settled(node, allowed())
+    assert found - allowed() == set(), "open, and in no line of docs/production.md"
+    assert allowed() - found == set(), "shut, though docs/production.md says that it is open"

@@ -1,0 +1,30 @@
+"""Production's objects, as the program declares them, in a namespace of their own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import declared, local_stack
+from tests.support.declared import Object
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[str]:
+    """There for the tests, and empty: a dry run writes nothing."""
+    name = f"production-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name)
+    yield name
+    kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def objects(namespace: str) -> list[Object]:
+    return declared.objects("prod", namespace)
+
+
+def kubectl(*arguments: str) -> str:
+    environment = local_stack.environment()
+    return local_stack.run("kubectl", *arguments, env=environment).succeeded().text

@@ -1,0 +1,189 @@
+"""Production's front door in a real Traefik: its arguments and middlewares, as they are declared.
+
+Traefik runs as a process, on ports of its own, and reads a namespace of the cluster that has the
+middlewares, one address of each kind, and no Pod.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.paths import Paths
+from local.tools.wheel import program
+from tests.integration.production.conftest import kubectl
+from tests.support import local_stack
+from tests.support.declared import Object
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
+HEADERS = {
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+BURST, AVERAGE = 400, 200
+START_SECONDS = 60.0
+
+Answer = tuple[int, dict[str, str]]
+
+
+def addresses(namespace: str, of_class: str) -> list[Object]:
+    """An address of an IngressRoute, and one of an Ingress, whose Service has no Pod."""
+    service = {"name": "nobody", "port": {"number": 80}}
+    path = {"path": "/ingress/", "pathType": "Prefix", "backend": {"service": service}}
+    rule = {
+        "kind": "Rule",
+        "match": "PathPrefix(`/route/`)",
+        "services": [{"kind": "TraefikService", "name": "noop@internal"}],
+    }
+    there = {"namespace": namespace}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "nobody", **there},
+            "spec": {"selector": {"nobody": "here"}, "ports": [{"port": 80}]},
+        },
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": {"name": "ingress", **there},
+            "spec": {"ingressClassName": of_class, "rules": [{"http": {"paths": [path]}}]},
+        },
+        {
+            "apiVersion": "traefik.io/v1alpha1",
+            "kind": "IngressRoute",
+            "metadata": {"name": "route", **there},
+            "spec": {"entryPoints": ["web"], "routes": [rule]},
+        },
+    ]
+
+
+@pytest.fixture(scope="module")
+def ports(
+    objects: list[Object], namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, int]]:
+    """The entry points of a Traefik that has read all of it."""
+    folder = tmp_path_factory.mktemp("front-door")
+    (ingress_class,) = [item for item in objects if item["kind"] == "IngressClass"]
+    name = str(ingress_class["metadata"]["name"])
+    doors = [item for item in objects if item["kind"] == "Middleware"]
+    given = [ingress_class, *doors, *addresses(namespace, name)]
+    (folder / "given.json").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": given})
+    )
+    kubectl("apply", "--server-side", "--filename", str(folder / "given.json"))
+    found: dict[str, int] = {}
+    command = [_with_own_port(each, found) for each in _arguments(objects)]
+    environment = {**os.environ, "KUBECONFIG": local_stack.environment()["KUBECONFIG"]}
+    traefik = program(Paths.of_user(), "traefik", "traefik")
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([traefik, *command], env=environment, stdout=log, stderr=log)
+    try:
+        _wait(found["web"], folder / "log")
+        yield found
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        kubectl("delete", "ingressclass", name)
+
+
+def _arguments(objects: list[Object]) -> list[str]:
+    (traefik,) = [
+        item
+        for item in objects
+        if item["kind"] == "Deployment" and item["metadata"]["name"] == "ingress-controller"
+    ]
+    found: list[str] = traefik["spec"]["template"]["spec"]["containers"][0]["args"]
+    return found
+
+
+def _with_own_port(argument: str, found: dict[str, int]) -> str:
+    named = re.fullmatch(r"--entrypoints\.(\w+)\.address=:\d+", argument)
+    if named is None:
+        return argument
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        found[named[1]] = free.getsockname()[1]
+    return f"--entrypoints.{named[1]}.address=127.0.0.1:{found[named[1]]}"
+
+
+def _wait(port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            if {ask(port, path)[0] for path in ("/route/", "/ingress/")} == {418, 503}:
+                return
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+
+
+def ask(port: int, path: str, method: str = "GET", client: str = "127.0.0.1") -> Answer:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10, source_address=(client, 0))
+    try:
+        connection.request(method, path, headers={"Host": "models.example.com"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, dict(answer.getheaders())
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/route/x", 418), ("/ingress/x", 503)])
+def test_every_answer_has_the_headers_whatever_kind_of_address_it_is(
+    ports: dict[str, int], path: str, status: int
+) -> None:
+    found, headers = ask(ports["web"], path, client="127.0.0.9")
+    assert found == status
+    assert HEADERS.items() <= headers.items()
+
+
+@pytest.mark.parametrize("path", ["/route/", "/ingress/"])
+def test_a_client_that_floods_is_held_back_and_no_other(ports: dict[str, int], path: str) -> None:
+    def flood(_: int) -> Counter[int]:
+        found: Counter[int] = Counter()
+        connection = HTTPConnection(
+            "127.0.0.1", ports["web"], timeout=10, source_address=("127.0.0.2", 0)
+        )
+        for _ in range(400):
+            connection.request("GET", path)
+            answer: Any = connection.getresponse()
+            answer.read()
+            found[answer.status] += 1
+            assert HEADERS.items() <= dict(answer.getheaders()).items()
+        connection.close()
+        return found
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        told = sum(pool.map(flood, range(4)), Counter[int]())
+    seconds = time.monotonic() - begun
+    assert told[429] > 0
+    passed = sum(told.values()) - told[429]
+    assert BURST <= passed <= BURST + AVERAGE * (seconds + 1)
+    assert ask(ports["web"], path, client="127.0.0.3")[0] != 429
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 301), ("POST", 308)])
+def test_plain_http_is_sent_on_to_the_same_address_by_https(
+    ports: dict[str, int], method: str, status: int
+) -> None:
+    found, headers = ask(ports["plain"], "/models/iris/prod/model?x=1", method)
+    assert (found, headers["Location"]) == (
+        status,
+        "https://models.example.com/models/iris/prod/model?x=1",
+    )

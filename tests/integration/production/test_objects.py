@@ -1,0 +1,91 @@
+"""An API server takes every object of production, and a scanner finds nothing unanswered."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from local.paths import Paths
+from local.tools.wheel import program
+from tests.integration.production.conftest import kubectl
+from tests.support.declared import ROOT, Object
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
+"""pulumi-aws imports its own old names, and says so."""
+
+ANSWER = re.compile(r"^\| `(CKV_K8S_\d+)` [^|]+\| ([^|]+) \| [^|]{20,} \|$", re.MULTILINE)
+
+
+def test_the_api_server_takes_every_object(objects: list[Object], tmp_path: Path) -> None:
+    """Server-side, as the engine's plugin applies them, with unknown fields refused.
+
+    The cluster's own stack has Traefik's definitions; of everything else nothing stands there.
+    """
+    file = tmp_path / "production.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    told = kubectl(
+        "apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict",
+        "--field-manager=dry-run", "--filename", str(file),
+    ).splitlines()  # fmt: skip
+    assert [
+        line for line in told if not line.endswith(" serverside-applied (server dry run)")
+    ] == []
+    assert len(told) == len(objects) > 60
+
+
+def test_the_api_server_refuses_what_it_does_not_know(
+    objects: list[Object], tmp_path: Path
+) -> None:
+    (deny,) = [item for item in objects if item["metadata"]["name"] == "deny-by-default"]
+    file = tmp_path / "wrong.json"
+    file.write_text(json.dumps({**deny, "spec": {**deny["spec"], "podSelectr": {}}}))
+    with pytest.raises(AssertionError, match="podSelectr"):
+        kubectl(
+            "apply", "--server-side", "--dry-run=server", "--validate=strict",
+            "--filename", str(file),
+        )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def findings(
+    objects: list[Object], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, set[str]]:
+    """What checkov finds, by check: the names of the objects."""
+    folder = tmp_path_factory.mktemp("objects")
+    for place, item in enumerate(objects):
+        if item["kind"] != "CustomResourceDefinition":  # Traefik's own
+            (folder / f"{place}.yaml").write_text(yaml.safe_dump(item))
+    checkov = program(Paths.of_user(), "checkov", "checkov")
+    done = subprocess.run(
+        [
+            sys.executable, checkov, "--directory", folder, "--framework", "kubernetes",
+            "--output", "json", "--compact", "--quiet", "--skip-download",
+        ],
+        env={**os.environ, "PYTHONPATH": str(checkov.parents[1]), "LOG_LEVEL": "ERROR"},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["summary"]["parsing_errors"] == 0
+    assert told["summary"]["passed"] > 400, "it looked at them"
+    found: dict[str, set[str]] = {}
+    for each in told["results"]["failed_checks"]:
+        found.setdefault(each["check_id"], set()).add(each["resource"].rpartition(".")[2])
+    return found
+
+
+def test_each_finding_is_answered_in_writing_and_nothing_else_is(
+    findings: dict[str, set[str]],
+) -> None:
+    page = (ROOT / "docs/production.md").read_text()
+    answered = {check: set(names.split(", ")) for check, names in ANSWER.findall(page)}
+    assert findings == answered
