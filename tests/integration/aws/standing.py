@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from local.rehearsal import ACCOUNT
@@ -11,8 +12,8 @@ from tests.integration.aws.account import Account
 Held = dict[str, Any]
 
 
-def the_way_in(account: Account, ports: tuple[int, int], *, protected: bool = True) -> None:
-    """The record, the load balancer, its listener, and targets at `ports`: requests, health."""
+def the_way_in(account: Account, ports: Mapping[str, int], *, protected: bool = True) -> None:
+    """The record, the load balancer, its listeners, and targets at the node ports by name."""
     elb = account.client("elbv2")
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
     assert (balancer["Type"], balancer["Scheme"]) == ("network", "internet-facing")
@@ -26,26 +27,34 @@ def the_way_in(account: Account, ports: tuple[int, int], *, protected: bool = Tr
     assert attributes["access_logs.s3.enabled"] == "true"
     assert attributes["access_logs.s3.bucket"] == account.bucket
 
-    (listener,) = elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
-    assert (listener["Port"], listener["Protocol"]) == (443, "TLS")
+    listeners = {
+        (each["Port"], each["Protocol"]): each
+        for each in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    }
+    assert set(listeners) == {(443, "TLS"), (80, "TCP")}
+    listener = listeners[443, "TLS"]
     assert listener["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
     assert [each["CertificateArn"] for each in listener["Certificates"]] == [
         account.balancer["certificate"]["arn"]
     ]
 
-    (group,) = elb.describe_target_groups()["TargetGroups"]
-    assert [action["TargetGroupArn"] for action in listener["DefaultActions"]] == [
-        group["TargetGroupArn"]
-    ]
-    assert (group["Protocol"], group["Port"], group["TargetType"]) == ("TCP", ports[0], "instance")
-    assert (group["HealthCheckProtocol"], group["HealthCheckPort"]) == ("HTTP", str(ports[1]))
-    assert group["HealthCheckPath"] == "/ping"
-    described = elb.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])
-    assert _attributes(described)["proxy_protocol_v2.enabled"] == "true"
+    groups = {each["TargetGroupArn"]: each for each in elb.describe_target_groups()["TargetGroups"]}
+    assert len(groups) == len(listeners)
+    for listener, port, proxied in (
+        (listeners[443, "TLS"], ports["web"], "true"),
+        (listeners[80, "TCP"], ports["plain"], "false"),  # its requests are only sent on
+    ):
+        (action,) = listener["DefaultActions"]
+        group = groups[action["TargetGroupArn"]]
+        assert (group["Protocol"], group["Port"], group["TargetType"]) == ("TCP", port, "instance")
+        health = (group["HealthCheckProtocol"], group["HealthCheckPort"], group["HealthCheckPath"])
+        assert health == ("HTTP", str(ports["ping"]), "/ping")
+        described = elb.describe_target_group_attributes(TargetGroupArn=group["TargetGroupArn"])
+        assert _attributes(described)["proxy_protocol_v2.enabled"] == proxied
 
     nodes = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-    assert {each["AutoScalingGroupName"]: each["TargetGroupARNs"] for each in nodes} == {
-        name: [group["TargetGroupArn"]] for name in account.nodes["autoscalingGroups"]
+    assert {each["AutoScalingGroupName"]: {*each["TargetGroupARNs"]} for each in nodes} == {
+        name: set(groups) for name in account.nodes["autoscalingGroups"]
     }
     _the_rules(account, balancer["SecurityGroups"], ports)
 
@@ -56,19 +65,19 @@ def the_way_in(account: Account, ports: tuple[int, int], *, protected: bool = Tr
     assert record["AliasTarget"]["HostedZoneId"] == balancer["CanonicalHostedZoneId"]
 
 
-def _the_rules(account: Account, groups: list[str], ports: tuple[int, int]) -> None:
-    """One port in, two out, and the same two into the nodes; nothing else."""
+def _the_rules(account: Account, groups: list[str], ports: Mapping[str, int]) -> None:
+    """Two ports in, the node ports out, and the same into the nodes; nothing else."""
     (own,) = groups
     ec2 = account.client("ec2")
     (group,) = ec2.describe_security_groups(GroupIds=[own])["SecurityGroups"]
     (nodes,) = ec2.describe_security_groups(GroupIds=[account.nodes["securityGroup"]])[
         "SecurityGroups"
     ]
-    assert _opened(group["IpPermissions"]) == {(443, "0.0.0.0/0")}
+    assert _opened(group["IpPermissions"]) == {(443, "0.0.0.0/0"), (80, "0.0.0.0/0")}
     assert _opened(group["IpPermissionsEgress"]) == {
-        (port, account.nodes["securityGroup"]) for port in ports
+        (port, account.nodes["securityGroup"]) for port in ports.values()
     }
-    assert _opened(nodes["IpPermissions"]) == {(port, own) for port in ports}
+    assert _opened(nodes["IpPermissions"]) == {(port, own) for port in ports.values()}
 
 
 def _opened(permissions: list[Held]) -> set[tuple[int, str]]:
@@ -127,13 +136,14 @@ def drift(account: Account, repository: str) -> None:
     """Somebody's hand in many places: a weak policy, an open port, a detached group, and so on."""
     elb, ec2 = account.client("elbv2"), account.client("ec2")
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
-    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    (listener,) = [each for each in listeners if each["Protocol"] == "TLS"]
     elb.modify_listener(ListenerArn=listener["ListenerArn"], SslPolicy="ELBSecurityPolicy-2016-08")
     elb.modify_load_balancer_attributes(
         LoadBalancerArn=balancer["LoadBalancerArn"],
         Attributes=[{"Key": "deletion_protection.enabled", "Value": "false"}],
     )
-    (group,) = elb.describe_target_groups()["TargetGroups"]
+    group = elb.describe_target_groups()["TargetGroups"][0]
     elb.modify_target_group(TargetGroupArn=group["TargetGroupArn"], HealthCheckPath="/")
     account.client("autoscaling").detach_load_balancer_target_groups(
         AutoScalingGroupName=account.nodes["autoscalingGroups"][0],

@@ -105,7 +105,7 @@ def _on_aws(account: Account, beside: Beside, *, protected: bool = True) -> None
     """What leads in is what the cluster's Service has, by its own word."""
     service = json.loads(beside.kubectl("get", "service", "ingress-controller", "-o", "json"))
     ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
-    standing.the_way_in(account, (ports["web"], ports["ping"]), protected=protected)
+    standing.the_way_in(account, ports, protected=protected)
     standing.the_log(account)
     standing.the_repositories(account, {*account.models, *PARTS})
     answer = requests.get(f"http://127.0.0.1:{ports['ping']}/ping", timeout=5)
