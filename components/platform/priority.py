@@ -14,7 +14,7 @@ def platform_priority(namespace_name: str) -> pulumi.Output[str]:
     """Declare it; returns its name, which carries the namespace's since it is cluster-wide."""
     declared = PriorityClass(
         NAME,
-        metadata={"name": f"model-deployment-{namespace_name}-platform", "labels": labels(NAME)},
+        metadata={"name": f"model-deployment-platform-{namespace_name}", "labels": labels(NAME)},
         value=_VALUE,
         description="Ingress controller, message broker and watcher: models wait for these.",
         # a value cannot change, and two cannot have the name
