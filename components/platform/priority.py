@@ -17,7 +17,5 @@ def platform_priority(namespace_name: str) -> pulumi.Output[str]:
         metadata={"name": f"model-deployment-platform-{namespace_name}", "labels": labels(NAME)},
         value=_VALUE,
         description="Ingress controller, message broker and watcher: models wait for these.",
-        # a value cannot change, and two cannot have the name
-        opts=pulumi.ResourceOptions(delete_before_replace=True),
     )
     return declared.metadata["name"]
