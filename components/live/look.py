@@ -21,33 +21,46 @@ class Look:
     namespace: str
 
     def hand_over(self, spec: StackSpec) -> None:
-        """Hold the replicas of each version that gets an autoscaler, before Pulumi lets go of them.
+        """Hold the replicas of versions that get an autoscaler, or give theirs back.
 
-        A number that its last owner leaves out becomes 1. So another field manager applies it as
-        it stands, and keeps it until the autoscaler writes one
+        Towards an autoscaler: a number that its last owner leaves out becomes 1. So another field
+        manager applies it as it stands, and keeps it until the autoscaler writes one
         (https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership).
+        Back: Pulumi deletes last, and until then the autoscaler would change the file's number
+        once more. So its bounds become that number.
         """
         if self.cluster is None or pulumi.runtime.is_dry_run():
             return
         for (model, version), standing in self.live.versions.items():
             wanted = spec.models.get(model)
             each = wanted.versions.get(version) if wanted else None
-            if each is None or each.autoscaling is None or not standing.replicas_are_ours:
+            if each is None or (each.autoscaling is not None) != standing.replicas_are_ours:
                 continue
             name = object_name(model, version)
             try:
-                self.cluster.apply(
-                    f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}",
-                    HAND_OVER,
-                    {
-                        "apiVersion": "apps/v1",
-                        "kind": "Deployment",
-                        "metadata": {"name": name, "namespace": self.namespace},
-                        "spec": {"replicas": standing.replicas},
-                    },
-                )
+                if each.autoscaling is not None:
+                    self._hold(self.cluster, name, standing.replicas)
+                else:
+                    self._give_back(self.cluster, name, each.replicas)
             except UnreadableError as error:
                 raise pulumi.RunError(f"{model} {version}: {error}") from None
+
+    def _hold(self, cluster: Cluster, name: str, replicas: int) -> None:
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}"
+        spec = {"replicas": replicas}
+        cluster.apply(path, HAND_OVER, self._object("apps/v1", "Deployment", name, spec))
+
+    def _give_back(self, cluster: Cluster, name: str, replicas: int) -> None:
+        api, kind = "autoscaling/v2", "HorizontalPodAutoscaler"
+        path = f"/apis/{api}/namespaces/{self.namespace}/horizontalpodautoscalers/{name}"
+        if cluster.get(path) is None:
+            return  # the number was somebody's hand's
+        spec = {"minReplicas": replicas, "maxReplicas": replicas}
+        cluster.apply(path, HAND_OVER, self._object(api, kind, name, spec))
+
+    def _object(self, api: str, kind: str, name: str, spec: object) -> dict[str, object]:
+        about = {"name": name, "namespace": self.namespace}
+        return {"apiVersion": api, "kind": kind, "metadata": about, "spec": spec}
 
 
 def look(namespace: str) -> Look:

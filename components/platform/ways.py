@@ -151,12 +151,16 @@ def policy(component: str, listed: Sequence[Way]) -> NetworkPolicySpecArgsDict:
             if targets := _peers(way.target):
                 opened["to"] = targets
             outgoing.append(opened)
-    return {
+    found: NetworkPolicySpecArgsDict = {
         "pod_selector": selected,
         "policy_types": ["Ingress", "Egress"],
-        "ingress": incoming,
-        "egress": outgoing,
     }
+    # an empty list is not kept by the API server: after an import it would be a difference
+    if incoming:
+        found["ingress"] = incoming
+    if outgoing:
+        found["egress"] = outgoing
+    return found
 
 
 def _ports(way: Way) -> list[NetworkPolicyPortArgsDict]:

@@ -86,8 +86,10 @@ def spec(tmp_path):
     return parse(PLATFORM, {"iris": {"versions": {"v1": scaled, "v2": version}}}, tmp_path)
 
 
-def hand_over(spec, standing: list[dict[str, object]]) -> list[tuple[str, str, object]]:
-    cluster = FakeCluster({})
+def hand_over(
+    spec, standing: list[dict[str, object]], objects: dict[str, dict[str, object]] | None = None
+) -> list[tuple[str, str, object]]:
+    cluster = FakeCluster(objects or {})
     seen = live(standing, [])
     Look(seen, Gate(cluster, "models", seen), cluster, "models").hand_over(spec)
     return cluster.applied
@@ -107,3 +109,17 @@ def test_nothing_is_held_where_an_autoscaler_already_has_them_or_none_is_wanted(
     pulumi.runtime.settings.SETTINGS.dry_run = False
     held = deployment("iris", "v1", manager=HAND_OVER)
     assert hand_over(spec, [held, deployment("iris", "v2")]) == []
+
+
+def test_an_autoscaler_that_goes_keeps_to_the_file_s_number_until_it_is_gone(spec) -> None:
+    pulumi.runtime.settings.SETTINGS.dry_run = False
+    scaled = deployment("iris", "v2", manager=HAND_OVER, replicas=5)
+    ((path, manager, body),) = hand_over(spec, [scaled], {"iris-v2": {}})
+    assert path.endswith("/namespaces/models/horizontalpodautoscalers/iris-v2")
+    assert manager == HAND_OVER
+    assert body["spec"] == {"minReplicas": 1, "maxReplicas": 1}
+
+
+def test_a_number_by_hand_is_no_autoscaler_s(spec) -> None:
+    pulumi.runtime.settings.SETTINGS.dry_run = False
+    assert hand_over(spec, [deployment("iris", "v2", manager=HAND_OVER)]) == []
