@@ -166,6 +166,20 @@ async def flood(
     return answers
 
 
+async def crowd(client: Client, path: str, seconds: float, callers: int = 32) -> list[Answer]:
+    """Callers that ask, rest for 20 ms and ask again: many calls are under way at any moment."""
+    answers: list[Answer] = []
+    end = time.monotonic() + seconds
+
+    async def caller() -> None:
+        while time.monotonic() < end:
+            answers.append(await client.post(path))
+            await asyncio.sleep(0.02)
+
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    return answers
+
+
 def by_version(answers: Sequence[Answer]) -> Counter[str]:
     """How many each version answered; failures count under their status."""
     return Counter(item.version if item.ok else f"failed {item.status}" for item in answers)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from bench.figures import Figure
-from bench.traffic.client import Answer, Client, by_version, paced
+from bench.traffic.client import Answer, Client, by_version, crowd, paced
 from bench.traffic.cluster import kubectl
 from bench.traffic.ground import Ground, Version
 from bench.traffic.sharing import address
@@ -189,7 +189,8 @@ async def _stream(client: Client, count: int) -> list[Answer]:
 async def kills(ground: Ground, *, pods: bool, with_failover: bool) -> Figure:
     """Whole Pods, or what serves in them, killed by SIGKILL.
 
-    At most what they had in flight fails, with a failover nothing.
+    At most what they had in flight fails, with a failover nothing: there a crowd asks, so that
+    each kill meets calls under way.
     """
     weights = {"v1": 50, "v2": 50}
     spec = RouteSpec(weights=weights)
@@ -198,7 +199,12 @@ async def kills(ground: Ground, *, pods: bool, with_failover: bool) -> Figure:
     life = await _begin(ground, spec, weights)
     client = Client(ground.port)
     kill, seconds = (life.kill_pods, 20) if pods else (life.kill_processes, 40)
-    answers, times = await asyncio.gather(_stream(client, RATE * seconds), kill())
+    load = (
+        crowd(client, address("prod", MODEL), seconds)
+        if with_failover
+        else _stream(client, RATE * seconds)
+    )
+    answers, times = await asyncio.gather(load, kill())
     wrong = [item for item in answers if not item.ok]
     allowed = 0 if with_failover else sum(_in_flight(answers, at) for at in times)
     name = "Pods killed" if pods else "processes killed"

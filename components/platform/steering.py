@@ -8,6 +8,10 @@ from dataclasses import dataclass
 _NAME = "ingress-controller"
 
 RETRY = f"{_NAME}.retry"
+_AGAIN = f"{_NAME}.again"
+LAST_RESORT_MIDDLEWARES = (_AGAIN, RETRY)
+"""Of the version that nothing stands behind: a call that its Pod died with is made once more."""
+
 COPY_TRANSPORT = f"{_NAME}.mirror"
 _MARK = f"{_NAME}.mirror-mark"
 _BOUND = f"{_NAME}.mirror-bound"
@@ -43,6 +47,22 @@ def objects(call_seconds: int) -> list[SharedObject]:
         # Only what no Pod has seen a byte of: a refused connection, whatever the method.
         SharedObject(
             "Middleware", RETRY, {"retry": {"attempts": _ATTEMPTS, "initialInterval": "5ms"}}
+        ),
+        # A failover has made the call twice by then, on a Pod that died or on a kept connection to
+        # it; after this pause Traefik has noticed that its connections are closed.
+        SharedObject(
+            "Middleware",
+            _AGAIN,
+            {
+                "retry": {
+                    "attempts": 2,
+                    "initialInterval": "50ms",
+                    "status": ["502"],
+                    "retryNonIdempotentMethod": True,
+                    "disableRetryOnNetworkError": True,
+                    "maxRequestBodyBytes": -1,  # bounded before; a number is set aside at once
+                }
+            },
         ),
         SharedObject(
             "Middleware", _MARK, {"headers": {"customRequestHeaders": {COPY_HEADER: "true"}}}

@@ -123,19 +123,23 @@ def _arm(route: Route, version: str) -> Reference:
 def _with_failover(route: Route, version: str) -> RouteObject:
     """Another version answers, in the same request, what this one fails at.
 
-    The failover version itself is asked once more, but only where its Pod died with the request.
+    The failover version itself is asked again, but only where its Pod died with the request.
     """
     failover = str(route.spec.failover)
     last = version == failover
+    # its Service by itself, not the arm: only so can it have middlewares of its own
+    again: Reference = {
+        "name": object_name(route.model, version),
+        "port": SERVICE_PORT_NAME,
+        "middlewares": [{"name": name} for name in steering.LAST_RESORT_MIDDLEWARES],
+    }
     return RouteObject(
         "TraefikService",
         f"{route.object_name}.{version}",
         {
             "failover": {
                 "service": arm(route.namespace, route.model, version),
-                "fallback": arm(route.namespace, route.model, version)
-                if last
-                else _arm(route, failover),
+                "fallback": again if last else _arm(route, failover),
                 "errors": {"status": _NOT_ANSWERED if last else _FAILED},
             }
         },

@@ -169,8 +169,19 @@ def test_a_failing_arm_is_answered_by_the_failover() -> None:
 
 def test_the_failover_asks_itself_again_only_where_its_pod_died() -> None:
     failover = _spec(_objects(failover="v1"), "TraefikService", "iris-prod.v1")["failover"]
-    assert failover["service"] == failover["fallback"] == {"kind": "TraefikService", "name": V1}
+    assert failover["service"] == {"kind": "TraefikService", "name": V1}
     assert failover["errors"] == {"status": ["502"]}
+    # by its Service: the version's other addresses must not repeat what a Pod has begun
+    again = failover["fallback"]
+    assert (again["name"], again["port"]) == ("iris-v1", "http")
+    shared = {item.name: item.spec for item in steering.objects(30)}
+    once_more, refused = (shared[item["name"]]["retry"] for item in again["middlewares"])
+    assert once_more["status"] == ["502"]
+    assert once_more["retryNonIdempotentMethod"] is True
+    assert (
+        once_more["maxRequestBodyBytes"] == -1
+    )  # else Traefik sets so much aside, or stops at 2 MiB
+    assert "status" not in refused
 
 
 def test_a_failover_without_weight_stands_behind_the_arms_and_cannot_be_picked() -> None:
