@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import random
 import secrets
 import signal
 import socket
@@ -17,15 +18,22 @@ from pika.adapters.blocking_connection import BlockingConnection
 
 _SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 _START_SECONDS = 90.0
+_SAID = 2000
+_NOT_EPHEMERAL = (20_000, 30_000)
 USER = "bench"
 EXCHANGE = "model-events"
 QUEUE = "events"
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """One that nobody listens on just now."""
-    with socket.create_server((host, 0)) as server:
-        return int(server.getsockname()[1])
+    """One that nobody listens on just now, and that no outgoing connection is given.
+
+    Whoever gets it is killed and binds it again.
+    """
+    while True:
+        port = random.randrange(*_NOT_EPHEMERAL)  # noqa: S311 - no secret
+        with contextlib.suppress(OSError), socket.create_server((host, port)):
+            return port
 
 
 def node_environment(folder: Path, name: str, port: int, host: str = "127.0.0.1") -> dict[str, str]:
@@ -65,15 +73,11 @@ class Node:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Return once it takes messages. Raises RuntimeError."""
-        with (self._folder / "output").open("ab") as output:
-            self._process = subprocess.Popen(
-                [_SERVER],
-                env=self._environment,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
+        """Return once it takes messages. Raises RuntimeError.
+
+        Soon after a kill it may end by itself, since its name is still taken; it is started again.
+        """
+        self._process = self._spawned()
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
@@ -85,9 +89,22 @@ class Node:
                     channel.queue_bind(QUEUE, EXCHANGE, "#")
                     return
             except (pika.exceptions.AMQPError, OSError) as error:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"RabbitMQ does not start: {self._folder}") from error
+                if time.monotonic() > deadline:
+                    said = (self._folder / "output").read_text(errors="replace")[-_SAID:]
+                    raise RuntimeError(f"RabbitMQ does not start: {said}") from error
                 time.sleep(0.2)
+                if self._process.poll() is not None:
+                    self._process = self._spawned()
+
+    def _spawned(self) -> subprocess.Popen[bytes]:
+        with (self._folder / "output").open("ab") as output:
+            return subprocess.Popen(
+                [_SERVER],
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
 
     def kill(self) -> None:
         """`kill -9` of the node and what it has started (not of its name server)."""

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import time
 from collections import Counter
@@ -35,6 +36,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 BURST, AVERAGE = 400, 200
+BALANCER = "127.0.0.7"
 START_SECONDS = 60.0
 
 Answer = tuple[int, dict[str, str]]
@@ -87,7 +89,7 @@ def ports(
     )
     kubectl("apply", "--server-side", "--filename", str(folder / "given.json"))
     found: dict[str, int] = {}
-    command = [_with_own_port(each, found) for each in _arguments(objects)]
+    command = [_with_own_port(_and_proxy(each), found) for each in _arguments(objects)]
     environment = {**os.environ, "KUBECONFIG": local_stack.environment()["KUBECONFIG"]}
     traefik = program(Paths.of_user(), "traefik", "traefik")
     with (folder / "log").open("wb") as log:
@@ -109,6 +111,12 @@ def _arguments(objects: list[Object]) -> list[str]:
     ]
     found: list[str] = traefik["spec"]["template"]["spec"]["containers"][0]["args"]
     return found
+
+
+def _and_proxy(argument: str) -> str:
+    """The load balancer, which production has in its subnets, is here at an address of ours."""
+    believed = argument.startswith("--entrypoints.web.proxyprotocol.trustedips=")
+    return f"{argument},{BALANCER}/32" if believed else argument
 
 
 def _with_own_port(argument: str, found: dict[str, int]) -> str:
@@ -150,6 +158,43 @@ def test_every_answer_has_the_headers_whatever_kind_of_address_it_is(
     found, headers = ask(ports["web"], path, client="127.0.0.9")
     assert found == status
     assert HEADERS.items() <= headers.items()
+
+
+def _named(port: int, client: str, by: str) -> HTTPConnection:
+    """A connection that begins as a network load balancer's does: by whom it comes (PROXY v2)."""
+    addresses = socket.inet_aton(client) + socket.inet_aton("127.0.0.1")
+    header = b"\r\n\r\n\0\r\nQUIT\n" + struct.pack("!BBH", 0x21, 0x11, 12) + addresses
+    connection = HTTPConnection("127.0.0.1", port, timeout=10, source_address=(by, 0))
+    connection.connect()
+    connection.sock.sendall(header + struct.pack("!HH", 40000, 443))
+    return connection
+
+
+def _statuses(connection: HTTPConnection, path: str, count: int) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for _ in range(count):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        found[answer.status] += 1
+    connection.close()
+    return found
+
+
+def test_a_client_behind_the_load_balancer_is_counted_by_its_own_address(
+    ports: dict[str, int],
+) -> None:
+    flooded = _statuses(_named(ports["web"], "203.0.113.9", BALANCER), "/route/", 1500)
+    assert flooded[429] > 0
+    assert 429 not in _statuses(_named(ports["web"], "203.0.113.10", BALANCER), "/route/", 100)
+
+
+def test_nobody_but_the_load_balancer_is_believed(ports: dict[str, int]) -> None:
+    liar = "127.0.0.8"
+    told: Counter[int] = Counter()
+    for number in range(150):
+        told += _statuses(_named(ports["web"], f"203.0.113.{number}", liar), "/ingress/", 10)
+    assert told[429] > 0
 
 
 @pytest.mark.parametrize("path", ["/route/", "/ingress/"])
