@@ -45,6 +45,7 @@ def node_environment(folder: Path, name: str, port: int, host: str = "127.0.0.1"
         "RABBITMQ_MNESIA_BASE": str(folder / "data"),
         "RABBITMQ_LOG_BASE": str(folder / "log"),
         "RABBITMQ_LOGS": str(folder / "node.log"),
+        "ERL_CRASH_DUMP": str(folder / "crash.dump"),
         "RABBITMQ_NODE_PORT": str(port),
         "RABBITMQ_NODE_IP_ADDRESS": host,
         "RABBITMQ_DIST_PORT": str(free_port()),

@@ -4,9 +4,11 @@ import asyncio
 import json
 import threading
 import time
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from bench.events import versions
+from bench.events.alone import ground_alone
 from bench.events.broker import QUEUE, Node
 from bench.events.ground import Ground, ground
 from bench.events.watchers import Watcher
@@ -55,9 +57,19 @@ class _Made:
     replied: float
 
 
-async def latency(scale: float) -> Figure:
-    """Pods fall into a crash loop and out of it, each change of one Pod's status a transition."""
-    async with ground(NAMESPACE) as place:
+async def latency(scale: float) -> list[Figure]:
+    """Pods fall into a crash loop and out of it, each change of one Pod's status a transition.
+
+    By the local stack's API server, with the whole stack on the same cores; and by one alone.
+    """
+    return [
+        await _measured("latency", ground(NAMESPACE), scale),
+        await _measured("latency, API server alone", ground_alone(NAMESPACE), scale),
+    ]
+
+
+async def _measured(name: str, where: AbstractAsyncContextManager[Ground], scale: float) -> Figure:
+    async with where as place:
         watcher = Watcher(NAMESPACE, place.access, place.broker, place.folder / "watcher.log")
         consumer = _Consumer(place.broker)
         thread = threading.Thread(target=consumer.run)
@@ -70,7 +82,7 @@ async def latency(scale: float) -> Figure:
             consumer.over.set()
             await asyncio.to_thread(thread.join)
             await watcher.end()
-    return _figure(made, consumer)
+    return _figure(name, made, consumer)
 
 
 async def _prepare(place: Ground, watcher: Watcher, consumer: _Consumer) -> None:
@@ -114,7 +126,7 @@ async def _arrived(consumer: _Consumer, count: int) -> None:
             await asyncio.sleep(0.05)
 
 
-def _figure(made: list[_Made], consumer: _Consumer) -> Figure:
+def _figure(name: str, made: list[_Made], consumer: _Consumer) -> Figure:
     waits, whole, wrong = [], [], 0
     for one in made:
         at, state = consumer.arrived[one.model, one.sequence]
@@ -139,4 +151,4 @@ def _figure(made: list[_Made], consumer: _Consumer) -> Figure:
         "wrong": wrong,
     }
     holds = median < _MEDIAN_SECONDS and p99 < _P99_SECONDS and not wrong
-    return Figure("latency", holds, text, values)
+    return Figure(name, holds, text, values)

@@ -1,22 +1,16 @@
 """5,000 Deployments and 10,000 Pods: the first list, memory, the processor at rest, the status."""
 
 import asyncio
-import contextlib
 import os
 import re
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 
-from bench.events.broker import Node, free_port
-from bench.events.kube import Access
+from bench.events.alone import fill, ground_alone
 from bench.events.watchers import Watcher
 from bench.figures import Figure, milliseconds
-from bench.record import ROOT
 from bench.traffic.client import percentile
 
 NAMESPACE = "models"
@@ -30,46 +24,15 @@ _PUBLISHED = re.compile(r"^watcher_events_published_total (\S+)", re.MULTILINE)
 
 
 async def scale(scale: float) -> Figure:
-    """Against an API server made for it (bench.events.crowd); the broker is a real one."""
+    """Against a real API server that is alone, without kubelet and controllers."""
     deployments, pods = max(100, round(_DEPLOYMENTS * scale)), max(200, round(_PODS * scale))
-    with tempfile.TemporaryDirectory(prefix="bench-events-") as place:
-        folder = Path(place)
-        (folder / "broker").mkdir(mode=0o700)
-        broker = Node(folder / "broker")
+    async with ground_alone(NAMESPACE) as place:
+        await fill(place, deployments, pods)
+        watcher = Watcher(NAMESPACE, place.access, place.broker, place.folder / "watcher.log")
         try:
-            await asyncio.to_thread(broker.start)
-            async with _crowd(deployments, pods) as access:
-                watcher = Watcher(NAMESPACE, access, broker, folder / "watcher.log")
-                try:
-                    return await _measured(
-                        watcher, deployments, pods, max(10, _REST_SECONDS * scale)
-                    )
-                finally:
-                    await watcher.end()
+            return await _measured(watcher, deployments, pods, max(10, _REST_SECONDS * scale))
         finally:
-            broker.remove()
-
-
-@contextlib.asynccontextmanager
-async def _crowd(deployments: int, pods: int) -> AsyncIterator[Access]:
-    port = free_port()
-    module = ("-m", "bench.events.crowd")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *module, str(port), str(deployments), str(pods), cwd=ROOT
-    )
-    try:
-        access = Access(f"http://127.0.0.1:{port}", Path(), Path())
-        async with asyncio.timeout(60), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.get(access.url):
-                        break
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.1)
-        yield access
-    finally:
-        process.kill()
-        await process.wait()
+            await watcher.end()
 
 
 async def _measured(watcher: Watcher, deployments: int, pods: int, rest: float) -> Figure:
