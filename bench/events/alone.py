@@ -7,16 +7,16 @@ import asyncio
 import contextlib
 import os
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
-from bench.events.broker import Node, free_port
-from bench.events.ground import Ground
+from bench.events.broker import free_port
+from bench.events.ground import Ground, broker_and_folder
 from bench.events.kube import Access, Kube
 from bench.events.versions import deployment, deployments, pod, pods, status
-from bench.traffic.cluster import get
+from bench.traffic.cluster import Manifest, get
 from local.paths import Paths
 from local.programs import commands
 
@@ -29,21 +29,17 @@ _AVAILABLE = {"status": {"conditions": [{"type": "Available", "status": "True"}]
 @contextlib.asynccontextmanager
 async def ground_alone(namespace: str) -> AsyncIterator[Ground]:
     """An empty namespace on it, a RabbitMQ and a folder; all of it goes with it."""
-    with tempfile.TemporaryDirectory(prefix="bench-events-") as place:
-        folder = Path(place)
-        (folder / "broker").mkdir(mode=0o700)
-        broker = Node(folder / "broker")
-        try:
-            await asyncio.to_thread(broker.start)
-            async with _api_server(folder) as access, Kube(access) as kube:
-                await _answers(kube)
-                await kube.send("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
-                # what the watcher follows beside Deployments and Pods
-                for name in _DEFINITIONS:
-                    await _define(kube, name)
-                yield Ground(namespace, folder, access, kube, broker)
-        finally:
-            broker.remove()
+    async with (
+        broker_and_folder() as (broker, folder),
+        _api_server(folder) as access,
+        Kube(access) as kube,
+    ):
+        await _answers(kube)
+        await kube.send("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
+        # what the watcher follows beside Deployments and Pods
+        for name in _DEFINITIONS:
+            await _define(kube, name)
+        yield Ground(namespace, folder, access, kube, broker)
 
 
 @contextlib.asynccontextmanager
@@ -64,12 +60,13 @@ async def _api_server(folder: Path) -> AsyncIterator[Access]:
         # nobody makes the accounts that it would wait for
         "--disable-admission-plugins=ServiceAccount",
     ]
+    environment = {"PATH": os.environ["PATH"]}
     access = replace(Access.from_kubeconfig(folder), url=url)
     with (folder / "api-server.log").open("wb") as log:
         started: list[subprocess.Popen[bytes]] = []
         try:
             started += [
-                subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=_environment())
+                subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
                 for command in (etcd, server)
             ]
             yield access
@@ -77,10 +74,6 @@ async def _api_server(folder: Path) -> AsyncIterator[Access]:
             for process in reversed(started):
                 process.terminate()
                 await asyncio.to_thread(process.wait)
-
-
-def _environment() -> dict[str, str]:
-    return {"PATH": os.environ["PATH"]}
 
 
 async def _answers(kube: Kube) -> None:
@@ -107,38 +100,29 @@ async def _define(kube: Kube, name: str) -> None:
 
 async def fill(place: Ground, number_deployments: int, number_pods: int) -> None:
     """So many of each; Pods are spread over the Deployments, a tenth of them in a crash loop."""
-    of_deployments, of_pods = deployments(place.namespace), pods(place.namespace)
     await _write(
         place.kube,
-        (
-            (of_deployments, f"m{number}-v1", deployment(f"m{number}", 1), _AVAILABLE)
-            for number in range(number_deployments)
-        ),
+        deployments(place.namespace),
+        ((deployment(f"m{number}", 1), _AVAILABLE) for number in range(number_deployments)),
     )
     await _write(
         place.kube,
+        pods(place.namespace),
         (
-            (
-                of_pods,
-                f"m{number % number_deployments}-v1-{number}",
-                pod(f"m{number % number_deployments}"),
-                status(failing=number % 10 == 0),
-            )
+            (pod(f"m{number % number_deployments}", number), status(failing=number % 10 == 0))
             for number in range(number_pods)
         ),
     )
 
 
-async def _write(
-    kube: Kube, items: Iterable[tuple[str, str, Mapping[str, object], Mapping[str, object]]]
-) -> None:
-    """Make each under its name, then give it its status, some of them side by side."""
+async def _write(kube: Kube, path: str, items: Iterable[tuple[Manifest, Manifest]]) -> None:
+    """Make each, then give it its status, some of them side by side."""
     left = iter(items)
 
     async def worker() -> None:
-        for path, name, made, stands in left:
-            metadata = {**dict(made["metadata"]), "name": name}  # type: ignore[call-overload]
-            await kube.send("POST", path, {**made, "metadata": metadata})
+        for made, stands in left:
+            name = cast("Mapping[str, str]", made["metadata"])["name"]
+            await kube.send("POST", path, made)
             await kube.send("PATCH", f"{path}/{name}/status", stands)
 
     async with asyncio.TaskGroup() as group:

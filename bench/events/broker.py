@@ -74,11 +74,15 @@ class Node:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Return once it takes messages. Raises RuntimeError.
-
-        Soon after a kill it may end by itself, since its name is still taken; it is started again.
-        """
-        self._process = self._spawned()
+        """Return once it takes messages. Raises RuntimeError."""
+        with (self._folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                [_SERVER],
+                env=self._environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
         deadline = time.monotonic() + _START_SECONDS
         while True:
             try:
@@ -90,22 +94,10 @@ class Node:
                     channel.queue_bind(QUEUE, EXCHANGE, "#")
                     return
             except (pika.exceptions.AMQPError, OSError) as error:
-                if time.monotonic() > deadline:
+                if self._process.poll() is not None or time.monotonic() > deadline:
                     said = (self._folder / "output").read_text(errors="replace")[-_SAID:]
                     raise RuntimeError(f"RabbitMQ does not start: {said}") from error
                 time.sleep(0.2)
-                if self._process.poll() is not None:
-                    self._process = self._spawned()
-
-    def _spawned(self) -> subprocess.Popen[bytes]:
-        with (self._folder / "output").open("ab") as output:
-            return subprocess.Popen(
-                [_SERVER],
-                env=self._environment,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
 
     def kill(self) -> None:
         """`kill -9` of the node and what it has started (not of its name server)."""

@@ -1,5 +1,6 @@
 """A namespace, a RabbitMQ and a folder for one drill; all of it goes with it."""
 
+import asyncio
 import contextlib
 import json
 import tempfile
@@ -29,6 +30,20 @@ class Ground:
         return int(json.loads(json.dumps(found["metadata"]))["resourceVersion"])
 
 
+@contextlib.asynccontextmanager
+async def broker_and_folder(host: str = "127.0.0.1") -> AsyncIterator[tuple[Node, Path]]:
+    """A RabbitMQ that takes messages, and a folder for whatever else there is to keep."""
+    with tempfile.TemporaryDirectory(prefix="bench-events-") as place:
+        folder = Path(place)
+        (folder / "broker").mkdir(mode=0o700)
+        broker = Node(folder / "broker", host)
+        try:
+            await asyncio.to_thread(broker.start)
+            yield broker, folder
+        finally:
+            broker.remove()
+
+
 def _delete(namespace: str) -> None:
     kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s")
 
@@ -39,16 +54,9 @@ async def ground(namespace: str, broker_host: str = "127.0.0.1") -> AsyncIterato
     _delete(namespace)
     kubectl("create", "namespace", namespace)
     try:
-        with tempfile.TemporaryDirectory(prefix="bench-events-") as place:
-            folder = Path(place)
+        async with broker_and_folder(broker_host) as (broker, folder):
             access = Access.from_kubeconfig(folder)
-            (folder / "broker").mkdir(mode=0o700)
-            broker = Node(folder / "broker", broker_host)
-            try:
-                broker.start()
-                async with Kube(access) as kube:
-                    yield Ground(namespace, folder, access, kube, broker)
-            finally:
-                broker.remove()
+            async with Kube(access) as kube:
+                yield Ground(namespace, folder, access, kube, broker)
     finally:
         _delete(namespace)

@@ -62,12 +62,12 @@ def deployment(model: str, replicas: int) -> dict[str, object]:
     }
 
 
-def pod(model: str) -> dict[str, object]:
+def pod(model: str, number: int = 0) -> dict[str, object]:
     """One that nobody schedules."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": f"{model}-v1-0", "labels": labels(model)},
+        "metadata": {"name": f"{model}-v1-{number}", "labels": labels(model)},
         "spec": {
             "schedulerName": "nobody",
             "automountServiceAccountToken": False,

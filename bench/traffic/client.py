@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 _SECONDS = 40.0
+_CROWD = 32
 BODY = b'{"parameters": [1]}'
 
 
@@ -166,7 +167,7 @@ async def flood(
     return answers
 
 
-async def crowd(client: Client, path: str, seconds: float, callers: int = 32) -> list[Answer]:
+async def crowd(client: Client, path: str, seconds: float) -> list[Answer]:
     """Callers that ask, rest for 20 ms and ask again: many calls are under way at any moment."""
     answers: list[Answer] = []
     end = time.monotonic() + seconds
@@ -176,7 +177,7 @@ async def crowd(client: Client, path: str, seconds: float, callers: int = 32) ->
             answers.append(await client.post(path))
             await asyncio.sleep(0.02)
 
-    await asyncio.gather(*(caller() for _ in range(callers)))
+    await asyncio.gather(*(caller() for _ in range(_CROWD)))
     return answers
 
 

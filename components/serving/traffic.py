@@ -120,27 +120,34 @@ def _arm(route: Route, version: str) -> Reference:
     return arm(route.namespace, route.model, version)
 
 
+def _by_service(route: Route, version: str, middlewares: Sequence[str]) -> Reference:
+    """A version by its Service, not as an arm: only so can it have middlewares of its own."""
+    return {
+        "name": object_name(route.model, version),
+        "port": SERVICE_PORT_NAME,
+        "middlewares": [{"name": name} for name in middlewares],
+    }
+
+
 def _with_failover(route: Route, version: str) -> RouteObject:
     """Another version answers, in the same request, what this one fails at.
 
     The failover version itself is asked again, but only where its Pod died with the request.
     """
     failover = str(route.spec.failover)
-    last = version == failover
-    # its Service by itself, not the arm: only so can it have middlewares of its own
-    again: Reference = {
-        "name": object_name(route.model, version),
-        "port": SERVICE_PORT_NAME,
-        "middlewares": [{"name": name} for name in steering.LAST_RESORT_MIDDLEWARES],
-    }
+    if version == failover:
+        fallback = _by_service(route, version, steering.LAST_RESORT_MIDDLEWARES)
+        failed = _NOT_ANSWERED
+    else:
+        fallback, failed = _arm(route, failover), _FAILED
     return RouteObject(
         "TraefikService",
         f"{route.object_name}.{version}",
         {
             "failover": {
                 "service": arm(route.namespace, route.model, version),
-                "fallback": again if last else _arm(route, failover),
-                "errors": {"status": _NOT_ANSWERED if last else _FAILED},
+                "fallback": fallback,
+                "errors": {"status": failed},
             }
         },
     )
@@ -178,12 +185,9 @@ def _copies(route: Route) -> list[RouteObject]:
     mirror = route.spec.mirror
     if not mirror:
         return []
-    # its Service by itself, not the arm: only so can it have its own limits
     copy = {
-        "name": object_name(route.model, mirror.version),
-        "port": SERVICE_PORT_NAME,
+        **_by_service(route, mirror.version, steering.COPY_MIDDLEWARES),
         "percent": _TOTAL,
-        "middlewares": [{"name": name} for name in steering.COPY_MIDDLEWARES],
         "serversTransport": steering.COPY_TRANSPORT,
     }
     main: Reference = {"kind": "TraefikService", "name": route.object_name}

@@ -45,7 +45,7 @@ PLATFORM_KINDS = {
     "IngressClass": 1,
     "ValidatingAdmissionPolicy": 1,
     "ValidatingAdmissionPolicyBinding": 1,
-    "Middleware": 4,  # retry, and the mark and the bound of copies
+    "Middleware": 4,  # two retries, and the mark and the bound of copies
     "ServersTransport": 1,
     "PriorityClass": 1,
     "NetworkPolicy": 5,  # the denial, and one for each component
