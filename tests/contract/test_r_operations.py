@@ -177,6 +177,41 @@ def test_a_call_that_hangs_gets_504_and_leaves_the_others_alone(
     assert "the R process was killed: its call took too long; starting" in harness.finish()[2]
 
 
+def test_a_slow_call_keeps_no_other_waiting(serve: Serve, threads: ThreadPoolExecutor) -> None:
+    harness = serve("wait", MODEL_WORKERS="2")
+    for _ in range(3):  # it seems to be quick
+        assert {call.result().status for call in in_flight(threads, harness, 8, {"seconds": 0})}
+    slow = in_flight(threads, harness, 1, {"seconds": 1.5})
+    quick = in_flight(threads, harness, 14, {"seconds": 0.001})
+    assert max(call.result().seconds for call in quick) < 0.7
+    assert not slow[0].done()
+    assert slow[0].result().status == 200
+
+
+def test_one_worker_after_a_slow_call_goes_on(serve: Serve, threads: ThreadPoolExecutor) -> None:
+    harness = serve("wait", MODEL_TIMEOUT_SECONDS="1")
+    for _ in range(3):
+        assert {call.result().status for call in in_flight(threads, harness, 8, {"seconds": 0})}
+    slow = in_flight(threads, harness, 1, {"seconds": 30})[0]
+    quick = in_flight(threads, harness, 7, {"seconds": 0})
+    assert slow.result().status == 504
+    # What came after it is overdue as well, in the same moment or the next; nothing else fails.
+    assert {call.result().status for call in quick} <= {200, 504}
+    assert harness.call({"seconds": 0}).status == 200
+
+
+def test_answers_do_not_get_mixed_up(serve: Serve, threads: ThreadPoolExecutor) -> None:
+    harness = serve("column", MODEL_WORKERS="2")
+
+    def ask(count: int) -> bool:
+        values = [count + number / 7 for number in range(count)]
+        found = result(harness.call({"values": values}))
+        return isinstance(found, dict) and found["back"] == values
+
+    counts = [2 + 50_000 * (number % 9 == 0) + number for number in range(300)]
+    assert all(threads.map(ask, counts))
+
+
 def test_the_time_to_wait_counts(serve: Serve, threads: ThreadPoolExecutor) -> None:
     harness = serve("wait", MODEL_TIMEOUT_SECONDS="3")
     first = in_flight(threads, harness, 1, {"seconds": 2})[0]
@@ -352,7 +387,7 @@ def test_workers_that_die_by_the_dozen_are_replaced_under_load(
         while not killed.is_set():
             statuses.append(harness.call({}).status)
 
-    loops = [threads.submit(call_on) for _ in range(3)]
+    loops = [threads.submit(call_on) for _ in range(12)]  # so that calls are sent ahead
     deaths = 0
     for _ in range(6):
         for process in workers(harness)[:1]:

@@ -1,6 +1,5 @@
 """One call of the user's function: its arguments, its time, and what becomes of its errors."""
 
-import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -22,7 +21,7 @@ class ResultEncoder(Protocol):
 class Call:
     """Arguments on their way to the function."""
 
-    __slots__ = ("arguments", "cancel", "deadline", "encoder", "exchange", "running_since")
+    __slots__ = ("arguments", "deadline", "encoder", "exchange", "running_since")
 
     def __init__(
         self,
@@ -34,10 +33,9 @@ class Call:
         """`deadline` is in time.perf_counter's seconds."""
         self.exchange = exchange
         self.encoder = encoder
-        self.arguments: Invocation | None = arguments
+        self.arguments: Invocation | None = arguments  # None once its time is over
         self.deadline = deadline
         self.running_since = 0.0  # not yet
-        self.cancel: Callable[[], object] | None = None  # of a call in the event loop
 
     def each_row(self, function: Callable[..., object], rows: Rows) -> list[object]:
         """Return the function's results, unless the time of the call is over in between."""
@@ -69,11 +67,3 @@ class _GoneError(Exception):
 
 
 _ENDED = frozenset({_GoneError.__name__, "CancelledError"})  # the latter is asyncio's
-
-
-class _Running(threading.local):
-    call: Call
-
-
-running = _Running()
-"""The call that this thread is in; a handler that stands for another process needs its deadline."""

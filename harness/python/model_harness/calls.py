@@ -7,37 +7,47 @@ With one at a time the other thread *rests* for as long as the leader gets along
 not fight for the GIL, and goes back to the server as soon as one call takes longer than
 REST_SECONDS: so there always is a thread for bodies, refusals and unknown paths. Two threads that
 take turns because each finds a quick function free would fight as well: so one rests then, too.
-Functions that are `async def` run in an event loop instead, as many at a time as may be in flight.
+Functions that are `async def`, and those of other languages, are run by a `Runner` instead.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import Protocol
 
-from model_harness.call import Call, ResultEncoder, running
+from model_harness.call import Call, ResultEncoder
 from model_harness.errors import RefusedError
-from model_harness.exchange import Content, Exchange
+from model_harness.exchange import Exchange
 from model_harness.rows import Invocation, Rows
 from model_harness.shared import Line
 
-if TYPE_CHECKING:
-    from model_harness.event_loop import EventLoop
-
 REST_SECONDS = 0.005  # the most that a slow call keeps the front waiting, twice at worst
+
+
+class Runner(Protocol):
+    """Runs calls by other means than the server's threads; tells `Calls` of the end of each."""
+
+    def begin(self, call: Call) -> None:
+        """Run it soon. Its arguments are None from the moment that its time is over."""
+
+    def cancel(self, call: Call) -> None:
+        """Its time is over, and its client has been told: stop it, if that can be done."""
 
 
 class Calls:
     """All calls in flight: those that wait and those in the function."""
 
     def __init__(self, in_flight: int, timeout_seconds: float, threads: int = 1) -> None:
-        """`timeout_seconds` is counted from the complete request, waiting included."""
+        """`timeout_seconds` is counted from the complete request, waiting included.
+
+        No `threads` where a runner will be used.
+        """
         self._limit = in_flight
         self._timeout = timeout_seconds
         self._one_at_a_time = threads == 1
         self._function: Callable[..., object] = _not_loaded
-        self._loop: EventLoop | None = None
+        self._runner: Runner | None = None
         self._line: Line | None = None
         self._open: set[Call] = set()
         self._waiting: deque[Call] = deque()
@@ -47,14 +57,13 @@ class Calls:
         self._begun = 0
         self._last = 0  # the thread that last brought a call and saw it done
 
-    def use(self, function: Callable[..., object], *, asynchronous: bool = False) -> None:
+    def use(self, function: Callable[..., object]) -> None:
         """Set the function, once it is loaded."""
         self._function = function
-        if asynchronous:
-            from model_harness.event_loop import EventLoop  # noqa: PLC0415 - 3 MB that few need
 
-            self._loop = EventLoop()
-            self._loop.start()
+    def hand_to(self, runner: Runner) -> None:
+        """Let somebody else run the calls."""
+        self._runner = runner
 
     def share(self, line: Line) -> None:
         """Count the calls of other processes, too: the limit holds for all together."""
@@ -80,8 +89,8 @@ class Calls:
         if self._line is not None and not self._line.enter(len(self._open), self._limit):
             self._leave(call)
             raise too_many(self._limit)
-        if self._loop is not None:
-            self._loop.call(self._begin, call)
+        if self._runner is not None:
+            self._runner.begin(call)
             return
         self._waiting.append(call)
         # Asking again after the turn is given back: a call that came in between is not left behind.
@@ -111,8 +120,8 @@ class Calls:
             call.arguments = None  # frees the memory, and the leader passes it over
             message = f"the function took longer than {self._timeout:g} s"
             call.exchange.refuse(RefusedError(504, message))
-            if self._loop is not None and call.cancel is not None:
-                self._loop.call(call.cancel)
+            if self._runner is not None:
+                self._runner.cancel(call)
 
     def running_seconds(self, now: float) -> float:
         """How long the oldest call has been in the function; 0 when there is none.
@@ -147,7 +156,6 @@ class Calls:
         if arguments is None:
             self._overdue.discard(call)
             return
-        running.call = call
         call.running_since = began = time.perf_counter()  # first: the watchdog looks at any time
         exchange = call.exchange
         try:
@@ -159,50 +167,32 @@ class Calls:
             done = time.perf_counter()
             body = call.encoder.success(result, done - began, exchange.request_id)
         except BaseException as error:  # noqa: BLE001 - also sys.exit() in a function is its error
-            self._fail(call, error)
+            self.fail(call, error)
             return
-        # `_answer` once more: its call would cost 0.1 us, a third of what it does.
-        if self._leave(call):
+        if self._leave(call):  # the place is free before the answer goes: the next may come at once
             exchange.send(200, body)
             exchange.counters.answered(done - call.deadline + self._timeout)
         else:
             self._overdue.discard(call)
 
-    def _begin(self, call: Call) -> None:
-        """Start a call of an `async def`; runs in the event loop."""
-        if self._loop is not None and call.arguments is not None:
-            call.running_since = time.perf_counter()
-            call.cancel = self._loop.task(self._run_async(call, call.arguments)).cancel
-            if call in self._open:
-                return
-            call.cancel()  # expired in between, when there was nothing to cancel: it never begins
-        self._overdue.discard(call)
-
-    async def _run_async(self, call: Call, arguments: Invocation) -> None:
-        function = cast("Callable[..., Awaitable[object]]", self._function)
-        began = call.running_since
+    def answer(self, call: Call, result: object, seconds: float) -> None:
+        """Answer with what a runner's function returned after so many seconds."""
         try:
-            result: object
-            if isinstance(arguments, Rows):
-                result = [await function(*values, **named) for values, named in arguments.calls]
-            else:
-                result = await function(*arguments[0], **arguments[1])
-            done = time.perf_counter()
-            body = call.encoder.success(result, done - began, call.exchange.request_id)
-        except BaseException as error:  # noqa: BLE001 - else sys.exit() would end the loop
-            self._fail(call, error)
-        else:
-            self._answer(call, body, done)
-
-    def _answer(self, call: Call, body: bytes | Content, done: float) -> None:
-        """Free the place before the answer goes out: its client may send the next at once."""
+            body = call.encoder.success(result, seconds, call.exchange.request_id)
+        except Exception as error:  # noqa: BLE001 - whatever the user's objects raise
+            self.fail(call, error)
+            return
         if self._leave(call):
             call.exchange.send(200, body)
-            call.exchange.counters.answered(done - call.deadline + self._timeout)
+            call.exchange.counters.answered(time.perf_counter() - call.deadline + self._timeout)
         else:
             self._overdue.discard(call)
 
-    def _fail(self, call: Call, error: BaseException) -> None:
+    def forget(self, call: Call) -> None:
+        """Know that a call has come to its end after its time was over."""
+        self._overdue.discard(call)
+
+    def fail(self, call: Call, error: BaseException) -> None:
         """Log the traceback, except where it was the time-out that ended the call."""
         if call.ended_by_time(error):
             self._overdue.discard(call)

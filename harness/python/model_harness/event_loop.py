@@ -2,24 +2,58 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Awaitable, Callable
+
+from model_harness.call import Call
+from model_harness.calls import Calls
+from model_harness.rows import Invocation, Rows
 
 
 class EventLoop:
-    """Runs coroutines. A handler that blocks in one blocks them all, but not the server."""
+    """Runs calls of one function. If it blocks it blocks them all, but not the server."""
 
-    def __init__(self) -> None:
-        """Nothing runs before `start`."""
-        self._loop = asyncio.new_event_loop()
-
-    def start(self) -> None:
+    def __init__(self, function: Callable[..., Awaitable[object]], calls: Calls) -> None:
         """Run for as long as the process lives."""
+        self._function = function
+        self._calls = calls
+        self._tasks: dict[Call, asyncio.Task[None]] = {}
+        self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="event loop", daemon=True).start()
 
-    def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Call a function in the loop's thread, soon; from any thread."""
-        self._loop.call_soon_threadsafe(function, *arguments)
+    def begin(self, call: Call) -> None:
+        """Run it as a task."""
+        self._loop.call_soon_threadsafe(self._begin, call)
 
-    def task(self, coroutine: Coroutine[object, None, None]) -> asyncio.Task[None]:
-        """Begin to run a coroutine; from the loop's own thread only. Keep what is returned."""
-        return self._loop.create_task(coroutine)
+    def cancel(self, call: Call) -> None:
+        """Raise CancelledError where it awaits."""
+        self._loop.call_soon_threadsafe(self._cancel, call)
+
+    def _begin(self, call: Call) -> None:
+        arguments = call.arguments
+        if arguments is not None:
+            call.running_since = time.perf_counter()
+            self._tasks[call] = self._loop.create_task(self._run(call, arguments))
+            if call.arguments is not None:
+                return
+            self._tasks.pop(call).cancel()  # its time is over before the first step, which is none
+        self._calls.forget(call)
+
+    def _cancel(self, call: Call) -> None:
+        if task := self._tasks.get(call):
+            task.cancel()
+
+    async def _run(self, call: Call, arguments: Invocation) -> None:
+        function = self._function
+        try:
+            result: object
+            if isinstance(arguments, Rows):
+                result = [await function(*values, **named) for values, named in arguments.calls]
+            else:
+                result = await function(*arguments[0], **arguments[1])
+        except BaseException as error:  # noqa: BLE001 - else sys.exit() would end the loop
+            self._calls.fail(call, error)
+        else:
+            self._calls.answer(call, result, time.perf_counter() - call.running_since)
+        finally:
+            del self._tasks[call]

@@ -56,7 +56,7 @@ class Front:
 
     def open(self, handler: Handler) -> None:
         """Take requests, now that the function is loaded."""
-        self.calls.use(handler.call, asynchronous=handler.asynchronous)
+        handler.connect(self.calls)
         self._handler = handler
 
     async def answer(self, scope: Scope, transport: GranianProtocol) -> None:

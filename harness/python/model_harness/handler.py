@@ -5,10 +5,11 @@ import importlib.util
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import cast
 
+from model_harness.calls import Calls
 from model_harness.errors import StartupError
 from model_harness.settings import Settings
 from model_harness.signature import Signature
@@ -19,10 +20,9 @@ class Handler:
     """A function that can be called with the contract's arguments."""
 
     label: str
-    call: Callable[..., object]
     signature: Signature
-    asynchronous: bool = False
-    """Whether `call` returns a coroutine, which an event loop has to run."""
+    connect: Callable[[Calls], None]
+    """Tell the line of calls who runs them."""
 
 
 def load(settings: Settings) -> Handler:
@@ -140,4 +140,13 @@ def _checked(settings: Settings, found: object) -> Handler:
             f"run at a time (limits.inFlight); remove threads: {settings.threads}"
         )
     call = cast("Callable[..., object]", found)
-    return Handler(label, call, Signature.of(call, f"handler {label}"), asynchronous)
+
+    def connect(calls: Calls) -> None:
+        if asynchronous:
+            from model_harness.event_loop import EventLoop  # noqa: PLC0415 - 3 MB that few need
+
+            calls.hand_to(EventLoop(cast("Callable[..., Awaitable[object]]", call), calls))
+        else:
+            calls.use(call)
+
+    return Handler(label, Signature.of(call, f"handler {label}"), connect)

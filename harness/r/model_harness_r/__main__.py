@@ -1,7 +1,7 @@
 """`python -P -m model_harness_r`: the same front, with R processes behind it.
 
-One process of Python has them all: MODEL_WORKERS counts R processes, and as many threads wait for
-them.
+One process of Python has them all: MODEL_WORKERS counts R processes. No thread of the server waits
+for them.
 """
 
 import dataclasses
@@ -37,7 +37,7 @@ def main() -> int:
 
         return handler.load(settings, workers)
 
-    return supervisor.run(dataclasses.replace(settings, workers=1, threads=workers), load)
+    return supervisor.run(dataclasses.replace(settings, workers=1, threads=0), load)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,6 @@ class WorkerEndedError(Exception):
     """The R process ended in the middle of a call."""
 
 
-class TooLongError(Exception):
-    """No R process has answered until the deadline."""
-
-
 def condition(kind: str, message: str, trace: str) -> ConditionError:
     """Return the error; the trace of R's calls is for the log only."""
     error: ConditionError = type(kind, (ConditionError,), {})(message)

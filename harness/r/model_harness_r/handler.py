@@ -1,19 +1,17 @@
 """A function of R as the handler that `model_harness` serves."""
 
 import os
-from collections.abc import Callable
+from functools import partial
 from typing import TypedDict, cast
 
-from model_harness.call import running
 from model_harness.errors import RefusedError
 from model_harness.handler import Handler
+from model_harness.rows import Arguments
 from model_harness.settings import Settings
 from model_harness.signature import Parameter, Signature
 
-from model_harness_r.errors import TooLongError, condition
+from model_harness_r.dispatcher import Dispatcher
 from model_harness_r.pool import Pool
-from model_harness_r.process import RESULT, Answer
-from model_harness_r.reader import read
 from model_harness_r.writer import write
 
 REST = "..."
@@ -31,10 +29,11 @@ class Formals(TypedDict):
 def load(settings: Settings, workers: int) -> Handler:
     """Start the processes. Raises StartupError."""
     label = settings.handler
-    pool = Pool(label, workers, os.environ)
-    formals = cast("Formals", pool.start())
+    dispatcher = Dispatcher()
+    formals = cast("Formals", Pool(label, workers, os.environ, dispatcher).start())
     signature = signature_of(formals)
-    return Handler(label, caller(pool.ask, signature, settings.timeout_seconds), signature)
+    request = partial(request_of, tuple(signature.order))
+    return Handler(label, signature, partial(dispatcher.serve, request))
 
 
 def signature_of(formals: Formals) -> Signature:
@@ -51,29 +50,17 @@ def signature_of(formals: Formals) -> Signature:
     return Signature(parameters, takes_rest=has_rest, open_ended=has_rest)
 
 
-def caller(
-    ask: Callable[[bytes, float], Answer], signature: Signature, timeout_seconds: float
-) -> Callable[..., object]:
-    """Return the function that stands for R's. Names are given to R in full, never in part."""
-    order = tuple(signature.order)
+def request_of(order: tuple[str, ...], arguments: Arguments) -> bytes:
+    """Return what is sent to R, where names are given in full, never in part.
 
-    # No parameters of its own: a user's argument may have any name.
-    def call(*positional: object, **named: object) -> object:
-        names, values = tuple(named), list(named.values())
-        if positional:
-            count = len(positional)
-            unnamed = ("",) * (count - len(order))
-            names, values = (*order[:count], *unnamed, *names), [*positional, *values]
-        if "" in named or REST in named:
-            raise RefusedError(400, "an argument's name is empty or '...'")
-        try:
-            answer = ask(write(names, values), running.call.deadline)
-        except TooLongError:
-            message = f"the function took longer than {timeout_seconds:g} s"
-            raise RefusedError(504, message) from None
-        if answer.kind == RESULT:
-            return read(answer.data)
-        told = cast("dict[str, str]", read(answer.data))
-        raise condition(told["class"], told["message"], told["trace"])
-
-    return call
+    Raises RefusedError(400) for what R cannot hold.
+    """
+    positional, named = arguments
+    names, values = tuple(named), list(named.values())
+    if positional:
+        count = len(positional)
+        unnamed = ("",) * (count - len(order))
+        names, values = (*order[:count], *unnamed, *names), [*positional, *values]
+    if "" in named or REST in named:
+        raise RefusedError(400, "an argument's name is empty or '...'")
+    return write(names, values)

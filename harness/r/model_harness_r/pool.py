@@ -1,4 +1,4 @@
-"""The R processes of a version: started side by side, handed out one a call, replaced for ever."""
+"""The R processes of a version: started side by side, replaced for ever."""
 
 import os
 import queue
@@ -11,29 +11,24 @@ from model_harness.errors import StartupError
 from model_harness.log import logger
 
 from model_harness_r import failures
-from model_harness_r.errors import TooLongError, WorkerEndedError
-from model_harness_r.process import (
-    FAILURE,
-    Answer,
-    EndedError,
-    OverdueError,
-    RProcess,
-)
+from model_harness_r.dispatcher import LOST_EXIT_STATUS, Dispatcher
+from model_harness_r.process import FAILURE, EndedError, RProcess
 from model_harness_r.reader import read
 
 RESTART_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)  # seconds before each try to start it again
-LOST_EXIT_STATUS = 70  # the same as the watchdog's
 
 
 class Pool:
     """Keeps `count` processes. Each has a thread that waits for its end and starts the next one."""
 
-    def __init__(self, label: str, count: int, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, label: str, count: int, environment: Mapping[str, str], dispatcher: Dispatcher
+    ) -> None:
         """Nothing runs before `start`."""
         self._label = label
         self._count = count
         self._environment = environment
-        self._idle: queue.SimpleQueue[RProcess] = queue.SimpleQueue()
+        self._dispatcher = dispatcher
         self._begun: queue.SimpleQueue[object] = queue.SimpleQueue()
 
     def start(self) -> object:
@@ -51,35 +46,6 @@ class Pool:
                 raise error
         return said[0]
 
-    def ask(self, request: bytes, deadline: float) -> Answer:
-        """Return an idle process's answer.
-
-        Raises TooLongError at the deadline (in time.perf_counter's seconds), and WorkerEndedError
-        if the process ended: the request is not tried again, since it may be what ended it.
-        """
-        process = self._take(deadline)
-        try:
-            answer = process.ask(request, deadline)
-        except OverdueError:
-            process.kill("its call took too long")
-            raise TooLongError from None
-        except EndedError:
-            raise WorkerEndedError(f"{process.reason()}; a new one is being started") from None
-        except BaseException:
-            process.kill("a call broke off")  # half of an answer may still be on its way
-            raise
-        self._idle.put(process)
-        return answer
-
-    def _take(self, deadline: float) -> RProcess:
-        while True:
-            try:
-                process = self._idle.get(timeout=max(0.0, deadline - time.perf_counter()))
-            except queue.Empty:
-                raise TooLongError from None
-            if not process.gone():
-                return process
-
     def _keep(self) -> None:
         """One process after the other, for ever."""
         try:
@@ -88,8 +54,9 @@ class Pool:
             self._begun.put(error)
             return
         while True:
-            self._idle.put(process)
+            lane = self._dispatcher.join(process)
             process.await_end()
+            self._dispatcher.leave(lane)
             logger.error("%s; starting a new one", process.reason())
             process = self._restarted()
 
@@ -113,7 +80,7 @@ class Pool:
         except OSError as error:
             raise StartupError(failures.not_run(error)) from error
         try:
-            answer = process.receive(None)
+            answer = process.first_answer()
         except EndedError:
             process.await_end()
             message = failures.ended(self._label, process.reason())

@@ -1,7 +1,7 @@
-"""One R process: its start, one call after the other, its end.
+"""One R process: its start, what goes to it and comes from it, its end.
 
-Calls go through two pipes of its own. Beside the answer's pipe a pidfd is watched: the pipe alone
-would not end while a process that the user's code started still holds it (measured: 1.7 s late).
+Two pipes lead to it and back. That of requests takes each of up to PACKET bytes as one packet
+(O_DIRECT in pipe(2)): R reads it whole or not at all, so what it has not read can be taken back.
 """
 
 import os
@@ -12,35 +12,31 @@ import struct
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 _SCRIPT = Path(__file__).with_name("worker.R")
-_LENGTH = struct.Struct("<i")
-_HEAD = struct.Struct("<ii")  # length and kind of an answer
+PACKET = 4096  # PIPE_BUF; the same one as in worker.R
+_LENGTH = struct.Struct("<d")  # of a longer request
+_HEAD = struct.Struct("<ddd")  # length, kind and seconds of an answer
 _PIECE = 64 * 1024  # all that a pipe holds; asking for a MiB cost 18 us a call, for its memory
-_NONE = -1
-CLOSED_SECONDS = 1.0  # between the end of the pipe and that of the process
 
 RESULT, CONDITION, HELLO, FAILURE = range(4)  # kinds of answers; the same ones as in worker.R
 
 
 class EndedError(Exception):
-    """The process is gone; `reason()` says how."""
-
-
-class OverdueError(Exception):
-    """No answer until the deadline. The process is as it was: kill it."""
+    """The process is gone, or has closed its pipe; `reason()` says how."""
 
 
 class Answer(NamedTuple):
     """What came back."""
 
-    kind: int
+    kind: float
     data: bytes
+    seconds: float
+    """That R took, by its clock."""
 
 
 class RProcess:
@@ -48,9 +44,11 @@ class RProcess:
 
     def __init__(self, label: str, environment: Mapping[str, str]) -> None:
         """Start it; it answers first with HELLO or FAILURE. Raises OSError where R is missing."""
-        self._pidfd = _NONE
-        child_reads, self._write = os.pipe()
-        self._read, child_writes = os.pipe()
+        self._descriptors: list[int] = []
+        child_reads, packets = os.pipe2(os.O_DIRECT | os.O_CLOEXEC)
+        answers, child_writes = os.pipe2(os.O_CLOEXEC)
+        self._packets, self.answers_from = packets, answers
+        self._descriptors += [packets, answers]
         # R's own is left behind, with what the user's code wrote there, when R is killed.
         self._folder = tempfile.mkdtemp(prefix="R-")
         variables = {
@@ -70,53 +68,109 @@ class RProcess:
                 pass_fds=(child_reads, child_writes),
                 process_group=0,  # Ctrl-C is the parent's; and its children can be ended with it
             )
+            self._unread = self._again(child_reads, os.O_RDONLY)
         finally:
             os.close(child_reads)
             os.close(child_writes)
+        self.rest_to = self._again(packets, os.O_WRONLY)  # without packets
         self._pidfd = os.pidfd_open(self._process.pid)
-        os.set_blocking(self._write, False)
+        self._descriptors.append(self._pidfd)
+        for descriptor in (packets, answers):
+            os.set_blocking(descriptor, False)
+        self._rest = memoryview(b"")
+        self._long = False
+        self._pieces: list[bytes] = []
+        self._missing = 0
         self._killed = ""
         self._ended = threading.Event()
-        self._events = select.poll()
-        self._events.register(self._read, select.POLLIN)
-        self._events.register(self._pidfd, select.POLLIN)
-        self._end = select.poll()
-        self._end.register(self._pidfd, select.POLLIN)
+
+    def _again(self, pipe: int, mode: int) -> int:
+        """Open a pipe a second time, for flags of its own."""
+        flags = mode | os.O_NONBLOCK | os.O_CLOEXEC
+        descriptor = os.open(f"/proc/self/fd/{pipe}", flags)
+        self._descriptors.append(descriptor)
+        return descriptor
 
     def __del__(self) -> None:
-        """Give the descriptors back once nobody holds them: not the reader, not the keeper."""
-        for descriptor in (self._read, self._write, self._pidfd):
-            if descriptor != _NONE:
-                os.close(descriptor)
+        """Give the descriptors back once nobody holds them: not the dispatcher, not the keeper."""
+        for descriptor in self._descriptors:
+            os.close(descriptor)
 
-    def gone(self) -> bool:
-        """Whether it ended while nobody asked it anything."""
-        return bool(self._end.poll(0))
+    def send(self, request: bytes) -> bool:
+        """Return whether all of it is on its way; of a long one `send_rest` sends what is left.
 
-    def ask(self, request: bytes, deadline: float) -> Answer:
-        """Send a request and wait. Raises EndedError or OverdueError."""
-        self._send(_LENGTH.pack(len(request)) + request, deadline)
-        return self.receive(deadline)
+        Nothing may follow a long one before its answer.
+        """
+        self._long = is_long(request)
+        if not self._long:
+            os.write(self._packets, request)
+            return True
+        os.write(self._packets, _LENGTH.pack(len(request)))
+        self._rest = memoryview(request)
+        return self.send_rest()
 
-    def receive(self, deadline: float | None) -> Answer:
-        """Wait for an answer until `deadline`, in time.perf_counter's seconds."""
-        data = self._some(deadline)
-        while len(data) < _HEAD.size:
-            data += self._some(deadline)
-        length, kind = _HEAD.unpack_from(data)
-        if len(data) == _HEAD.size + length:
-            return Answer(kind, data[_HEAD.size :])
-        pieces, missing = [data[_HEAD.size :]], length + _HEAD.size - len(data)
-        while missing > 0:
-            pieces.append(self._some(deadline))
-            missing -= len(pieces[-1])
-        return Answer(kind, b"".join(pieces))
+    def send_rest(self) -> bool:
+        """Write what the pipe has room for; return whether that was all. `rest_to` shows room."""
+        with suppress(BlockingIOError):
+            while self._rest:
+                self._rest = self._rest[os.write(self.rest_to, self._rest) :]
+        return not self._rest
+
+    def take_back(self) -> int:
+        """Return how many requests, the last ones, R has not read and will never see."""
+        count = 0
+        if not self._long:
+            with suppress(BlockingIOError):
+                while os.read(self._unread, PACKET):
+                    count += 1
+        return count
+
+    def first_answer(self) -> Answer:
+        """Wait for it, however long it takes. Raises EndedError."""
+        events = select.poll()
+        events.register(self.answers_from, select.POLLIN)
+        events.register(self._pidfd, select.POLLIN)
+        while True:
+            ended = any(descriptor == self._pidfd for descriptor, _ in events.poll())
+            if found := self.answers():
+                return found[0]
+            if ended:
+                raise EndedError
+
+    def answers(self) -> list[Answer]:
+        """Return those that are there, whole. Raises EndedError if there will be no more."""
+        try:
+            data = os.read(self.answers_from, _PIECE)
+        except BlockingIOError:
+            return []
+        if not data:
+            raise EndedError
+        self._pieces.append(data)
+        self._missing -= len(data)
+        return self._whole_ones() if self._missing <= 0 else []
+
+    def _whole_ones(self) -> list[Answer]:
+        data = b"".join(self._pieces)
+        found: list[Answer] = []
+        at, end = 0, _HEAD.size
+        while end <= len(data):
+            length, kind, seconds = _HEAD.unpack_from(data, at)
+            end = at + _HEAD.size + int(length)
+            if end > len(data):
+                break
+            found.append(Answer(kind, data[at + _HEAD.size : end], seconds))
+            at, end = end, end + _HEAD.size
+        rest = data[at:]
+        self._pieces = [rest] if rest else []
+        self._missing = end - len(data) if rest else 0
+        return found
 
     def kill(self, why: str) -> None:
         """End it at once. It may be in C code, where nothing else would reach it."""
-        self._killed = why
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        if not self._ended.is_set():
+            self._killed = why
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def await_end(self) -> None:
         """Return once it ended; with it goes what it left behind: processes, temporary files."""
@@ -128,10 +182,7 @@ class RProcess:
         self._ended.set()
 
     def reason(self) -> str:
-        """Say how it ended. Waits for `await_end`, which another thread is in."""
-        if not self._ended.wait(CLOSED_SECONDS):
-            self.kill("it closed its pipe")  # and lives on, of no use any more
-            self._ended.wait()
+        """Say how it ended; only after `await_end`."""
         status = self._process.returncode
         if status >= 0:
             return f"the R process ended with status {status}"
@@ -141,38 +192,7 @@ class RProcess:
         hint = "; out of memory?" if -status == signal.SIGKILL else ""
         return f"the R process was killed by {name}{hint}"
 
-    def _send(self, data: bytes, deadline: float) -> None:
-        """Write all of it; what is larger than the pipe goes as R reads it."""
-        rest = memoryview(data)
-        while rest:
-            try:
-                rest = rest[os.write(self._write, rest) :]
-            except BlockingIOError:
-                self._await_room(deadline)
-            except BrokenPipeError:
-                raise EndedError from None
 
-    def _await_room(self, deadline: float) -> None:
-        events = select.poll()
-        events.register(self._write, select.POLLOUT)
-        events.register(self._pidfd, select.POLLIN)
-        ready = events.poll(_milliseconds(deadline))
-        if not ready:
-            raise OverdueError
-        if any(descriptor == self._pidfd for descriptor, _ in ready):
-            raise EndedError
-
-    def _some(self, deadline: float | None) -> bytes:
-        ready = self._events.poll(None if deadline is None else _milliseconds(deadline))
-        if not ready:
-            raise OverdueError
-        # An answer that was written before the end is still one.
-        if any(descriptor == self._read for descriptor, _ in ready):
-            data = os.read(self._read, _PIECE)
-            if data:
-                return data
-        raise EndedError
-
-
-def _milliseconds(deadline: float) -> int:
-    return max(0, int((deadline - time.perf_counter()) * 1000) + 1)
+def is_long(request: bytes) -> bool:
+    """Whether R gets it in pieces."""
+    return len(request) > PACKET

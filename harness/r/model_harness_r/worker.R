@@ -1,7 +1,9 @@
 # One R process behind the front: loads the user's file once, then answers calls from a private pipe.
 #
-# The front writes frames of an int32 length and that many bytes of a serialized list of arguments;
-# each is answered with one frame of two int32 (length, kind) and the serialized value. Standard
+# The front writes packets, each a serialized list of arguments that one read gives whole; of a longer
+# list the packet is its length, a double, and the list follows. Each is answered with three doubles
+# (length, kind, seconds) and the serialized value. The next packet may be there already; the front
+# takes it back while the function keeps it waiting: so nothing is read before it is needed. Standard
 # output and error are the log, whatever the user's code prints; standard input is empty.
 #
 # Measured choices: the handlers of conditions stand once around the loop, not around each call (10 us
@@ -14,6 +16,8 @@ main <- function() {
   CONDITION <- 1L
   HELLO <- 2L
   FAILURE <- 3L
+  PACKET <- 4096L
+  LENGTH <- 8L
   SHOWN_CALLS <- 30L
   SHOWN_CHARACTERS <- 160L
 
@@ -45,10 +49,10 @@ main <- function() {
     output <<- fifo(to_front, "wb", blocking = TRUE)
   }
 
-  frame <- function(kind, value) {
+  frame <- function(kind, value, seconds = 0) {
     bytes <- serialize(value, NULL, xdr = FALSE, version = 2L)
     if (length(bytes) > .Machine$integer.max) stop("the result has more than 2 GiB")
-    c(writeBin(c(length(bytes), kind), raw(), endian = "little"), bytes)
+    c(writeBin(c(length(bytes), kind, seconds), raw(), endian = "little"), bytes)
   }
 
   # Without the front there is nobody left to clear the temporary files away.
@@ -58,10 +62,10 @@ main <- function() {
   }
 
   # A pipe gives at most 64 kB at a time; joining as they come would copy them again and again.
-  rest_of <- function(bytes, wanted) {
-    pieces <- list(bytes)
-    missing <- wanted - length(bytes)
-    while (missing > 0L) {
+  long <- function(packet) {
+    pieces <- list()
+    missing <- readBin(packet, "double", endian = "little")
+    while (missing > 0) {
       piece <- readBin(input, "raw", missing)
       if (!length(piece)) leave()
       pieces[[length(pieces) + 1L]] <- piece
@@ -179,11 +183,11 @@ main <- function() {
       as.call(c(as.name(name), values))
     }
     loop <- function() repeat {
-      size <- readBin(input, "integer", 1L, 4L, endian = "little")
-      if (!length(size)) leave() # the front is gone
-      bytes <- readBin(input, "raw", size)
-      if (length(bytes) < size) bytes <- rest_of(bytes, size)
+      bytes <- readBin(input, "raw", PACKET)
+      if (!length(bytes)) leave() # the front is gone
+      if (length(bytes) == LENGTH) bytes <- long(bytes)
       busy <<- TRUE
+      began <- unclass(Sys.time())
       request <- unserialize(bytes)
       if (!identical(names(request), given)) {
         given <<- names(request)
@@ -192,7 +196,7 @@ main <- function() {
       scope$.request <- request
       value <- eval(call, scope)
       if (is.object(value)) check(value)
-      last <<- frame(RESULT, value)
+      last <<- frame(RESULT, value, unclass(Sys.time()) - began)
       busy <<- FALSE
       writeBin(last, output)
       last <<- NULL

@@ -15,6 +15,7 @@ from model_harness.bodies import ARRIVE_SECONDS, Bodies, BodySource
 from model_harness.calls import REST_SECONDS, Calls
 from model_harness.domino import Domino
 from model_harness.errors import RefusedError
+from model_harness.event_loop import EventLoop
 from model_harness.exchange import Exchange
 from model_harness.health import SILENT_SECONDS, Health
 from model_harness.identity import PATTERN, RequestIds
@@ -183,23 +184,25 @@ def test_an_async_call_that_is_overdue_at_once_never_runs(moment: str) -> None:
         seen.append(1)
 
     calls = Calls(1, 10)
-    calls.use(function, asynchronous=True)
-    loop, go, ended = calls._loop, threading.Event(), threading.Event()
-    assert loop is not None
-    make_task = loop.task
+    runner = EventLoop(function, calls)
+    calls.hand_to(runner)
+    loop, go, ended = runner._loop, threading.Event(), threading.Event()
 
-    def overdue_meanwhile(coroutine: Coroutine[object, None, None]) -> "asyncio.Task[None]":
+    def overdue_meanwhile(
+        _loop: asyncio.AbstractEventLoop, coroutine: Coroutine[object, None, None]
+    ) -> "asyncio.Task[None]":
         calls.expire(time.perf_counter() + 11)
-        return make_task(coroutine)
+        return asyncio.Task(coroutine, loop=loop)
 
     if moment == "while it begins":
-        loop.task = overdue_meanwhile
-    loop.call(go.wait, 10)
+        loop.set_task_factory(overdue_meanwhile)
+    loop.call_soon_threadsafe(go.wait, 10)
     recorder = admit(calls)
     if moment == "before it begins":
         calls.expire(time.perf_counter() + 11)
     go.set()
-    loop.call(loop.call, loop.call, ended.set)  # a few turns of the loop later
+    later = loop.call_soon_threadsafe
+    later(later, later, ended.set)  # a few turns of the loop later
     assert ended.wait(10)
     assert recorder.status == 504
     assert seen == []

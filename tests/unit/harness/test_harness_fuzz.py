@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Generator
+from operator import methodcaller
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -53,7 +54,8 @@ class Request:
 FRONTS = {}
 for _function in (by_value, by_column):
     FRONTS[_function.__name__] = Front(SETTINGS)
-    FRONTS[_function.__name__].open(Handler("f", _function, Signature.of(_function, "f")))
+    _handler = Handler("f", Signature.of(_function, "f"), methodcaller("use", _function))
+    FRONTS[_function.__name__].open(_handler)
 
 
 def answer(function: str, request: Request) -> tuple[int, dict[str, str], bytes]:

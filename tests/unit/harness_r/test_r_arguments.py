@@ -1,22 +1,14 @@
 """JSON values on their way to R, and R's formals as a signature."""
 
 import json
-import threading
-import time
-from types import SimpleNamespace
 
 import pytest
 from model_harness import encoding
-from model_harness.call import running
 from model_harness.errors import RefusedError
-from model_harness_r.errors import TooLongError
-from model_harness_r.handler import Formals, caller, signature_of
-from model_harness_r.layout import HEADER
-from model_harness_r.process import CONDITION, RESULT, Answer
+from model_harness_r.errors import condition
+from model_harness_r.handler import Formals, request_of, signature_of
 from model_harness_r.reader import read
 from model_harness_r.writer import write
-
-NULL = HEADER + b"\xfe\x00\x00\x00"
 
 
 def formals(**defaults: object) -> Formals:
@@ -27,26 +19,6 @@ def formals(**defaults: object) -> Formals:
         "known": [value not in ("required", "code") for value in defaults.values()],
         "values": [None if value in ("required", "code") else value for value in defaults.values()],
     }
-
-
-@pytest.fixture(autouse=True)
-def deadline() -> float:
-    running.call = SimpleNamespace(deadline=time.perf_counter() + 5)
-    return running.call.deadline
-
-
-class Recorder:
-    """In the pool's place: gives one answer, keeps the request."""
-
-    def __init__(self, kind: int = RESULT, data: bytes = NULL) -> None:
-        self.answer = Answer(kind, data)
-        self.request: object = None
-        self.deadline = 0.0
-
-    def __call__(self, request: bytes, deadline: float) -> Answer:
-        self.request = read(request)
-        self.deadline = deadline
-        return self.answer
 
 
 SAME = [
@@ -119,64 +91,30 @@ def test_what_stands_behind_dots_goes_by_name_only() -> None:
     assert signature.parameters["digits"].by_name
 
 
-def test_positional_values_get_their_names() -> None:
-    pool = Recorder()
-    call = caller(pool, signature_of(formals(wt="required", hp=2.0)), 30)
-    assert call(1.0) is None
-    assert pool.request == {"wt": 1.0}
-    call(1.0, 3.0)
-    assert pool.request == {"wt": 1.0, "hp": 3.0}
-    call(1.0, hp=4.0)
-    assert pool.request == {"wt": 1.0, "hp": 4.0}
-
-
-def test_values_beyond_the_names_stay_without() -> None:
-    pool = Recorder()
-    call = caller(pool, signature_of(formals(wt="required", dots="required")), 30)
-    call(1.0, 3.0, z=5.0)
-    assert pool.request == {"wt": 1.0, "2": 3.0, "z": 5.0}
+@pytest.mark.parametrize(
+    ("positional", "named", "sent"),
+    [
+        ([1.0], {}, {"wt": 1.0}),
+        ([1.0, 3.0], {}, {"wt": 1.0, "hp": 3.0}),
+        ([1.0], {"hp": 4.0}, {"wt": 1.0, "hp": 4.0}),
+        ([], {"hp": 4.0, "wt": 1.0}, {"hp": 4.0, "wt": 1.0}),
+        ([1.0, 3.0, 5.0], {"z": 5.0}, {"wt": 1.0, "hp": 3.0, "3": 5.0, "z": 5.0}),
+    ],
+)
+def test_positional_values_get_their_names(
+    positional: list[object], named: dict[str, object], sent: dict[str, object]
+) -> None:
+    assert read(request_of(("wt", "hp"), (positional, named))) == sent
 
 
 @pytest.mark.parametrize("name", ["", "..."])
 def test_a_name_that_is_none_is_refused(name: str) -> None:
-    call = caller(Recorder(), signature_of(formals(dots="required")), 30)
     with pytest.raises(RefusedError) as raised:
-        call(**{name: 1})
+        request_of((), ([], {name: 1}))
     assert raised.value.status == 400
 
 
-def test_the_deadline_is_the_requests(deadline: float) -> None:
-    pool = Recorder()
-    caller(pool, signature_of(formals()), 30)()
-    assert pool.deadline == deadline
-
-
-def test_a_condition_is_raised_under_its_class() -> None:
-    names = ("class", "message", "trace")
-    data = write(names, ["my.error", "the flower is blue", "f(1)\nstop()"])
-    call = caller(Recorder(CONDITION, data), signature_of(formals()), 30)
-    with pytest.raises(Exception, match="the flower is blue") as raised:
-        call()
-    assert type(raised.value).__name__ == "my.error"
-    assert raised.value.__notes__ == ["R's calls, the last one last:\nf(1)\nstop()"]
-
-
-def test_too_long_is_told_with_the_limit() -> None:
-    def never(_request: bytes, _deadline: float) -> Answer:
-        raise TooLongError
-
-    with pytest.raises(RefusedError) as raised:
-        caller(never, signature_of(formals()), 0.5)()
-    assert (raised.value.status, raised.value.errors) == (
-        504,
-        ["the function took longer than 0.5 s"],
-    )
-
-
-def test_calls_of_two_threads_have_their_own_deadlines(deadline: float) -> None:
-    pool = Recorder()
-    other = threading.Thread(target=lambda: setattr(running, "call", SimpleNamespace(deadline=1.0)))
-    other.start()
-    other.join()
-    caller(pool, signature_of(formals()), 30)()
-    assert pool.deadline == deadline
+def test_a_condition_is_an_error_under_its_class() -> None:
+    error = condition("my.error", "the flower is blue", "f(1)\nstop()")
+    assert (type(error).__name__, str(error)) == ("my.error", "the flower is blue")
+    assert error.__notes__ == ["R's calls, the last one last:\nf(1)\nstop()"]
