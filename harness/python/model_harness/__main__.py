@@ -24,7 +24,7 @@ def main() -> int:
     except StartupError as error:
         last_words.say(error)
         return 1
-    return supervisor.run(settings, _load)
+    return supervisor.run(settings, lambda: _load)
 
 
 def _load(settings: Settings) -> "Handler":

@@ -6,6 +6,7 @@ Health in the same process would then fail, and Kubernetes would kill a model fo
 
 import os
 import signal
+from collections.abc import Callable
 from functools import partial
 from types import FrameType
 
@@ -19,20 +20,24 @@ from model_harness.shared import Board
 STACK_BYTES = 8 * 1024 * 1024
 
 
-def run(settings: Settings, load: Load) -> int:
+def run(settings: Settings, begin: Callable[[], Load]) -> int:
     """Serve until SIGTERM or until the function's process ends; return the exit status.
 
-    `load` is called in that process: whatever it imports, the parent stays small.
+    `begin` is called in that process, before the server is imported, and what it returns after
+    that: whatever they import, the parent stays small.
     """
     board = Board(settings.workers)
     parent_alive, held = os.pipe()
-    child = fork(partial(_be_child, settings, load, board, parent_alive, held))
+    child = fork(partial(_be_child, settings, begin, board, parent_alive, held))
     os.close(parent_alive)
     return _be_parent(settings, child, board)
 
 
-def _be_child(settings: Settings, load: Load, board: Board, parent_alive: int, held: int) -> int:
+def _be_child(
+    settings: Settings, begin: Callable[[], Load], board: Board, parent_alive: int, held: int
+) -> int:
     os.close(held)  # the parent's end of the pipe
+    load = begin()
     os.environ.setdefault("RUST_MIN_STACK", str(STACK_BYTES))
     # Here, since the parent needs none of it.
     from model_harness import worker, workers  # noqa: PLC0415

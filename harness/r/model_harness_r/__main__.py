@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from model_harness import last_words, supervisor
 from model_harness.errors import StartupError
+from model_harness.processes import Load
 from model_harness.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,14 +31,21 @@ def main() -> int:
     except StartupError as error:
         last_words.say(error)
         return 1
-    workers = settings.workers
 
-    def load(settings: Settings) -> "Handler":
-        from model_harness_r import handler  # noqa: PLC0415 - not needed by the parent
+    def begin() -> Load:
+        """R takes longer to start than the server does to be imported: so it goes first."""
+        from model_harness_r.pool import Pool  # noqa: PLC0415 - not needed by the parent
 
-        return handler.load(settings, workers)
+        pool = Pool(settings.handler, settings.workers, os.environ)
 
-    return supervisor.run(dataclasses.replace(settings, workers=1, threads=0), load)
+        def load(settings: Settings) -> "Handler":
+            from model_harness_r import handler  # noqa: PLC0415 - nor yet
+
+            return handler.load(settings, pool)
+
+        return load
+
+    return supervisor.run(dataclasses.replace(settings, workers=1, threads=0), begin)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ from model_harness.log import logger
 from model_harness.rows import Arguments, Rows
 
 from model_harness_r.errors import WorkerEndedError, condition
+from model_harness_r.pool import LOST_EXIT_STATUS
 from model_harness_r.process import RESULT, Answer, EndedError, RProcess, is_long
 from model_harness_r.reader import read
 
 AHEAD_SECONDS = 0.005  # of calls in one process's pipe, by the time that the last one took
 MOST_AHEAD = 8  # calls in a process and its pipe, which holds 16
 CLOSED_SECONDS = 1.0  # between the end of the pipe and that of the process
-LOST_EXIT_STATUS = 70  # the same as the watchdog's
 
 _Done = list[tuple["_Job", Answer]]
 

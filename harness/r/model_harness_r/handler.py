@@ -1,6 +1,5 @@
 """A function of R as the handler that `model_harness` serves."""
 
-import os
 from functools import partial
 from typing import TypedDict, cast
 
@@ -26,14 +25,12 @@ class Formals(TypedDict):
     values: list[object]  # the constants
 
 
-def load(settings: Settings, workers: int) -> Handler:
-    """Start the processes. Raises StartupError."""
-    label = settings.handler
+def load(settings: Settings, pool: Pool) -> Handler:
+    """Wait for the processes. Raises StartupError."""
     dispatcher = Dispatcher()
-    formals = cast("Formals", Pool(label, workers, os.environ, dispatcher).start())
-    signature = signature_of(formals)
+    signature = signature_of(cast("Formals", pool.start(dispatcher)))
     request = partial(request_of, tuple(signature.order))
-    return Handler(label, signature, partial(dispatcher.serve, request))
+    return Handler(settings.handler, signature, partial(dispatcher.serve, request))
 
 
 def signature_of(formals: Formals) -> Signature:

@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 _SCRIPT = Path(__file__).with_name("worker.R")
+# Given as a file it would take R 50 ms more.
+_READ = 'eval(parse(Sys.getenv("HARNESS_R_SCRIPT"), keep.source = FALSE, encoding = "UTF-8"))'
+_COMMAND = ["Rscript", "--no-init-file", "-e", _READ, "-e", "main()"]
 PACKET = 4096  # PIPE_BUF; the same one as in worker.R
 _LENGTH = struct.Struct("<d")  # of a longer request
 _HEAD = struct.Struct("<ddd")  # length, kind and seconds of an answer
@@ -55,6 +58,7 @@ class RProcess:
             "LANG": "C.UTF-8",
             **environment,
             "TMPDIR": self._folder,
+            "HARNESS_R_SCRIPT": str(_SCRIPT),
             "HARNESS_R_FOLDER": self._folder,
             "HARNESS_R_HANDLER": label,
             "HARNESS_R_IN": str(child_reads),
@@ -62,7 +66,7 @@ class RProcess:
         }
         try:
             self._process = subprocess.Popen(
-                ["Rscript", "--no-init-file", str(_SCRIPT)],
+                _COMMAND,
                 env=variables,
                 stdin=subprocess.DEVNULL,
                 pass_fds=(child_reads, child_writes),
