@@ -39,7 +39,7 @@ test-unit: ## The tests that need nothing running
 bench: ## Benchmarks on the running local stack, about 40 min; the figures go to bench/RESULTS.md
 	@eval "$$($(MAKE) -s env)" && python3 local/bootstrap.py bench bench $(NAMES)
 
-drill: ## The long runs under load, with kills, about 20 min; the figures go to bench/RESULTS.md
+drill: ## The long runs under load, with kills, about an hour; the figures go to bench/RESULTS.md
 	@eval "$$($(MAKE) -s env)" && python3 local/bootstrap.py bench drill $(NAMES)
 
 events: ## Follow the events of the running local stack in this terminal

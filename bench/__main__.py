@@ -31,7 +31,7 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
             *("steady", "killed-pods", "killed-pods-with-failover"),
             *("killed-processes", "killed-processes-with-failover"),
         ),
-        "attack": ("bench.harness", "memory", "fuzz"),
+        "attack": ("bench.harness", "memory", "killed", "fuzz"),
     },
 }
 _SAYS = ("ok ", "FAIL ")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from bench import command
 from bench.figures import Figure
-from bench.harness import against_bare, fuzz, memory, peers, plumber, start, steady
+from bench.harness import against_bare, fuzz, killed, memory, peers, plumber, start, steady
 from bench.harness.wrk import check_wrk
 
 BENCHES: dict[str, Callable[[float], list[Figure]]] = {
@@ -15,6 +15,7 @@ BENCHES: dict[str, Callable[[float], list[Figure]]] = {
     "steady": steady.run,
     "start": start.run,
     "memory": memory.run,
+    "killed": killed.run,
     "fuzz": fuzz.run,
 }
 

@@ -155,13 +155,14 @@ async def flood(
     count: int,
     connections: int = 8,
     headers: Mapping[str, str] | None = None,
+    body: bytes = BODY,
 ) -> list[Answer]:
     """`count` requests as fast as `connections` callers get answers."""
     answers: list[Answer] = []
     left: Iterator[int] = iter(range(count))
 
     async def caller() -> None:
-        answers.extend([await client.post(path, headers=headers) for _ in left])
+        answers.extend([await client.post(path, body, headers) for _ in left])
 
     await asyncio.gather(*(caller() for _ in range(connections)))
     return answers

@@ -41,7 +41,7 @@ class Calls:
     def __init__(self, in_flight: int, timeout_seconds: float, threads: int = 1) -> None:
         """`timeout_seconds` is counted from the complete request, waiting included.
 
-        No `threads` where a runner will be used.
+        No threads where R runs the calls: none of the server's will wait for it.
         """
         self._limit = in_flight
         self._timeout = timeout_seconds

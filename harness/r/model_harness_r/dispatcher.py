@@ -16,16 +16,15 @@ from typing import cast
 
 from model_harness.call import Call
 from model_harness.calls import Calls
-from model_harness.log import logger
 from model_harness.rows import Arguments, Rows
 
+from model_harness_r import vital
 from model_harness_r.errors import WorkerEndedError, condition
-from model_harness_r.pool import LOST_EXIT_STATUS
 from model_harness_r.process import RESULT, Answer, EndedError, RProcess, is_long
 from model_harness_r.reader import read
 
 AHEAD_SECONDS = 0.005  # of calls in one process's pipe, by the time that the last one took
-MOST_AHEAD = 8  # calls in a process and its pipe, which holds 16
+MOST_AHEAD = 8  # calls in a process and its pipe
 CLOSED_SECONDS = 1.0  # between the end of the pipe and that of the process
 
 _Done = list[tuple["_Job", Answer]]
@@ -58,7 +57,7 @@ class Lane:
 
 
 class Dispatcher:
-    """Sends calls in the server's threads, and answers them in one of its own."""
+    """Sends and answers calls, in whichever thread finds that it can be done."""
 
     def __init__(self) -> None:
         """Nothing comes in before `serve`."""
@@ -75,7 +74,7 @@ class Dispatcher:
         """Run the calls from now on. `request_of` may raise RefusedError."""
         self._request_of = request_of
         self._calls = calls
-        threading.Thread(target=self._answer, name="R answers", daemon=True).start()
+        vital.start("R answers", self._answer)
         calls.hand_to(self)
 
     def join(self, process: RProcess) -> Lane:
@@ -84,19 +83,18 @@ class Dispatcher:
         with self._lock:
             self._lanes[process.answers_from] = lane
             self._epoll.register(process.answers_from, select.EPOLLIN)
-            self._fill(lane)
+            self._send_on()
         return lane
 
     def leave(self, lane: Lane) -> None:
         """Fail the call that a process was in when it ended, and give the others to the rest."""
         done: _Done = []
         with self._lock:
-            self._hear(lane, done)
             self._drop(lane)
+            self._hear(lane, done)
             self._take_back(lane)
             lost, lane.jobs = lane.jobs, deque()
-            for other in self._lanes.values():
-                self._fill(other)
+            self._send_on()
         for job, answer in done:
             self._finish(job, answer)
         for job in lost:
@@ -114,11 +112,21 @@ class Dispatcher:
             self._put(job)
 
     def cancel(self, call: Call) -> None:
-        """End the process that is in it. What waits is passed over."""
+        """End the process that is in it; if none is yet, none will be."""
+        done: _Done = []
         with self._lock:
             for lane in self._lanes.values():
-                if lane.jobs and lane.jobs[0].call is call:
-                    lane.process.kill("its call took too long")
+                if any(job.call is call for job in lane.jobs):
+                    self._hear(lane, done)
+                    self._take_back(lane)
+                    # What is left is the one that R has read.
+                    if lane.jobs and lane.jobs[0].call is call:
+                        lane.process.kill("its call took too long")
+                        self._drop(lane)
+                    self._send_on()
+                    break
+        for job, answer in done:
+            self._finish(job, answer)
 
     def _job(self, call: Call) -> _Job | None:
         arguments = call.arguments
@@ -136,15 +144,24 @@ class Dispatcher:
 
     def _put(self, job: _Job) -> None:
         with self._lock:
-            found, least = None, MOST_AHEAD
+            self._waiting.append(job)
+            self._send_on()
+
+    def _send_on(self) -> None:
+        """Send what waits, in order, each to the process that has least to do."""
+        waiting = self._waiting
+        while waiting:
+            job, found, least = waiting[0], None, MOST_AHEAD
+            if job.call.arguments is None:  # answered, when its time was over
+                self._calls.forget(waiting.popleft().call)
+                continue
             for lane in self._lanes.values():
                 count = len(lane.jobs)
                 if count < least and count < lane.ahead and _fits(lane, job):
                     found, least = lane, count
             if found is None:
-                self._waiting.append(job)
-            else:
-                self._send(found, job)
+                return
+            self._send(found, waiting.popleft())
 
     def _send(self, lane: Lane, job: _Job) -> None:
         jobs = lane.jobs
@@ -158,63 +175,49 @@ class Dispatcher:
             self._unsent[lane.process.rest_to] = lane
             self._epoll.register(lane.process.rest_to, select.EPOLLOUT)
 
-    def _fill(self, lane: Lane) -> None:
-        """Send what waits; not so much that others would stay idle."""
-        waiting, jobs = self._waiting, lane.jobs
-        room = min(lane.ahead, 1 + len(waiting) // len(self._lanes))
-        while waiting and len(jobs) < room:
-            if waiting[0].call.arguments is None:
-                self._calls.forget(waiting.popleft().call)
-            elif _fits(lane, waiting[0]):
-                self._send(lane, waiting.popleft())
-            else:
-                return
-
     def _answer(self) -> None:
-        try:
-            while True:
-                self._turn()
-        except BaseException:  # noqa: BLE001 - a mistake of ours, after which nobody would answer
-            logger.critical("the harness failed; ending the process", exc_info=True)
-            os._exit(LOST_EXIT_STATUS)
-
-    def _turn(self) -> None:
-        done: _Done = []
-        for descriptor, _ in self._epoll.poll(AHEAD_SECONDS if self._looks else None):
+        while True:
+            done: _Done = []
+            events = self._epoll.poll(AHEAD_SECONDS if self._looks else None)
             with self._lock:
-                if lane := self._lanes.get(descriptor):
-                    self._hear(lane, done)
-                    if descriptor in self._lanes:
-                        self._fill(lane)
-                elif lane := self._unsent.get(descriptor):
-                    self._send_rest(lane)
-                elif descriptor == self._wake:
-                    os.eventfd_read(self._wake)
-        if self._looks:
-            self._look(time.perf_counter())
-        for job, answer in done:
-            self._finish(job, answer)
+                for descriptor, _ in events:
+                    if lane := self._lanes.get(descriptor):
+                        self._hear(lane, done)
+                    elif lane := self._unsent.get(descriptor):
+                        self._send_rest(lane)
+                    elif descriptor == self._wake:
+                        os.eventfd_read(self._wake)
+                if self._looks:
+                    self._look(time.perf_counter())
+                self._send_on()
+            for job, answer in done:
+                self._finish(job, answer)
 
     def _hear(self, lane: Lane, done: _Done) -> None:
         try:
             answers = lane.process.answers()
         except EndedError:
-            self._drop(lane)
-            # It ends, in most cases; one that lives on is of no use any more.
-            threading.Timer(CLOSED_SECONDS, lane.process.kill, ["it closed its pipe"]).start()
+            if self._drop(lane):
+                self._take_back(lane)
+                # It ends, in most cases; one that lives on is of no use any more.
+                threading.Timer(CLOSED_SECONDS, lane.process.kill, ["it closed its pipe"]).start()
             return
         jobs = lane.jobs
         for answer in answers:
             done.append((jobs.popleft(), answer))
-            lane.ahead = min(MOST_AHEAD, max(1, int(AHEAD_SECONDS / max(answer.seconds, 1e-6))))
+            calls = int(AHEAD_SECONDS / max(answer.seconds, 1e-6))
+            lane.ahead = max(1, min(calls, MOST_AHEAD, lane.process.room))
         if answers and jobs:
             jobs[0].call.running_since = lane.began = time.perf_counter()
 
-    def _drop(self, lane: Lane) -> None:
-        if self._lanes.pop(lane.process.answers_from, None):
-            self._epoll.unregister(lane.process.answers_from)
+    def _drop(self, lane: Lane) -> bool:
+        """Send no more to a process, and hear no more by itself; whether that was not so yet."""
         if self._unsent.pop(lane.process.rest_to, None):
             self._epoll.unregister(lane.process.rest_to)
+        if not self._lanes.pop(lane.process.answers_from, None):
+            return False
+        self._epoll.unregister(lane.process.answers_from)
+        return True
 
     def _send_rest(self, lane: Lane) -> None:
         if lane.process.send_rest():
@@ -222,19 +225,16 @@ class Dispatcher:
             self._epoll.unregister(lane.process.rest_to)
 
     def _look(self, now: float) -> None:
-        with self._lock:
-            late = now - AHEAD_SECONDS
-            self._looks = False
-            for lane in self._lanes.values():
-                if len(lane.jobs) > 1:
-                    if lane.began < late:
-                        lane.ahead = 1
-                        self._take_back(lane)
-                    else:
-                        self._looks = True
-            if self._waiting:
-                for lane in self._lanes.values():
-                    self._fill(lane)
+        """Take back what a slow call keeps waiting."""
+        late = now - AHEAD_SECONDS
+        self._looks = False
+        for lane in self._lanes.values():
+            if len(lane.jobs) > 1:
+                if lane.began < late:
+                    lane.ahead = 1
+                    self._take_back(lane)
+                else:
+                    self._looks = True
 
     def _take_back(self, lane: Lane) -> None:
         for _ in range(lane.process.take_back()):

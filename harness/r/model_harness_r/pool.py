@@ -2,7 +2,6 @@
 
 import os
 import queue
-import threading
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -12,14 +11,13 @@ from model_harness import last_words
 from model_harness.errors import StartupError
 from model_harness.log import logger
 
-from model_harness_r import failures
+from model_harness_r import failures, vital
 from model_harness_r.process import FAILURE, EndedError, RProcess
 from model_harness_r.reader import read
 
 if TYPE_CHECKING:
     from model_harness_r.dispatcher import Dispatcher
 
-LOST_EXIT_STATUS = 70  # the same as the watchdog's
 RESTART_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0)  # seconds before each try to start it again
 
 
@@ -42,18 +40,19 @@ class Pool:
 
         Raises StartupError if one could not be started.
         """
-        for number, process in enumerate(self._first, 1):
-            keep = partial(self._keep, process, dispatcher)
-            threading.Thread(target=keep, name=f"R {number}", daemon=True).start()
-        said = [self._said.get() for _ in range(max(1, len(self._first)))]
+        count = max(1, len(self._first))
+        for number in range(1, len(self._first) + 1):
+            vital.start(f"R {number}", partial(self._keep, dispatcher))
+        said = [self._said.get() for _ in range(count)]
         # Only now: the output of one that still loads would come after the last word.
         for error in said:
             if isinstance(error, StartupError):
                 raise error
         return said[0]
 
-    def _keep(self, process: RProcess, dispatcher: "Dispatcher") -> None:
+    def _keep(self, dispatcher: "Dispatcher") -> None:
         """One process after the other, for ever."""
+        process = self._first.pop()
         try:
             said = self._loaded(process)
         except StartupError as error:
@@ -65,6 +64,7 @@ class Pool:
             process.await_end()
             dispatcher.leave(lane)
             logger.error("%s; starting a new one", process.reason())
+            del lane, process  # with their descriptors
             process = self._restarted()
 
     def _restarted(self) -> RProcess:
@@ -82,7 +82,7 @@ class Pool:
         # As good as down: let the container start again, on record and with its back-off.
         logger.critical("R does not start again; ending the process")
         last_words.keep(reason)
-        os._exit(LOST_EXIT_STATUS)
+        os._exit(vital.LOST_EXIT_STATUS)
 
     def _loaded(self, process: RProcess) -> object:
         """Return what it says of the function. Raises StartupError."""
@@ -92,7 +92,12 @@ class Pool:
             process.await_end()
             message = failures.ended(self._label, process.reason())
             raise StartupError(message) from None
-        said = read(answer.data)
+        try:
+            said = read(answer.data)
+        except TypeError as error:  # a default of the function that JSON does not have
+            process.kill("it cannot be described")
+            process.await_end()
+            raise StartupError(f"handler {self._label}: of a default: {error}") from None
         if answer.kind == FAILURE:
             process.await_end()
             raise StartupError(failures.told(self._label, said))

@@ -4,6 +4,7 @@ Two pipes lead to it and back. That of requests takes each of up to PACKET bytes
 (O_DIRECT in pipe(2)): R reads it whole or not at all, so what it has not read can be taken back.
 """
 
+import fcntl
 import os
 import select
 import shutil
@@ -43,7 +44,11 @@ class Answer(NamedTuple):
 
 
 class RProcess:
-    """Used by one thread at a time, except for `await_end` and `kill`."""
+    """Used by one thread at a time, except for `await_end` and `kill`.
+
+    `room` is the number of packets that may be on their way to it, `answers_from` and `rest_to` are
+    descriptors to wait for: an answer, and room for what is left of a long request.
+    """
 
     def __init__(self, label: str, environment: Mapping[str, str]) -> None:
         """Start it; it answers first with HELLO or FAILURE. Raises OSError where R is missing."""
@@ -51,7 +56,11 @@ class RProcess:
         child_reads, packets = os.pipe2(os.O_DIRECT | os.O_CLOEXEC)
         answers, child_writes = os.pipe2(os.O_CLOEXEC)
         self._packets, self.answers_from = packets, answers
-        self._descriptors += [packets, answers]
+        self._aside, self._put_aside = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._descriptors += [packets, answers, self._aside, self._put_aside]
+        # 2 instead of 16 for a user of very many pipes: pipe-user-pages-soft in pipe(7)
+        sizes = (fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) for pipe in (packets, self._aside))
+        self.room = min(sizes) // PACKET
         # R's own is left behind, with what the user's code wrote there, when R is killed.
         self._folder = tempfile.mkdtemp(prefix="R-")
         variables = {
@@ -101,9 +110,9 @@ class RProcess:
             os.close(descriptor)
 
     def send(self, request: bytes) -> bool:
-        """Return whether all of it is on its way; of a long one `send_rest` sends what is left.
+        """Return whether all of it is on its way; `send_rest` sends what is left of a long one.
 
-        Nothing may follow a long one before its answer.
+        A long one neither follows another request nor is followed, before the answer.
         """
         self._long = is_long(request)
         if not self._long:
@@ -121,11 +130,15 @@ class RProcess:
         return not self._rest
 
     def take_back(self) -> int:
-        """Return how many requests, the last ones, R has not read and will never see."""
+        """Return how many requests, the last ones, R has not read and will never see.
+
+        All are moved in one step, between two of R's reads: one by one they would be others.
+        """
         count = 0
         if not self._long:
             with suppress(BlockingIOError):
-                while os.read(self._unread, PACKET):
+                os.splice(self._unread, self._put_aside, PACKET * self.room)
+                while os.read(self._aside, PACKET):
                     count += 1
         return count
 

@@ -137,7 +137,7 @@ main <- function() {
     parameters <- formals(args(fn))
     required <- vapply(names(parameters), function(n) identical(parameters[[n]], quote(expr = )), NA)
     constant <- function(x) {
-      if (!is.call(x)) return(is.null(x) || is.atomic(x))
+      if (!is.call(x)) return(is.null(x) || is.logical(x) || is.numeric(x) || is.character(x))
       known <- identical(x[[1L]], quote(`-`)) || identical(x[[1L]], quote(c))
       known && all(vapply(as.list(x)[-1L], constant, NA))
     }
@@ -170,6 +170,7 @@ main <- function() {
     call <- NULL
     given <- NA
     busy <- FALSE
+    began <- 0
     last <- NULL
     trace <- ""
     open_ended <- "..." %in% names(formals(args(fn)))
@@ -187,7 +188,7 @@ main <- function() {
       if (!length(bytes)) leave() # the front is gone
       if (length(bytes) == LENGTH) bytes <- long(bytes)
       busy <<- TRUE
-      began <- unclass(Sys.time())
+      began <<- unclass(Sys.time())
       request <- unserialize(bytes)
       if (!identical(names(request), given)) {
         given <<- names(request)
@@ -203,7 +204,7 @@ main <- function() {
     }
     answer_condition <- function(e) {
       told <- list(class = class(e)[1L], message = conditionMessage(e), trace = trace)
-      answer <- frame(CONDITION, told)
+      answer <- frame(CONDITION, told, unclass(Sys.time()) - began)
       busy <<- FALSE
       trace <<- ""
       last <<- answer

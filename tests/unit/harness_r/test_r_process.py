@@ -18,6 +18,13 @@ while data:
     data = data[os.write(out, data[: {piece}]) :]
     time.sleep({pause})
 """
+READS_ON = """
+into = int(os.environ["HARNESS_R_IN"])
+log = open("read", "a", buffering=1)
+while data := os.read(into, 4096):
+    log.write(f"{len(data)}\\n")
+    time.sleep(0.0002)
+"""
 READS = """
 into = int(os.environ["HARNESS_R_IN"])
 def read(size):
@@ -94,6 +101,29 @@ def test_what_was_not_read_comes_back(start: Start, tmp_path: Path) -> None:
     assert lengths(tmp_path, 2) == [10, PACKET]
     assert process.take_back() == 2
     assert process.take_back() == 0
+
+
+def test_what_comes_back_are_the_last_ones_while_it_reads_on(start: Start, tmp_path: Path) -> None:
+    process = start(READS_ON)
+    sizes = [10, 20, 30, 40, 50, 60, 70]
+    read: list[int] = []
+    for number in range(300):
+        for size in sizes:
+            process.send(b"x" * size)
+        time.sleep(0.0001 * (number % 13))
+        read += sizes[: len(sizes) - process.take_back()]
+    found = lengths(tmp_path, len(read))
+    assert found == read
+    assert len(sizes) < len(read) < 300 * len(sizes)
+
+
+def test_as_much_as_the_pipe_has_room_for(start: Start) -> None:
+    process = start("time.sleep(60)")
+    for _ in range(process.room):
+        process.send(b"x")
+    with pytest.raises(BlockingIOError):
+        process.send(b"x")
+    assert process.take_back() == process.room
 
 
 def test_a_long_one_follows_its_length_as_the_pipe_has_room(start: Start, tmp_path: Path) -> None:
