@@ -6,6 +6,7 @@ the unit tests; here they go over the wire, some of them broken there, too.
 
 import http.client
 import json
+import math
 from collections import Counter
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -21,7 +22,11 @@ REQUESTS = 100_000
 GROWTH = 10 * 2**20
 _BATCH = 2000
 """Hypothesis remembers all that it made: each batch begins anew."""
-_FUNCTIONS = ("by_value", "by_column")
+_FUNCTIONS = (
+    ("model_harness", "by_value"),
+    ("model_harness", "by_column"),
+    ("model_harness_r", "by_value"),
+)
 _PATHS = {"domino": "/model", "mlflow": "/invocations", "v2": "/v2/models/iris/infer"}
 _REFUSALS = frozenset({400, 404, 405, 413, 415})
 _OK = 200
@@ -34,25 +39,25 @@ class HarnessFailedError(AssertionError):
 
 
 def run(scale: float) -> list[Figure]:
-    """Per dialect, half of the requests to either function."""
+    """Per dialect, as many requests to each function."""
     return [_figure(dialect, max(1000, int(REQUESTS * scale))) for dialect in _PATHS]
 
 
 def _figure(dialect: str, count: int) -> Figure:
     seen: Counter[str] = Counter()
     grown, failure = 0, ""
-    for function in _FUNCTIONS:
-        with _served(function) as server:
+    for package, function in _FUNCTIONS:
+        with _served(package, function) as server:
             server.await_ready()
             wire, before, number = Wire(server.port), 0, 0
-            goal = seen.total() + count // len(_FUNCTIONS)
+            goal = seen.total() + math.ceil(count / len(_FUNCTIONS))
             try:
                 while seen.total() < goal:
                     _batch(dialect, wire, number, min(_BATCH, goal - seen.total()), seen)
                     before = before or server.resident()
                     number += 1
             except HarnessFailedError as error:
-                failure = f"; {function}: {error}"
+                failure = f"; {package} {function}: {error}"
             wire.close()
             server.check_alive()
             grown = max(grown, server.resident() - (before or server.resident()))
@@ -65,10 +70,11 @@ def _figure(dialect: str, count: int) -> Figure:
     return Figure(f"fuzz-{dialect}", holds, text, values)
 
 
-def _served(function: str) -> Server:
+def _served(package: str, function: str) -> Server:
     limits = {"MODEL_NAME": "iris", "MODEL_BODY_BYTES": "10000"}
     handler = f"fuzzed:{function}"
-    return harness("harness", ROOT / "tests/support", handler, {}, settings=limits)
+    folder = ROOT / "tests/support"
+    return harness("harness", folder, handler, {}, settings=limits, package=package)
 
 
 def _batch(dialect: str, wire: Wire, number: int, count: int, seen: Counter[str]) -> None:
