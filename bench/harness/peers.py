@@ -19,7 +19,7 @@ from bench.harness.functions import FLOWER, SPECIES, ours
 from bench.harness.servers import IRIS, SERVED, Call, Server
 
 ROUNDS = 10
-_SAME = ("scikit-learn==1.9.1", "numpy==2.4.6")
+_SAME = ("scikit-learn==1.8.0", "numpy==2.4.6")
 KSERVE = ("kserve==0.21.0", *_SAME)
 BENTOML = ("bentoml==1.4.39", *_SAME)
 MLFLOW = ("mlflow==3.17.2", *_SAME)

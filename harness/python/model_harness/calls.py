@@ -5,7 +5,7 @@ finds the function free becomes a leader and runs what waits, its own call and t
 each call to a thread of its own would cost more than most functions do (figures in docs/adr/0003).
 With one at a time the other thread *rests* for as long as the leader gets along, so that they do
 not fight for the GIL, and goes back to the server as soon as one call takes longer than
-REST_SECONDS: so there always is a thread for bodies, refusals and unknown paths. Two threads that
+that: so there always is a thread for bodies, refusals and unknown paths. Two threads that
 take turns because each finds a quick function free would fight as well: so one rests then, too.
 Functions that are `async def`, and those of other languages, are run by a `Runner` instead.
 """
@@ -22,7 +22,10 @@ from model_harness.exchange import Exchange
 from model_harness.rows import Invocation, Rows
 from model_harness.shared import Line
 
-REST_SECONDS = 0.005  # the most that a slow call keeps the front waiting, twice at worst
+REST_SECONDS = 0.005
+# The most that a slow call keeps the front waiting, twice at worst. Who wakes up waits for the GIL,
+# and until it has it slows the leader down at each place where numpy lets go of it.
+LONGEST_REST_SECONDS = 0.02
 
 
 class Runner(Protocol):
@@ -144,10 +147,11 @@ class Calls:
         if not self._resting.acquire(blocking=False):
             return
         try:
-            seen = -1
+            seen, seconds = -1, REST_SECONDS
             while seen != self._begun:
                 seen = self._begun
-                time.sleep(REST_SECONDS)
+                time.sleep(seconds)
+                seconds = min(2 * seconds, LONGEST_REST_SECONDS)
         finally:
             self._resting.release()
 

@@ -3,6 +3,7 @@
 import gc
 import queue
 import signal
+import sys
 import threading
 from types import FrameType
 
@@ -18,6 +19,7 @@ from model_harness.settings import Settings
 from model_harness.shared import Board, Line
 from model_harness.watchdog import Watchdog
 
+SWITCH_SECONDS = 0.0005  # until a thread is asked for the GIL that another one waits for
 DRAIN_EXTRA_SECONDS = 5.0  # over one call's time: for its answer to be sent, and slow bodies
 
 
@@ -29,6 +31,7 @@ def main(settings: Settings, parent_alive: int, load: Load, board: Board, number
     with 503; one of several would take requests that the others can answer.
     """
     log.configure()
+    sys.setswitchinterval(SWITCH_SECONDS)  # before the user's imports, which may set their own
     threading.Thread(target=end_with_parent, args=[parent_alive], daemon=True).start()
     row = board.rows[number]
     Exchange.counters = Counters(row.counters)

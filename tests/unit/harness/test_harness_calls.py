@@ -12,7 +12,7 @@ import pytest
 from model_harness import health as health_module
 from model_harness import watchdog as watchdog_module
 from model_harness.bodies import ARRIVE_SECONDS, Bodies, BodySource
-from model_harness.calls import REST_SECONDS, Calls
+from model_harness.calls import LONGEST_REST_SECONDS, REST_SECONDS, Calls
 from model_harness.domino import Domino
 from model_harness.errors import RefusedError
 from model_harness.event_loop import EventLoop
@@ -80,7 +80,28 @@ def test_of_two_threads_that_take_turns_one_rests(monkeypatch: pytest.MonkeyPatc
     other = threading.Thread(target=lambda: admit(calls))
     other.start()
     other.join()
-    assert set(naps) == {REST_SECONDS}
+    assert naps == [REST_SECONDS]
+
+
+def test_who_rests_rests_longer_while_the_leader_gets_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = Calls(2, 10)
+    calls.use(lambda: 0)
+    admit(calls)
+    naps: list[float] = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) < 5:
+            admit(calls)
+
+    monkeypatch.setattr(time, "sleep", nap)
+    other = threading.Thread(target=lambda: admit(calls))
+    other.start()
+    other.join()
+    assert naps[:3] == [REST_SECONDS, 2 * REST_SECONDS, LONGEST_REST_SECONDS]
+    assert naps[3:] == [LONGEST_REST_SECONDS] * 2
 
 
 def test_a_call_that_waits_is_run_by_whoever_leads() -> None:

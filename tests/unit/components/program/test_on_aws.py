@@ -48,9 +48,10 @@ def of_aws(recorder: Recorder) -> dict[str, int]:
 
 
 def inputs(recorder: Recorder, kind: str) -> list[dict[str, Any]]:
+    """By name: threads register, and who is first is chance."""
     return [
         dict(item.inputs)
-        for item in recorder.resources
+        for item in sorted(recorder.resources, key=lambda each: each.name)
         if item.token.startswith(("aws:", "kubernetes:")) and item.token.rpartition(":")[2] == kind
     ]
 
