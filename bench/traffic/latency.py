@@ -15,10 +15,13 @@ from bench.traffic.sharing import MODEL, address
 from components.spec import MirrorSpec, RouteSpec
 
 _SHOWN_SECONDS = 10.0
+_SETTLE_SECONDS = 2.0
+_SETTLE_SECONDS_PER_MODEL = 0.1
+"""The cluster goes on for a while after hundreds of objects: the slices of all their Services."""
 _GAP_SECONDS = (0.15, 0.35)
+_REST_SHARE = 0.5
 _PAUSE_SECONDS = 0.002
-_PAUSE_SHARE = 0.1
-"""Between two looks, at most of the wanted median: the looking takes from a core what is measured.
+"""Nobody looks for the first half of the wanted median: looking takes from a core what is measured.
 
 An answer is so found later than it was there, never earlier.
 """
@@ -43,9 +46,9 @@ class Load:
         return f"change-{self.models}{full}" + ("-one-traefik" if self.traefiks == 1 else "")
 
     @property
-    def pause_seconds(self) -> float:
-        """Between two looks."""
-        return max(_PAUSE_SECONDS, _PAUSE_SHARE * self.median / 1000)
+    def rest_seconds(self) -> float:
+        """From the change until the first look."""
+        return _REST_SHARE * self.median / 1000
 
 
 LOADS = (
@@ -95,7 +98,7 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     present, many = _present(ground, load), Many(ground.namespace)
     for items in present:
         await asyncio.to_thread(many.put, items)
-        await asyncio.sleep(2)
+        await asyncio.sleep(_SETTLE_SECONDS + load.models * _SETTLE_SECONDS_PER_MODEL)
     client, routes, path = Client(ground.port), Routes(ground.namespace), address("prod")
     took: list[float] = []
     failed = 0
@@ -108,7 +111,7 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
                 for item in ground.route(MODEL, "prod", _spec(load, to))
                 if item["kind"] == "TraefikService" and "weighted" in str(item["spec"])
             ]
-            shown = asyncio.create_task(_shown(client, path, to, load.pause_seconds))
+            shown = asyncio.create_task(_shown(client, path, to, load.rest_seconds))
             replied = await routes.change(shares)
             when, wrong = await shown
             took.append(max(0.0, when - replied))  # at times the answer overtakes the reply
@@ -137,13 +140,14 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     return Figure("route change", holds, text, values)
 
 
-async def _shown(client: Client, path: str, version: str, pause: float) -> tuple[float, int]:
+async def _shown(client: Client, path: str, version: str, rest: float) -> tuple[float, int]:
     """When the first answer of `version` came, and how many requests failed until then."""
     end, failed = time.monotonic() + _SHOWN_SECONDS, 0
+    await asyncio.sleep(rest)
     while time.monotonic() < end:
         answer = await client.post(path)
         if answer.version == version:
             return answer.ended, failed
         failed += not answer.ok
-        await asyncio.sleep(pause)
+        await asyncio.sleep(_PAUSE_SECONDS)
     raise RuntimeError(f"{version} has not answered {path} for {_SHOWN_SECONDS} s")
