@@ -50,11 +50,13 @@ def _figure(dialect: str, count: int) -> Figure:
         with _served(package, function) as server:
             server.await_ready()
             wire, before, number = Wire(server.port), 0, 0
-            goal = seen.total() + math.ceil(count / len(_FUNCTIONS))
+            share = math.ceil(count / len(_FUNCTIONS))
+            goal = seen.total() + share
             try:
                 while seen.total() < goal:
                     _batch(dialect, wire, number, min(_BATCH, goal - seen.total()), seen)
-                    before = before or server.resident()
+                    if goal - seen.total() <= share // 2:  # R's heap has found its size by then
+                        before = before or server.resident()
                     number += 1
             except HarnessFailedError as error:
                 failure = f"; {package} {function}: {error}"
