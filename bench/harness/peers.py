@@ -11,6 +11,7 @@ import os
 import subprocess
 import tempfile
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.figures import Figure
@@ -19,7 +20,8 @@ from bench.harness.functions import FLOWER, SPECIES, ours
 from bench.harness.servers import IRIS, SERVED, Call, Server
 
 ROUNDS = 10
-_SAME = ("scikit-learn==1.8.0", "numpy==2.4.6")
+_SAME = tuple(f"{name}=={version(name)}" for name in ("scikit-learn", "numpy"))
+"""As they are here, where ours runs."""
 KSERVE = ("kserve==0.21.0", *_SAME)
 BENTOML = ("bentoml==1.4.39", *_SAME)
 MLFLOW = ("mlflow==3.17.2", *_SAME)

@@ -15,12 +15,11 @@ from bench.traffic.sharing import MODEL, address
 from components.spec import MirrorSpec, RouteSpec
 
 _SHOWN_SECONDS = 10.0
-_SETTLE_SECONDS = 2.0
 _SETTLE_SECONDS_PER_MODEL = 0.1
 """The cluster goes on for a while after hundreds of objects: the slices of all their Services."""
 _GAP_SECONDS = (0.15, 0.35)
-_REST_SHARE = 0.5
 _PAUSE_SECONDS = 0.002
+_REST_SHARE = 0.5
 """Nobody looks for the first half of the wanted median: looking takes from a core what is measured.
 
 An answer is so found later than it was there, never earlier.
@@ -98,7 +97,8 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     present, many = _present(ground, load), Many(ground.namespace)
     for items in present:
         await asyncio.to_thread(many.put, items)
-        await asyncio.sleep(_SETTLE_SECONDS + load.models * _SETTLE_SECONDS_PER_MODEL)
+        await asyncio.sleep(2)
+    await asyncio.sleep(load.models * _SETTLE_SECONDS_PER_MODEL)
     client, routes, path = Client(ground.port), Routes(ground.namespace), address("prod")
     took: list[float] = []
     failed = 0

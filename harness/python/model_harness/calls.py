@@ -4,9 +4,10 @@ The server's threads bring calls here, one thread more than the function may hav
 finds the function free becomes a leader and runs what waits, its own call and the others'; handing
 each call to a thread of its own would cost more than most functions do (figures in docs/adr/0003).
 With one at a time the other thread *rests* for as long as the leader gets along, so that they do
-not fight for the GIL, and goes back to the server as soon as one call takes longer than
-that: so there always is a thread for bodies, refusals and unknown paths. Two threads that
-take turns because each finds a quick function free would fight as well: so one rests then, too.
+not fight for the GIL, and goes back to the server as soon as one call takes longer than it rests
+(REST_SECONDS and more): so there always is a thread for bodies, refusals and unknown paths. Two
+threads that take turns because each finds a quick function free would fight as well: so one rests
+then, too.
 Functions that are `async def`, and those of other languages, are run by a `Runner` instead.
 """
 
