@@ -16,8 +16,8 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
         "traffic": (
             "bench.traffic",
             *("split", "split-while-others-change", "sticky", "header", "mirror", "failover"),
-            *("change-1", "change-200-one-traefik", "change-200-full-one-traefik"),
-            *("change-200", "change-200-full"),
+            *("among-200", "change-1", "change-200", "change-200-full"),
+            *("change-200-whole", "change-200-full-whole", "change-200-whole-two-traefiks"),
         ),
         "harness": ("bench.harness", "python", "peers", "r", "steady", "start"),
         "events": ("bench.events", "latency", "scale"),

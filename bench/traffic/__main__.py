@@ -10,7 +10,7 @@ from bench.figures import Figure
 from bench.traffic import sharing, steady
 from bench.traffic.cluster import get
 from bench.traffic.ground import Ground
-from bench.traffic.latency import LOADS, Load, route_change
+from bench.traffic.latency import LOADS, Load, among, route_change
 
 Bench = Callable[[Ground, float], Awaitable[Figure | list[Figure]]]
 _LEAST_STEADY = 20_000
@@ -47,6 +47,7 @@ BENCHES: dict[str, Bench] = {
     "failover": lambda ground, scale: sharing.failover(ground, _some(10_000, scale)),
     "steady": lambda ground, scale: steady.changes(ground, _some(60_000, scale, _LEAST_STEADY)),
     **{name: _kills(name) for name in KILLS},
+    "among-200": lambda ground, scale: among(ground, 200, _some(5000, scale)),
     **{load.name: _change(load) for load in LOADS},
 }
 

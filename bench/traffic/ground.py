@@ -130,7 +130,7 @@ class Ground:
         """Service and Ingress of a version, without Pods of its own."""
         owned = selector(answered_by.model, answered_by.name)
         name = object_name(version.model, version.name)
-        address = f"/models/{version.model}/versions/{version.name}/"
+        paths = traffic.version_paths(version.model, version.name)
         ports = [{"name": "http", "port": 80, "targetPort": "http"}]
         return [
             self.manifest(
@@ -140,7 +140,7 @@ class Ground:
                 {"spec": {"selector": owned, "ports": ports}},
                 annotations=steering.service_annotations(self.namespace),
             ),
-            self._ingress(name, address, name, "http", {}),
+            self._ingress(name, paths, name, "http", {}),
         ]
 
     def lead(self, model: str, name: str, spec: RouteSpec) -> None:
@@ -223,7 +223,7 @@ class Ground:
             self.manifest("v1", "Service", TRAEFIK, {"spec": service}),
             self._ingress(
                 f"{TRAEFIK}.ready",
-                f"{READY}/ingress",
+                [f"{READY}/ingress"],
                 TRAEFIK,
                 "web",
                 {"traefik.ingress.kubernetes.io/router.entrypoints": "traefik"},
@@ -273,11 +273,11 @@ class Ground:
         }
 
     def _ingress(
-        self, name: str, path: str, service: str, port: str, annotations: dict[str, str]
+        self, name: str, paths: list[str], service: str, port: str, annotations: dict[str, str]
     ) -> Manifest:
         backend = {"service": {"name": service, "port": {"name": port}}}
-        paths = [{"path": path, "pathType": "Prefix", "backend": backend}]
-        rules = [{"http": {"paths": paths}}]
+        prefixes = [{"path": path, "pathType": "Prefix", "backend": backend} for path in paths]
+        rules = [{"http": {"paths": prefixes}}]
         spec = {"ingressClassName": self.namespace, "rules": rules}
         api = "networking.k8s.io/v1"
         return self.manifest(api, "Ingress", name, {"spec": spec}, annotations=annotations)

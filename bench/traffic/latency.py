@@ -1,10 +1,12 @@
 """From the API server's reply to a changed weight until the first answer that shows it."""
 
 import asyncio
+import json
 import random
 import statistics
 import time
 from dataclasses import dataclass
+from typing import cast
 
 from bench.figures import Figure, milliseconds
 from bench.traffic.api import Many, Routes
@@ -19,8 +21,10 @@ _SETTLE_SECONDS_PER_MODEL = 0.1
 """The cluster goes on for a while after hundreds of objects: the slices of all their Services."""
 _GAP_SECONDS = (0.15, 0.35)
 _PAUSE_SECONDS = 0.002
-_REST_SHARE = 0.5
-"""Nobody looks for the first half of the wanted median: looking takes from a core what is measured.
+_AMONG = 1.25
+_REST_SECONDS_PER_ROUTE = 0.00015
+_REST_SECONDS_PER_FULL_ROUTE = 0.0004
+"""Nobody looks before it can be there: looking takes from a core what is measured.
 
 An answer is so found later than it was there, never earlier.
 """
@@ -28,35 +32,48 @@ An answer is so found later than it was there, never earlier.
 
 @dataclass(frozen=True)
 class Load:
-    """Routes that are present, and how soon a change of one must show: median and 99 %, in ms."""
+    """What is present while a route changes."""
 
     models: int
     full: bool
     """With mirror and failover; else two arms alone."""
-    median: float
-    most: float
-    traefiks: int = TRAEFIKS
+    wanted: tuple[float, float] | None
+    """Median and 99th percentile in ms that must hold; none: what it takes is only told."""
+    whole: bool = False
+    """Every model with all that the program makes for it; else its route alone, over few Pods."""
+    traefiks: int = 1
     """How many build every route anew at a change. On one node they do it on the same cores."""
 
     @property
     def name(self) -> str:
         """What the command line calls it."""
-        full = "-full" if self.full else ""
-        return f"change-{self.models}{full}" + ("-one-traefik" if self.traefiks == 1 else "")
+        marks = {
+            "-full": self.full,
+            "-whole": self.whole,
+            "-two-traefiks": self.traefiks == TRAEFIKS,
+        }
+        return f"change-{self.models}" + "".join(mark for mark, is_so in marks.items() if is_so)
 
     @property
     def rest_seconds(self) -> float:
         """From the change until the first look."""
-        return _REST_SHARE * self.median / 1000
+        return self.models * (
+            _REST_SECONDS_PER_FULL_ROUTE if self.full else _REST_SECONDS_PER_ROUTE
+        )
+
+    def holds(self, median: float, most: float) -> bool:
+        """Whether it took no longer than wanted."""
+        return self.wanted is None or (median <= self.wanted[0] and most <= self.wanted[1])
 
 
 LOADS = (
-    Load(1, False, 10, 50),
-    Load(200, False, 60, 150, traefiks=1),
-    Load(200, True, 170, 250, traefiks=1),
-    # beside them, what two take on the cores of one node: twice the work
-    Load(200, False, 120, 300),
-    Load(200, True, 340, 500),
+    Load(1, False, (10, 50)),
+    Load(200, False, (60, 150)),
+    Load(200, True, (170, 250)),
+    # beside them: with versions, addresses and `latest` of each model; and on two at once
+    Load(200, False, None, whole=True),
+    Load(200, True, None, whole=True),
+    Load(200, False, None, whole=True, traefiks=TRAEFIKS),
 )
 
 
@@ -74,20 +91,63 @@ def _spec(load: Load, first: str) -> RouteSpec:
     return RouteSpec(weights=weights, mirror=mirror, failover="v1")
 
 
+def _over_few_pods(items: list[Manifest], model: str) -> list[Manifest]:
+    """The same route, over the versions of the model that has Pods."""
+    return cast("list[Manifest]", json.loads(json.dumps(items).replace(f"{model}-v", f"{MODEL}-v")))
+
+
 def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
     """The objects of all models: versions first, since routes name them."""
     versions: list[Manifest] = []
     routes: list[Manifest] = []
     for number in range(load.models):
         model = _name(number)
+        spec = RouteSpec(weights={"v1": 90, "v2": 10}) if number and not load.full else None
+        route = ground.route(model, "prod", spec or _spec(load, "v1"))
+        if not load.whole:
+            routes += _over_few_pods(route, model)
+            continue
+        routes += [*ground.latest(model, "v2"), *route]
         for name in ("v1", "v2", "v3") if load.full else ("v1", "v2"):
             # many addresses, a few Pods: they are those of the one model that has any
             if number:
                 versions += ground.addresses(Version(model, name), Version(MODEL, name))
-        spec = RouteSpec(weights={"v1": 90, "v2": 10}) if number and not load.full else None
-        routes += ground.latest(model, "v2")
-        routes += ground.route(model, "prod", spec or _spec(load, "v1"))
     return [versions, routes]
+
+
+async def among(ground: Ground, models: int, calls: int) -> Figure:
+    """What a request takes longer for where Traefik has the rules of so many whole models."""
+    load = Load(models, False, None, whole=True)
+    ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2")))
+    ground.scale(load.traefiks)
+    many, client, path = Many(ground.namespace), Client(ground.port), address("prod")
+    everything = _present(ground, load)
+    took = []
+    try:
+        for present in (_present(ground, Load(1, False, None, whole=True)), everything):
+            await _put(many, present, models)
+            answers = [await client.post(path) for _ in range(calls)]
+            took.append(statistics.median(answer.seconds for answer in answers))
+    finally:
+        for items in reversed(everything):
+            await asyncio.to_thread(many.delete, items)
+        ground.scale(TRAEFIKS)
+    alone, there = took
+    ratio = round(there / alone, 2)
+    text = (
+        f"{calls} calls, median {milliseconds(alone)} ms alone, {milliseconds(there)} ms among "
+        f"{models} models: {ratio} (limit {_AMONG})"
+    )
+    values = {"models": models, "alone_ms": alone * 1000, "among_ms": there * 1000, "ratio": ratio}
+    return Figure("among others", ratio <= _AMONG, text, values)
+
+
+async def _put(many: Many, present: list[list[Manifest]], models: int) -> None:
+    """All of it there, and the cluster at rest."""
+    for items in present:
+        await asyncio.to_thread(many.put, items)
+        await asyncio.sleep(2)
+    await asyncio.sleep(models * _SETTLE_SECONDS_PER_MODEL)
 
 
 async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
@@ -95,10 +155,7 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
     ground.scale(load.traefiks)
     present, many = _present(ground, load), Many(ground.namespace)
-    for items in present:
-        await asyncio.to_thread(many.put, items)
-        await asyncio.sleep(2)
-    await asyncio.sleep(load.models * _SETTLE_SECONDS_PER_MODEL)
+    await _put(many, present, load.models)
     client, routes, path = Client(ground.port), Routes(ground.namespace), address("prod")
     took: list[float] = []
     failed = 0
@@ -120,24 +177,25 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
         for items in reversed(present):
             await asyncio.to_thread(many.delete, items)
         ground.scale(TRAEFIKS)
-    median, most = statistics.median(took), percentile(took, 99)
-    holds = milliseconds(median) <= load.median and milliseconds(most) <= load.most and not failed
+    median, most = milliseconds(statistics.median(took)), milliseconds(percentile(took, 99))
     kind = "full" if load.full else "two-arm"
+    present_are = f"whole models with {kind} routes" if load.whole else f"{kind} routes"
+    limits = " (limits {}, {})".format(*load.wanted) if load.wanted else ""
     text = (
-        f"{load.models} {kind} routes, {load.traefiks} Traefik, {changes} changes: "
-        f"median {milliseconds(median)} ms, p99 {milliseconds(most)} ms "
-        f"(limits {load.median}, {load.most}); {failed} failed"
+        f"{load.models} {present_are}, {load.traefiks} Traefik, {changes} changes: "
+        f"median {median} ms, p99 {most} ms{limits}; {failed} failed"
     )
     values = {
         "models": load.models,
         "full": load.full,
+        "whole": load.whole,
         "traefiks": load.traefiks,
         "changes": changes,
-        "median_ms": milliseconds(median),
-        "p99_ms": milliseconds(most),
+        "median_ms": median,
+        "p99_ms": most,
         "failed": failed,
     }
-    return Figure("route change", holds, text, values)
+    return Figure("route change", load.holds(median, most) and not failed, text, values)
 
 
 async def _shown(client: Client, path: str, version: str, rest: float) -> tuple[float, int]:

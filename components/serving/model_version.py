@@ -12,12 +12,10 @@ from components.platform.steering import service_annotations
 from components.secret_values import secret
 from components.serving.autoscaler import autoscaler
 from components.serving.deployment import deployment
+from components.serving.traffic import version_paths
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 
 SERVICE_PORT = 80
-
-_BASES = ("", "/v2")
-"""In front of a version's addresses: of all dialects, and of the Open Inference Protocol."""
 
 
 class ModelVersion(pulumi.ComponentResource):
@@ -88,13 +86,13 @@ class ModelVersion(pulumi.ComponentResource):
                         "http": {
                             "paths": [
                                 {
-                                    "path": f"{base}/models/{args.model}/versions/{args.version}/",
+                                    "path": path,
                                     "path_type": "Prefix",
                                     "backend": {
                                         "service": {"name": name, "port": {"name": "http"}}
                                     },
                                 }
-                                for base in _BASES
+                                for path in version_paths(args.model, args.version)
                             ]
                         }
                     }

@@ -113,14 +113,24 @@ def test_equal_entries_keep_the_proportions(shares: list[int]) -> None:
 def test_without_the_header_the_shares_with_it_the_arm_else_nothing() -> None:
     rules = {rule["match"]: rule for rule in _rules(_objects())}
     shared = f"{PATHS} && !HeaderRegexp(`X-Model-Version`, `^`)"
-    picked = {f"{PATHS} && Header(`X-Model-Version`, `v{n}`)": n for n in (1, 2)}
+    picked = {f"Header(`X-Model-Version`, `v{n}`) && {PATHS}": n for n in (1, 2)}
     assert rules.keys() == {shared, *picked}
     assert rules[shared]["services"] == [{"kind": "TraefikService", "name": "iris-prod"}]
     for match, number in picked.items():
         assert rules[match]["services"] == [
             {"kind": "TraefikService", "name": (V1, V2)[number - 1]}
         ]
-        assert rules[match]["priority"] > rules[shared]["priority"]
+
+
+def test_what_most_requests_match_is_asked_first_and_the_ingresses_last() -> None:
+    rules = _rules(_objects())
+    shared, *picked = sorted((rule["priority"] for rule in rules), reverse=True)
+    [latest] = traffic.latest("models", "iris", "v2")[0].spec["routes"]
+    assert picked == [latest["priority"]] * 2
+    # of an Ingress the length of the rule, as Traefik writes it
+    address = f"/v2/models/{'m' * 40}/versions/v{'9' * 12}"
+    longest = len(f"(Path(`{address}`) || PathPrefix(`{address}/`))")
+    assert shared > picked[0] > longest
 
 
 @pytest.mark.parametrize(
@@ -129,7 +139,7 @@ def test_without_the_header_the_shares_with_it_the_arm_else_nothing() -> None:
 def test_every_rule_of_prod_also_answers_the_open_inference_protocol(keys: dict) -> None:
     rules = _rules(_objects(**keys))
     assert len(rules) == 3
-    assert all(rule["match"].startswith(f"{PATHS} && ") for rule in rules)
+    assert all(PATHS in rule["match"] for rule in rules)
 
 
 @pytest.mark.parametrize("name", ["beta", "prod2", "latest"])
