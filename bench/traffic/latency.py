@@ -1,10 +1,12 @@
-"""From the API server's reply to a changed weight until the first answer that shows it."""
+"""What many routes cost: from a change to the first answer that shows it, and per request."""
 
 import asyncio
+import contextlib
 import json
 import random
 import statistics
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,15 +15,17 @@ from bench.traffic.api import Many, Routes
 from bench.traffic.client import Client, percentile
 from bench.traffic.cluster import Manifest
 from bench.traffic.ground import TRAEFIKS, Ground, Version
-from bench.traffic.sharing import MODEL, address
+from bench.traffic.sharing import MODEL, SPLIT, address
 from components.spec import MirrorSpec, RouteSpec
 
 _SHOWN_SECONDS = 10.0
+_SETTLE_SECONDS = 2.0
 _SETTLE_SECONDS_PER_MODEL = 0.1
 """The cluster goes on for a while after hundreds of objects: the slices of all their Services."""
 _GAP_SECONDS = (0.15, 0.35)
 _PAUSE_SECONDS = 0.002
-_AMONG = 1.25
+_MOST_AMONG_OTHERS = 1.25
+"""What a request may take among many models, as a multiple of what it takes alone."""
 _REST_SECONDS_PER_ROUTE = 0.00015
 _REST_SECONDS_PER_FULL_ROUTE = 0.0004
 """Nobody looks before it can be there: looking takes from a core what is measured.
@@ -102,8 +106,9 @@ def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
     routes: list[Manifest] = []
     for number in range(load.models):
         model = _name(number)
-        spec = RouteSpec(weights={"v1": 90, "v2": 10}) if number and not load.full else None
-        route = ground.route(model, "prod", spec or _spec(load, "v1"))
+        plain = number and not load.full
+        spec = RouteSpec(weights=SPLIT) if plain else _spec(load, "v1")
+        route = ground.route(model, "prod", spec)
         if not load.whole:
             routes += _over_few_pods(route, model)
             continue
@@ -115,51 +120,55 @@ def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
     return [versions, routes]
 
 
-async def among(ground: Ground, models: int, calls: int) -> Figure:
-    """What a request takes longer for where Traefik has the rules of so many whole models."""
-    load = Load(models, False, None, whole=True)
-    ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2")))
+@contextlib.asynccontextmanager
+async def _there(ground: Ground, load: Load) -> AsyncIterator[None]:
+    """All of it there, and the cluster at rest; gone again afterwards."""
+    ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
     ground.scale(load.traefiks)
-    many, client, path = Many(ground.namespace), Client(ground.port), address("prod")
-    everything = _present(ground, load)
-    took = []
+    present, many = _present(ground, load), Many(ground.namespace)
     try:
-        for present in (_present(ground, Load(1, False, None, whole=True)), everything):
-            await _put(many, present, models)
-            answers = [await client.post(path) for _ in range(calls)]
-            took.append(statistics.median(answer.seconds for answer in answers))
+        for items in present:
+            await asyncio.to_thread(many.put, items)
+            await asyncio.sleep(_SETTLE_SECONDS)
+        await asyncio.sleep(load.models * _SETTLE_SECONDS_PER_MODEL)
+        yield
     finally:
-        for items in reversed(everything):
+        for items in reversed(present):
             await asyncio.to_thread(many.delete, items)
         ground.scale(TRAEFIKS)
+
+
+async def among(ground: Ground, models: int, calls: int) -> Figure:
+    """How much longer a request takes where Traefik has the rules of so many whole models."""
+    took, failed = [], 0
+    for number in (1, models):
+        async with _there(ground, Load(number, False, None, whole=True)):
+            client = Client(ground.port)
+            answers = [await client.post(address("prod")) for _ in range(calls)]
+        took.append(statistics.median(answer.seconds for answer in answers))
+        failed += sum(not answer.ok for answer in answers)
     alone, there = took
     ratio = round(there / alone, 2)
     text = (
         f"{calls} calls, median {milliseconds(alone)} ms alone, {milliseconds(there)} ms among "
-        f"{models} models: {ratio} (limit {_AMONG})"
+        f"{models} models: {ratio} (limit {_MOST_AMONG_OTHERS}); {failed} failed"
     )
-    values = {"models": models, "alone_ms": alone * 1000, "among_ms": there * 1000, "ratio": ratio}
-    return Figure("among others", ratio <= _AMONG, text, values)
-
-
-async def _put(many: Many, present: list[list[Manifest]], models: int) -> None:
-    """All of it there, and the cluster at rest."""
-    for items in present:
-        await asyncio.to_thread(many.put, items)
-        await asyncio.sleep(2)
-    await asyncio.sleep(models * _SETTLE_SECONDS_PER_MODEL)
+    values = {
+        "models": models,
+        "alone_ms": alone * 1000,
+        "among_ms": there * 1000,
+        "ratio": ratio,
+        "failed": failed,
+    }
+    return Figure("among others", ratio <= _MOST_AMONG_OTHERS and not failed, text, values)
 
 
 async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     """`changes` of one model's route, each with some rest before it, `load.models` present."""
-    ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
-    ground.scale(load.traefiks)
-    present, many = _present(ground, load), Many(ground.namespace)
-    await _put(many, present, load.models)
     client, routes, path = Client(ground.port), Routes(ground.namespace), address("prod")
     took: list[float] = []
     failed = 0
-    try:
+    async with _there(ground, load):
         for number in range(changes):
             to = ("v2", "v1")[number % 2]
             await asyncio.sleep(random.uniform(*_GAP_SECONDS))  # noqa: S311 - no secret
@@ -173,10 +182,6 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
             when, wrong = await shown
             took.append(max(0.0, when - replied))  # at times the answer overtakes the reply
             failed += wrong
-    finally:
-        for items in reversed(present):
-            await asyncio.to_thread(many.delete, items)
-        ground.scale(TRAEFIKS)
     median, most = milliseconds(statistics.median(took)), milliseconds(percentile(took, 99))
     kind = "full" if load.full else "two-arm"
     present_are = f"whole models with {kind} routes" if load.whole else f"{kind} routes"
