@@ -4,17 +4,18 @@ from pathlib import Path
 
 import pulumi
 
-from components import config, stack
-from components.live.look import look
-from components.sdk import Registrations, drop_debug_lines
+from components import stack
+from components.cluster_state.snapshot import take_snapshot
+from components.config import stack_config
+from components.pulumi_patches import RegistrationBarrier, disable_debug_logging
 from components.sources import SourceError
 
-drop_debug_lines()
-registrations = Registrations()
+disable_debug_logging()
+registrations = RegistrationBarrier()
 root = Path(__file__).resolve().parent
 try:
-    spec = config.load(root)
-    stack.build(spec, root, look(spec.platform.namespace))
-    registrations.wait_first()
+    spec = stack_config.load(root)
+    stack.build(spec, root, take_snapshot(spec.platform.namespace))
+    registrations.install()
 except SourceError as error:  # a file that changed or vanished after the stack file was checked
     raise pulumi.RunError(str(error)) from None

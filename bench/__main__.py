@@ -19,7 +19,7 @@ KINDS: dict[str, dict[str, tuple[str, ...]]] = {
             *("among-200", "change-1", "change-200", "change-200-full"),
             *("change-200-whole", "change-200-full-whole", "change-200-whole-two-traefiks"),
         ),
-        "harness": ("bench.harness", "python", "peers", "r", "steady", "start"),
+        "harness": ("bench.harness", "python", "pythons", "peers", "r", "steady", "start"),
         "events": ("bench.events", "latency", "scale"),
     },
     "drill": {

@@ -1,6 +1,6 @@
-"""The mistakes of a stack file, and how they are told: where, what was found, what to write.
+"""Issues of a stack file: path, actual value and remedy.
 
-Nobody should have to mend a file one run at a time, so mistakes are values that are collected,
+Nobody should have to mend a file one run at a time, so issues are values that are collected,
 and the exception is only their sum.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from pydantic_core import PydanticCustomError
 
-REFUSAL = "refusal"
+CUSTOM_ERROR = "value_error"
 """The type of a pydantic error whose context holds our own `found` and `hint`."""
 
 _LONGEST_QUOTE = 60
@@ -22,40 +22,40 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/:-]{1,80}")
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """One mistake: the keys that lead to it, what stands there, and what to write instead."""
+class ConfigIssue:
+    """One issue: the keys that lead to it, what stands there, and what to write instead."""
 
-    at: tuple[str, ...]
-    found: str
+    path: tuple[str, ...]
+    actual: str
     hint: str
 
     @property
-    def path(self) -> str:
+    def location(self) -> str:
         """The keys joined by dots; an odd key is quoted, so that it cannot pose as two."""
-        return ".".join(key if _PLAIN_KEY.fullmatch(key) else quote(key) for key in self.at)
+        return ".".join(key if _PLAIN_KEY.fullmatch(key) else quote(key) for key in self.path)
 
     def __str__(self) -> str:
-        return f"{self.path}: found {self.found}; {self.hint}"
+        return f"{self.location}: found {self.actual}; {self.hint}"
 
 
 class StackFileError(Exception):
-    """Every mistake of one stack file, in the file's order. `str()` is all that people see."""
+    """Every issue of one stack file, in the file's order. `str()` is all that people see."""
 
-    def __init__(self, mistakes: Iterable[Mistake]) -> None:
-        self.mistakes = tuple(mistakes)
-        super().__init__(self.mistakes)
+    def __init__(self, issues: Iterable[ConfigIssue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__(self.issues)
 
     def __str__(self) -> str:
-        count = len(self.mistakes)
-        noun = "mistake" if count == 1 else "mistakes"
+        count = len(self.issues)
+        noun = "error" if count == 1 else "errors"
         headline = f"The stack file has {count} {noun}; nothing was changed."
-        return "\n".join([headline, *(f"  {mistake}" for mistake in self.mistakes)])
+        return "\n".join([headline, *(f"  {issue}" for issue in self.issues)])
 
 
-def refusal(hint: str, found: str | None = None) -> PydanticCustomError:
+def value_error(hint: str, found: str | None = None) -> PydanticCustomError:
     """The error a value's validator raises; `found` defaults to a description of the value."""
     context = {"hint": hint} if found is None else {"hint": hint, "found": found}
-    return PydanticCustomError(REFUSAL, "refused", context)
+    return PydanticCustomError(CUSTOM_ERROR, "refused", context)
 
 
 def quote(text: str) -> str:
@@ -67,7 +67,7 @@ def describe(value: object) -> str:
     """What YAML made of a value, in words; never the content of a map or a list."""
     match value:
         case None:
-            return "nothing"
+            return "no value"
         case bool():
             return str(value).lower()
         case int() if value.bit_length() > _WIDEST_NUMBER:
@@ -75,7 +75,7 @@ def describe(value: object) -> str:
         case int() | float():
             return str(value)
         case str():
-            return quote(value) if value else "an empty text"
+            return quote(value) if value else "an empty string"
         case dict():
             return "a map" if value else "an empty map"
         case list():
@@ -85,14 +85,14 @@ def describe(value: object) -> str:
     return f"a value of type {type(value).__name__}"
 
 
-def key_text(key: object) -> str:
+def format_key(key: object) -> str:
     """A key as part of a path; YAML also makes numbers, dates and nothing into keys."""
     if key is None:
         return "None"  # as pydantic has it
     return key if isinstance(key, str) else describe(key)
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
+def closest_match(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant. Long junk is not compared: that is quadratic."""
     if len(word) > _LONGEST_QUOTE:
         return None
@@ -100,10 +100,10 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-def choices(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """What to write instead of an unknown word: the one meant, or all that there are."""
     names = list(known)
-    meant = closest(word, names)
+    meant = closest_match(word, names)
     if meant is not None:
         return f"did you mean {meant}?"
     return f"write one of {', '.join(quote(name)[1:-1] for name in names)}"

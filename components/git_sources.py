@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from components import whole_folder
+from components import atomic_directory
+from components.build_context import BUILD_DIR
 from components.errors import quote
-from components.sources import NO_FILES, Problem, SourceError, Tree, counts, read
-from components.staging import BUILD
+from components.sources import NO_FILES, Problem, SourceError, SourceTree, is_included, read
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _SHOWN_DIGITS = 12
 _SHA1_DIGITS = 40
 _SYMBOLIC_LINK, _SUBMODULE, _EXECUTABLE = b"120000", b"160000", b"100755"
 _CHUNK = 1 << 20
-_ENDED = "git: ended before it gave the whole file"
+_GIT_EXITED = "git: ended before it gave the whole file"
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
@@ -59,13 +59,15 @@ def resolve(root: Path, ref: str) -> str:
         if commit.startswith(ref):  # else it is a branch of that name
             return commit
     if _git(root, "for-each-ref", f"refs/heads/{ref}", f"refs/remotes/*/{ref}"):
-        hint = "write a tag or a commit: a branch moves, a version stays"
+        hint = "write a tag or a commit: a branch can move, a version must not"
         raise GitSourceError(Problem(f"the branch {quote(ref)}", hint))
     hint = "write one that exists, or fetch it: git fetch --tags"
-    raise GitSourceError(Problem(f"{quote(ref)}, which is no tag or commit here", hint))
+    raise GitSourceError(
+        Problem(f"{quote(ref)}, which is not a tag or commit of this repository", hint)
+    )
 
 
-def read_git(root: Path, path: str, commit: str) -> Tree:
+def read_git(root: Path, path: str, commit: str) -> SourceTree:
     """The files of a folder at a commit. Raises SourceError as `check_out` and `read` do."""
     return read(check_out(root, path, commit))
 
@@ -78,9 +80,9 @@ def check_out(root: Path, path: str, commit: str) -> Path:
     """
     blobs = _list(root, path, commit)
     digits = hashlib.sha256(os.fsencode(path)).hexdigest()[:_SHOWN_DIGITS]
-    target = root / BUILD / f"git-{commit[:_SHOWN_DIGITS]}-{digits}"
+    target = root / BUILD_DIR / f"git-{commit[:_SHOWN_DIGITS]}-{digits}"
     try:
-        whole_folder.ensure(
+        atomic_directory.write_atomically(
             target,
             lambda folder: _is_whole(folder, blobs),
             lambda folder: _write(root, folder, blobs),
@@ -101,19 +103,19 @@ def _list(root: Path, path: str, commit: str) -> list[_Blob]:
     try:
         listing = _git(root, "ls-tree", "-r", "-z", "--full-tree", f"{commit}:./{path}")
     except GitSourceError as error:
-        found = f"{quote(path)}, which is no folder at that commit"
+        found = f"{quote(path)}, which is not a folder at that commit"
         raise GitSourceError(Problem(found, "write a folder that the commit has")) from error
     for line in listing.split(b"\0")[:-1]:
         about, _, raw_name = line.partition(b"\t")
         mode, _, blob = about.split(b" ")
         name = os.fsdecode(raw_name)
-        if not all(counts(part) for part in name.split("/")):
+        if not all(is_included(part) for part in name.split("/")):
             continue
         if mode == _SYMBOLIC_LINK:
-            hint = "put the file itself in its place"
+            hint = "replace it by the file itself"
             refused.append(Problem(f"the symbolic link {quote(name)}", hint))
         elif mode == _SUBMODULE:
-            refused.append(Problem(f"the submodule {quote(name)}", "put its files in its place"))
+            refused.append(Problem(f"the submodule {quote(name)}", "replace it by its files"))
         else:
             blobs.append(_Blob(name, mode == _EXECUTABLE, blob.decode()))
     if refused or not blobs:
@@ -136,9 +138,9 @@ def _is_whole(folder: Path, blobs: Sequence[_Blob]) -> bool:
     return True
 
 
-def _blob_name(file: Path, like: str) -> str:
+def _blob_name(file: Path, expected_name: str) -> str:
     """Git's name for a file's content, by the hash that this repository uses."""
-    kind = "sha1" if len(like) == _SHA1_DIGITS else "sha256"
+    kind = "sha1" if len(expected_name) == _SHA1_DIGITS else "sha256"
     digest = hashlib.new(kind, usedforsecurity=False)
     digest.update(b"blob %d\0" % file.stat().st_size)
     with file.open("rb") as stream:
@@ -152,7 +154,7 @@ def _write(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
     try:
         _write_blobs(root, folder, blobs)
     except BrokenPipeError:
-        raise SourceError(_ENDED) from None
+        raise SourceError(_GIT_EXITED) from None
     pointers = [blob.path for blob in blobs if _is_lfs_pointer(folder / blob.path)]
     if pointers:
         hint = "put the file itself into Git, or write a folder as the source"
@@ -173,7 +175,7 @@ def _write_blobs(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
             git.stdin.flush()
             header = git.stdout.readline().split()
             if not header:
-                raise SourceError(_ENDED)
+                raise SourceError(_GIT_EXITED)
             if header[-1] == b"missing":
                 raise SourceError(f"git: {blob.path} is missing in this clone; fetch it")
             file = folder / blob.path
@@ -188,7 +190,7 @@ def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
     while size:
         chunk = source.read(min(size, _CHUNK))
         if not chunk:
-            raise SourceError(_ENDED)
+            raise SourceError(_GIT_EXITED)
         target.write(chunk)
         size -= len(chunk)
 
@@ -207,5 +209,5 @@ def _git(root: Path, *arguments: str) -> bytes:
         raise SourceError(f"git: {error.strerror}") from error
     if done.returncode and done.stderr:
         reason = done.stderr.decode(errors="replace").splitlines()[0]
-        raise GitSourceError(Problem(f"no answer from Git ({reason})", "mend what it says"))
+        raise GitSourceError(Problem(f"no answer from Git ({reason})", "fix the reported problem"))
     return b"" if done.returncode else done.stdout

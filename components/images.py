@@ -6,11 +6,13 @@ import pulumi_docker as docker
 PLATFORM = "linux/amd64"
 """Fixed, so that a build on another kind of machine gives the cluster the same image."""
 
-SHOWN_DIGITS = 12
+SHORT_HASH = 12
 """Of a hash in a tag."""
 
 
-def build(context: str, arguments: dict[str, pulumi.Input[str]]) -> docker.DockerBuildArgsDict:
+def docker_build_args(
+    context: str, arguments: dict[str, pulumi.Input[str]]
+) -> docker.DockerBuildArgsDict:
     """The build of a staged folder; `context` is relative to the project."""
     return {
         # relative: the plugin compares the path, and clones lie anywhere

@@ -1,4 +1,7 @@
-"""What differs between the languages that a handler may be written in. One row each."""
+"""What differs between the languages that a handler may be written in. One row each.
+
+A runtime is a language in one of its releases: each has a harness image of its own.
+"""
 
 import re
 from dataclasses import dataclass
@@ -40,6 +43,37 @@ R = Language(
     form="<file>:<function>, the file without .R, such as predict:predict",
 )
 LANGUAGES = {language.name: language for language in (PYTHON, R)}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the image of a harness is built for."""
+
+    language: Language
+    release: str = ""
+    """Of the language; empty for the one that the harness's Dockerfile has by default."""
+    base: str = ""
+    """The base image; empty for the one that the harness's Dockerfile has by default."""
+
+    @property
+    def name(self) -> str:
+        """The language, with the release if it is not the default."""
+        return "-".join(filter(None, (self.language.name, self.release)))
+
+
+DEFAULT_PYTHON = "3.11"
+"""The release of a version without the key `python`; fixed, since published versions have it."""
+PYTHON_RUNTIMES = {
+    DEFAULT_PYTHON: Runtime(PYTHON),
+    "3.13": Runtime(PYTHON, "3.13", "python:3.13-slim-trixie"),
+}
+
+
+def runtime(language: str, python: str | None) -> Runtime:
+    """Return the runtime of a version; `python` is its key of that name."""
+    if language == PYTHON.name:
+        return PYTHON_RUNTIMES[python or DEFAULT_PYTHON]
+    return Runtime(LANGUAGES[language])
 
 
 def is_handler(text: str, language: Language) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from components.errors import refusal
+from components.errors import value_error
 
 ANNOTATION_PREFIX = "model-deployment.io/"
 PLATFORM_NAMES = frozenset(
@@ -31,7 +31,7 @@ _LABEL = r"[a-z]([a-z0-9-]*[a-z0-9])?"
 _VERSION = r"v[1-9][0-9]*"
 _LOOKS_LIKE_A_VERSION = re.compile(r"v[0-9]+")
 _LABEL_HINT = (
-    "write lower-case letters, digits and hyphens, a letter first and a letter or digit last"
+    "write lower-case letters, digits and hyphens, begin with a letter, end with a letter or digit"
 )
 _LONGEST_MODEL = 40
 _LONGEST_ROUTE = 20
@@ -42,9 +42,11 @@ _LONGEST_NAMESPACE = 63
 
 def _label(text: str, longest: int) -> str:
     if len(text) > longest:
-        raise refusal(f"write at most {longest} characters", f"a name of {len(text)} characters")
+        raise value_error(
+            f"write at most {longest} characters", f"a name of {len(text)} characters"
+        )
     if not re.fullmatch(_LABEL, text):
-        raise refusal(_LABEL_HINT)
+        raise value_error(_LABEL_HINT)
     return text
 
 
@@ -55,18 +57,18 @@ def _model_name(text: str) -> str:
 def _route_name(text: str) -> str:
     if text in RESERVED_ROUTES:
         reserved = ", ".join(sorted(RESERVED_ROUTES))
-        raise refusal(f"choose another name: {reserved} are addresses of every model")
+        raise value_error(f"choose another name: {reserved} are addresses of every model")
     if _LOOKS_LIKE_A_VERSION.fullmatch(text):
-        raise refusal("choose a name that does not look like a version")
+        raise value_error("choose a name that does not look like a version")
     return _label(text, _LONGEST_ROUTE)
 
 
 def _version_name(text: str) -> str:
     if len(text) > _LONGEST_VERSION:
         found = f"a name of {len(text)} characters"
-        raise refusal(f"write at most {_LONGEST_VERSION} characters", found)
+        raise value_error(f"write at most {_LONGEST_VERSION} characters", found)
     if not re.fullmatch(_VERSION, text):
-        raise refusal("write v and a whole number from 1 on, such as v1 or v12")
+        raise value_error("write v and a whole number from 1 on, such as v1 or v12")
     return text
 
 
@@ -91,7 +93,7 @@ NamespaceName = Annotated[str, AfterValidator(_namespace_name), _schema(_LABEL, 
 
 
 def version_number(version: str) -> int:
-    """The integer of `v12`: the contract's `model_version_number`."""
+    """Return the integer of `v12`, the `model_version_number` of responses (docs/http.md)."""
     return int(version.removeprefix("v"))
 
 

@@ -11,7 +11,7 @@ from pulumi_kubernetes.core.v1 import (
     TopologySpreadConstraintArgsDict,
 )
 
-from components.spec import ResourcesSpec
+from components.config import ResourcesSpec
 
 USER = 65532
 """The user and group of all images, `nonroot` in the field's base images."""

@@ -10,6 +10,7 @@ make every published version look changed. It is sha256 over fields, each preced
 4. the tree's digest, itself sha256 over `model-deployment/tree/1`, the number of files (8 bytes),
    and for each file, sorted by its path's bytes: path relative to the source with `/`, `x` if
    the owner may execute it or `-`, sha256 of its bytes
+5. the key `python`, only for a version that has it: one without it keeps the hash from before
 
 A version from an image has the image's digest (32 bytes) in the tree's place, and
 `model-deployment/image-content/1` in front: the same image in another registry is the same content.
@@ -27,7 +28,7 @@ from pathlib import Path
 
 from components.errors import quote
 
-LEFT_OUT = frozenset(
+IGNORED_NAMES = frozenset(
     {
         ".DS_Store",
         ".git",
@@ -44,7 +45,7 @@ LEFT_OUT = frozenset(
     }
 )
 """Names that tools drop by themselves, as files or folders at any depth."""
-LEFT_OUT_ENDINGS = (".pyc", ".pyo", ".swp", "~")
+IGNORED_SUFFIXES = (".pyc", ".pyo", ".swp", "~")
 
 _OWNER_MAY_EXECUTE = 0o100
 
@@ -74,7 +75,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Tree:
+class SourceTree:
     """A folder's files as they were read, once."""
 
     folder: Path
@@ -82,10 +83,10 @@ class Tree:
     digest: str
 
 
-def read(folder: Path) -> Tree:
+def read(folder: Path) -> SourceTree:
     """Reads a folder. Raises SourceError for what `problems` names, and for unreadable files."""
     try:
-        refused = problems(folder)
+        refused = find_problems(folder)
         if refused:
             raise SourceError(f"{folder}: found {refused[0].found}; {refused[0].hint}")
         files: list[File] = []
@@ -100,24 +101,30 @@ def read(folder: Path) -> Tree:
     except OSError as error:
         raise SourceError(f"{error.filename or folder}: {error.strerror}") from error
     tree_digest = digest_of([b"model-deployment/tree/1", _number(len(files)), *fields])
-    return Tree(folder, tuple(files), tree_digest)
+    return SourceTree(folder, tuple(files), tree_digest)
 
 
-def content_hash(tree: Tree, language: str, handler: str, environment: Mapping[str, str]) -> str:
+def content_hash(
+    tree: SourceTree,
+    language: str,
+    handler: str,
+    environment: Mapping[str, str],
+    python: str | None = None,
+) -> str:
     """What identifies a version's content: 64 hexadecimal digits. See the module for the format."""
-    digest = bytes.fromhex(tree.digest)
-    return _content(b"model-deployment/content/1", language, handler, environment, digest)
+    fields = [bytes.fromhex(tree.digest)] + ([python.encode()] if python else [])
+    return _content(b"model-deployment/content/1", language, handler, environment, fields)
 
 
 def content_hash_of_image(
     image: str, language: str, handler: str, environment: Mapping[str, str]
 ) -> str:
     """The content hash of a version whose image, `<name>@sha256:<digits>`, was built elsewhere."""
-    digest = bytes.fromhex(image.rpartition("@sha256:")[2])
-    return _content(b"model-deployment/image-content/1", language, handler, environment, digest)
+    fields = [bytes.fromhex(image.rpartition("@sha256:")[2])]
+    return _content(b"model-deployment/image-content/1", language, handler, environment, fields)
 
 
-def problems(folder: Path) -> list[Problem]:
+def find_problems(folder: Path) -> list[Problem]:
     """What keeps a folder from being a source, by looking at names and kinds alone."""
     found: list[Problem] = []
     empty = True
@@ -125,18 +132,18 @@ def problems(folder: Path) -> list[Problem]:
         empty = False
         if entry.is_symlink():
             found.append(
-                Problem(f"the symbolic link {quote(path)}", "put the file itself in its place")
+                Problem(f"the symbolic link {quote(path)}", "replace it by the file itself")
             )
         elif not entry.is_file():
-            found.append(Problem(f"{quote(path)}, which is no file", "take it away"))
+            found.append(Problem(f"{quote(path)}, which is not a regular file", "remove it"))
     if empty:
         found.append(NO_FILES)
     return found
 
 
-def counts(name: str) -> bool:
+def is_included(name: str) -> bool:
     """Whether a file or folder of this name is part of a source."""
-    return name not in LEFT_OUT and not name.endswith(LEFT_OUT_ENDINGS)
+    return name not in IGNORED_NAMES and not name.endswith(IGNORED_SUFFIXES)
 
 
 def digest_of(fields: Iterable[bytes]) -> str:
@@ -156,7 +163,7 @@ def _entries(folder: Path, prefix: str = "") -> Iterator[tuple[os.DirEntry[str],
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     for entry in ordered:
-        if not counts(entry.name):
+        if not is_included(entry.name):
             continue
         path = prefix + entry.name
         if entry.is_dir(follow_symlinks=False):
@@ -166,11 +173,15 @@ def _entries(folder: Path, prefix: str = "") -> Iterator[tuple[os.DirEntry[str],
 
 
 def _content(
-    kind: bytes, language: str, handler: str, environment: Mapping[str, str], digest: bytes
+    kind: bytes,
+    language: str,
+    handler: str,
+    environment: Mapping[str, str],
+    fields: Iterable[bytes],
 ) -> str:
     variables = [text.encode() for pair in sorted(environment.items()) for text in pair]
     number = _number(len(environment))
-    return digest_of([kind, language.encode(), handler.encode(), number, *variables, digest])
+    return digest_of([kind, language.encode(), handler.encode(), number, *variables, *fields])
 
 
 def _number(value: int) -> bytes:

@@ -6,60 +6,67 @@ from pathlib import Path
 import pulumi
 from pulumi_kubernetes.core.v1 import Namespace
 
+from components.build_context import read_harness
+from components.cluster_state import buffer_memory, change_summary, immutability
+from components.cluster_state.desired import desired_model
+from components.cluster_state.failure_reasons import log_failure_reasons
+from components.cluster_state.snapshot import ClusterSnapshot
+from components.config import StackSpec
 from components.errors import StackFileError
-from components.languages import LANGUAGES
-from components.live import bodies, effects, immutability
-from components.live.look import Look
-from components.live.wanted import wanted
+from components.languages import Runtime
 from components.naming import labels
-from components.platform.admission import guard
+from components.platform.admission import immutability_policy
 from components.platform.deployment_watcher import (
     REPOSITORY,
     DeploymentWatcher,
     DeploymentWatcherArgs,
 )
-from components.platform.ingress_controller import IngressController, IngressControllerArgs
-from components.platform.message_broker import MessageBroker, MessageBrokerArgs
 from components.platform.network_policies import network_policies
-from components.platform.priority import platform_priority
-from components.serving.contents import Content, read_all
+from components.platform.priority_class import platform_priority
+from components.rabbitmq.message_broker import MessageBroker, MessageBrokerArgs
 from components.serving.model import Model, ModelArgs, routes
 from components.serving.model_image import HarnessImage, repository_name
-from components.spec import StackSpec
-from components.staging import read_harness
+from components.serving.version_content import Content, read_all
+from components.traefik.ingress_controller import IngressController, IngressControllerArgs
 
 
-def build(spec: StackSpec, root: Path, seen: Look) -> None:
-    """Declare everything that `spec` says; `root` is the project's folder, `seen` the cluster.
+def build(spec: StackSpec, root: Path, snapshot: ClusterSnapshot) -> None:
+    """Declare everything that `spec` says; `root` is the project's folder, `snapshot` the cluster.
 
     Raises `pulumi.RunError` for what must not happen to the cluster as it stands, before anything
     is declared.
     """
     contents = read_all(spec, root)
-    _refuse_changed(contents, seen)
-    _tell_effects(spec, seen)
-    seen.hand_over(spec)
-    _declare(spec, root, contents, seen)
+    _reject_changed_versions(contents, snapshot)
+    _log_changes(spec, snapshot)
+    snapshot.transfer_replicas(spec)
+    log_failure_reasons(snapshot.cluster, snapshot.namespace)
+    _declare(spec, root, contents, snapshot)
     _export(spec)
 
 
-def _refuse_changed(contents: Mapping[tuple[str, str], Content], seen: Look) -> None:
-    mistakes = list(immutability.changed(contents, seen.live))
-    if mistakes:
-        raise pulumi.RunError(str(StackFileError(mistakes)))
+def _reject_changed_versions(
+    contents: Mapping[tuple[str, str], Content], snapshot: ClusterSnapshot
+) -> None:
+    issues = list(immutability.find_changed_versions(contents, snapshot.state))
+    if issues:
+        raise pulumi.RunError(str(StackFileError(issues)))
 
 
-def _tell_effects(spec: StackSpec, seen: Look) -> None:
-    models = {name: wanted(each) for name, each in spec.models.items()}
-    lines = effects.describe(models, seen.live)
+def _log_changes(spec: StackSpec, snapshot: ClusterSnapshot) -> None:
+    models = {name: desired_model(each) for name, each in spec.models.items()}
+    lines = change_summary.summarize_changes(models, snapshot.state)
     if lines:
         pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))
-    for line in (*effects.warnings(models), *bodies.warnings(spec)):
+    for line in (*change_summary.warnings(models), *buffer_memory.warnings(spec)):
         pulumi.log.warn(line)
 
 
 def _declare(
-    spec: StackSpec, root: Path, contents: Mapping[tuple[str, str], Content], seen: Look
+    spec: StackSpec,
+    root: Path,
+    contents: Mapping[tuple[str, str], Content],
+    snapshot: ClusterSnapshot,
 ) -> None:
     platform = spec.platform
     namespace = Namespace(
@@ -74,13 +81,13 @@ def _declare(
             namespace=namespace.metadata["name"],
             namespace_name=platform.namespace,
             hostname=platform.hostname,
-            call_seconds=spec.call_seconds,
-            proxies=_proxies(spec),
+            longest_timeout_seconds=spec.longest_timeout_seconds,
+            trusted_ips=_trusted_ips(spec),
             priority=priority,
             spec=platform.ingress_controller,
         ),
     )
-    guard(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
+    immutability_policy(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
     stored = _on_aws(spec)
     broker = MessageBroker(
         "message-broker",
@@ -96,7 +103,7 @@ def _declare(
             namespace_name=platform.namespace,
             registry=platform.registry,
             repositories=[stored[REPOSITORY]] if REPOSITORY in stored else [],
-            groundwork=ingress.groundwork,
+            traefik_ready=ingress.traefik_ready,
             broker=broker.secret,
             priority=priority,
             spec=platform.deployment_watcher,
@@ -112,17 +119,17 @@ def _declare(
                 namespace_name=platform.namespace,
                 registry=platform.registry,
                 ingress_class=ingress.class_name,
-                groundwork=ingress.groundwork,
+                traefik_ready=ingress.traefik_ready,
                 harnesses=harnesses,
                 repositories=[stored[name]] if name in stored else [],
                 contents={version: contents[name, version] for version in model.versions},
-                gate=seen.gate,
+                gate=snapshot.gate,
                 spec=model,
             ),
         )
 
 
-def _proxies(spec: StackSpec) -> tuple[str, ...]:
+def _trusted_ips(spec: StackSpec) -> tuple[str, ...]:
     """The addresses that a load balancer's requests come from."""
     platform = spec.platform
     if platform.load_balancer is None or platform.aws is None:
@@ -135,40 +142,42 @@ def _on_aws(spec: StackSpec) -> Mapping[str, pulumi.Resource]:
     if spec.platform.aws is None:
         return {}
     # pulumi-aws is large: stacks without it do not import it
-    from components.platform import on_aws  # noqa: PLC0415
+    from components.aws import aws_resources  # noqa: PLC0415
 
-    harnesses = [repository_name(language) for language in _languages(spec)]
+    harnesses = {repository_name(runtime.language.name): None for runtime in _runtimes(spec)}
     names = [*spec.models, *harnesses, REPOSITORY]
-    return on_aws.build(spec.platform, spec.platform.aws, names)
+    return aws_resources.build(spec.platform, spec.platform.aws, names)
 
 
-def _languages(spec: StackSpec) -> list[str]:
-    """The languages that this stack builds versions in."""
-    return sorted(
-        {
-            version.language
-            for model in spec.models.values()
-            for version in model.versions.values()
-            if version.image is None
-        }
-    )
+def _runtimes(spec: StackSpec) -> list[Runtime]:
+    """Return the runtimes that this stack builds versions for, by name."""
+    runtimes = {
+        version.runtime
+        for model in spec.models.values()
+        for version in model.versions.values()
+        if version.image is None
+    }
+    return sorted(runtimes, key=lambda runtime: runtime.name)
 
 
 def _harnesses(
     spec: StackSpec, root: Path, stored: Mapping[str, pulumi.Resource]
-) -> Mapping[str, HarnessImage]:
-    """The images of the languages that this stack builds versions in, and of no other."""
+) -> Mapping[Runtime, HarnessImage]:
+    """The images of the runtimes that this stack builds versions for, and of no other."""
     return {
-        name: HarnessImage(
+        runtime: HarnessImage(
             root,
             spec.platform.registry,
-            read_harness(root, LANGUAGES[name]),
-            pulumi.ResourceOptions(
-                depends_on=[found] if (found := stored.get(repository_name(name))) else []
-            ),
+            read_harness(root, runtime),
+            pulumi.ResourceOptions(depends_on=_repository(runtime, stored)),
         )
-        for name in _languages(spec)
+        for runtime in _runtimes(spec)
     }
+
+
+def _repository(runtime: Runtime, stored: Mapping[str, pulumi.Resource]) -> list[pulumi.Resource]:
+    name = repository_name(runtime.language.name)
+    return [stored[name]] if name in stored else []
 
 
 def _export(spec: StackSpec) -> None:

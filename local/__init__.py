@@ -1,1 +1,1 @@
-"""The embedded default ground: tools, a one-node cluster, its images, stand-in plugins."""
+"""The local stack: build tools and images, run a one-node cluster, deploy to it with Pulumi."""

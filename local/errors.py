@@ -1,8 +1,8 @@
-"""The one error that reaches a person as a sentence instead of a traceback."""
+"""The error that the command line prints without a traceback."""
 
 
-class GroundError(Exception):
-    """Something on this machine stands in the way; says what was found and what to do."""
+class SetupError(Exception):
+    """The machine, a tool or a cluster is not ready; states the problem and a remedy."""
 
-    def __init__(self, found: str, do: str) -> None:
-        super().__init__(f"{found}\n  -> {do}")
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}\n  -> {remedy}")

@@ -1,6 +1,4 @@
-"""One command at a time: two that build and start the same things would spoil each other's work."""
-
-from __future__ import annotations
+"""Lock that lets one command at a time change the local stack."""
 
 import fcntl
 import os
@@ -9,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from local.progress import say
+from local.progress import print_line
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of ``folder``; the kernel takes it back however this process ends."""
+def exclusive_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock file of `folder`; the kernel releases it when this process ends."""
     path = folder / "lock"
     while True:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -34,7 +32,7 @@ def _acquire(file: TextIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         file.seek(0)
-        say(f"another make is at work here (process {file.read()}); waiting for it to end")
+        print_line(f"waiting for another make command (process {file.read()})")
         fcntl.flock(file, fcntl.LOCK_EX)
 
 

@@ -1,72 +1,76 @@
-"""Where things lie: what was built (cache), what lives on (state), what a reboot ends (run)."""
-
-from __future__ import annotations
+"""Folders of the local stack: build results (cache), data (state), runtime files (run)."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "model-deployment"
 
 
-def _home(variable: str, default: str) -> Path:
+def _xdg_folder(variable: str, default: str) -> Path:
     return Path(os.environ.get(variable) or Path.home() / default) / NAME
 
 
 @dataclass(frozen=True)
 class Paths:
-    """All folders of the local stack; none is in the work tree, so that every clone shares them."""
+    """All folders of the local stack. They are outside of the work tree: every clone uses them."""
 
     cache: Path
     state: Path
     run: Path
 
     @classmethod
-    def of_user(cls) -> Paths:
-        """The folders of this user, by the XDG base directory specification."""
+    def of_user(cls) -> Self:
+        """Return the folders of this user, as the XDG base directory specification defines them."""
         return cls(
-            _home("XDG_CACHE_HOME", ".cache"),
-            _home("XDG_STATE_HOME", ".local/state"),
+            _xdg_folder("XDG_CACHE_HOME", ".cache"),
+            _xdg_folder("XDG_STATE_HOME", ".local/state"),
             Path("/run") / NAME,
         )
 
     @property
     def tools(self) -> Path:
-        """Built binaries, a folder per product and version."""
+        """Return the folder of the built programs, which has one folder per tool and version."""
         return self.cache / "tools"
 
     @property
     def logs(self) -> Path:
-        """One file per process of the ground."""
+        """Return the folder of the log files, one per node process."""
         return self.state / "logs"
 
     @property
     def pki(self) -> Path:
-        """The cluster's certificate authority, certificates and kubeconfigs."""
+        """Return the folder of the cluster's certificates, keys and kubeconfigs."""
         return self.state / "pki"
 
     @property
     def kubeconfig(self) -> Path:
-        """The administrator's kubeconfig."""
+        """Return the kubeconfig of the cluster's administrator."""
         return self.state / "kubeconfig"
 
     @property
     def pulumi_home(self) -> Path:
-        """Plugins and credentials of the Pulumi CLI that the local stack uses."""
+        """Return the PULUMI_HOME of the local stack: plugins and credentials."""
         return self.state / "pulumi-home"
 
     @property
     def docker_socket(self) -> Path:
-        """Where the local dockerd listens."""
+        """Return the socket of the local dockerd."""
         return self.run / "docker.sock"
 
     @property
     def containerd_socket(self) -> Path:
-        """Where containerd listens, for kubelet and dockerd."""
+        """Return the socket of containerd, which kubelet and dockerd use."""
         return self.run / "containerd.sock"
 
     @property
+    def etcd_socket(self) -> Path:
+        """Return the socket of etcd, which the API server uses."""
+        return self.run / "etcd:2379"
+
+    @property
     def supervisor_socket(self) -> Path:
-        """Where supervisord listens."""
+        """Return the socket of supervisord."""
         return self.run / "supervisor.sock"

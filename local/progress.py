@@ -1,6 +1,4 @@
-"""Shows what takes long and how far it is: a live line on a terminal, plain lines in a log."""
-
-from __future__ import annotations
+"""Progress of long steps: a live display on a terminal, plain lines in a log."""
 
 import threading
 import time
@@ -16,82 +14,128 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Table
 
 console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-#: A step that is done sooner prints nothing, in seconds: most have nothing to do.
 QUIET_SECONDS = 1.0
-#: How often a step says in a log that it still goes on, in seconds.
-LOG_INTERVAL = 20.0
+"""Shorter steps print nothing: most of them have nothing to do."""
+LOG_INTERVAL_SECONDS = 20.0
+"""Interval in which a running step prints a line to a log."""
 
-#: Called with (done, total, what is at hand).
-Report = Callable[[int, int, str], None]
+TABLE_SECONDS = 60.0
+"""Shorter runs print no table of their steps."""
+
+step_durations: list[tuple[str, float]] = []
+"""Title and seconds of each finished step of this process."""
+
+ReportProgress = Callable[[int, int, str], None]
+"""Takes the number of finished parts, the total and a detail."""
 
 
 @contextmanager
-def step(title: str) -> Iterator[Report]:
-    """Run one named step; its body may report how far it is. Prints at the end how long it took."""
+def step(title: str) -> Iterator[ReportProgress]:
+    """Run the body as a named step, which may report its progress; print its duration.
+
+    Steps may run at the same time in several threads.
+    """
     started = time.monotonic()
-    with _live(title) if console.is_terminal else _lines(title) as report:
+    with _display.task(title) if console.is_terminal else _log_lines(title) as report:
         yield report
-    taken = time.monotonic() - started
-    if taken >= QUIET_SECONDS:
-        say(f"ok  {title}  [{taken:.1f} s]")
+    seconds = time.monotonic() - started
+    if seconds >= QUIET_SECONDS:
+        step_durations.append((title, seconds))
+        print_line(f"ok  {title}  [{seconds:.1f} s]")
 
 
-@contextmanager
-def _live(title: str) -> Iterator[Report]:
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[detail]}", markup=False),
-        TimeElapsedColumn(),
-        console=console,
-        transient=True,
-    ) as bar:
-        task = bar.add_task(title, total=None, detail="")
+def show_durations() -> None:
+    """Print the duration of each step, longest first; print nothing after a short run."""
+    if sum(seconds for _, seconds in step_durations) < TABLE_SECONDS:
+        return
+    table = Table("step", "seconds", title="Duration of steps (they may overlap)")
+    table.columns[1].justify = "right"
+    for title, seconds in sorted(step_durations, key=lambda row: -row[1]):
+        table.add_row(title, f"{seconds:.1f}")
+    console.print(table)
+
+
+class _LiveDisplay:
+    """The live display of all running steps; a terminal can show only one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+
+    @contextmanager
+    def task(self, title: str) -> Iterator[ReportProgress]:
+        """Show a step while the body runs."""
+        with self._lock:
+            progress = self._progress = self._progress or self._start()
+            task = progress.add_task(title, total=None, detail="")
 
         def report(done: int, total: int, detail: str) -> None:
-            bar.update(task, completed=done, total=total or None, detail=detail[-40:])
+            progress.update(task, completed=done, total=total or None, detail=detail[-40:])
 
-        yield report
+        try:
+            yield report
+        finally:
+            with self._lock:
+                progress.remove_task(task)
+                if not progress.tasks:
+                    progress.stop()
+                    self._progress = None
+
+    def _start(self) -> Progress:
+        progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        progress.start()
+        return progress
+
+
+_display = _LiveDisplay()
 
 
 @contextmanager
-def _lines(title: str) -> Iterator[Report]:
-    """A line once it takes long, and one at each interval, also where the body is silent."""
-    at_hand = ""
-    ended = threading.Event()
+def _log_lines(title: str) -> Iterator[ReportProgress]:
+    """Print a line at the start of a long step, and one in each interval until it ends."""
+    latest = ""
+    finished = threading.Event()
     started = time.monotonic()
 
     def report(done: int, total: int, detail: str) -> None:
-        nonlocal at_hand
-        at_hand = f"{done}/{total} {detail}" if total else detail
+        nonlocal latest
+        latest = f"{done}/{total} {detail}" if total else detail
 
-    def speak() -> None:
-        if ended.wait(QUIET_SECONDS):
+    def print_lines() -> None:
+        if finished.wait(QUIET_SECONDS):
             return
-        say(f"... {title}")
-        while not ended.wait(LOG_INTERVAL):
-            say(f"    {at_hand}  [{time.monotonic() - started:.0f} s]")
+        print_line(f"... {title}")
+        while not finished.wait(LOG_INTERVAL_SECONDS):
+            print_line(f"    {latest}  [{time.monotonic() - started:.0f} s]")
 
-    speaker = threading.Thread(target=speak, daemon=True)
-    speaker.start()
+    printer = threading.Thread(target=print_lines, daemon=True)
+    printer.start()
     try:
         yield report
     finally:
-        ended.set()
-        speaker.join()
+        finished.set()
+        printer.join()
 
 
-def say(text: str) -> None:
-    """Print one line beside the steps, as it is."""
+def print_line(text: str) -> None:
+    """Print text above the live display, without markup."""
     console.print(text, markup=False)
 
 
-def complain(text: str) -> None:
-    """Print what went wrong."""
+def print_error(text: str) -> None:
+    """Print an error message."""
     console.print("error", style="red", end=" ")
     console.print(text, markup=False)

@@ -1,4 +1,4 @@
-"""The watcher: follows the versions of a namespace, tells RabbitMQ and people what became of them.
+"""Watch the model versions of a namespace, publish state changes to RabbitMQ, serve the status.
 
-Its own program and image. What it shares with the rest is labels, annotations and HTTP.
+A separate program and image. It shares labels, annotations and HTTP with the rest of the project.
 """

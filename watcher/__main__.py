@@ -1,4 +1,4 @@
-"""`python -m watcher`: watch until told to stop."""
+"""`python -m watcher`: run until SIGTERM or SIGINT."""
 
 import asyncio
 import os
@@ -6,9 +6,9 @@ import signal
 import sys
 
 from watcher import log
-from watcher.api import Api
+from watcher.app import Watcher
 from watcher.errors import FatalError, StartupError, WatcherError
-from watcher.program import Program
+from watcher.kube_client import KubeClient
 from watcher.publisher import Publisher
 from watcher.settings import Settings
 
@@ -21,22 +21,22 @@ async def _run(settings: Settings) -> None:
             loop.add_signal_handler(number, task.cancel)
     publisher = Publisher(settings.broker)
     try:
-        async with Api(settings.api) as api:
-            await Program(settings, api, publisher).run()
+        async with KubeClient(settings.api) as client:
+            await Watcher(settings, client, publisher).run()
     finally:
         await asyncio.to_thread(publisher.close)
 
 
-def _sentence(error: BaseException) -> WatcherError | None:
-    """The one reason within a group of tasks that ended together."""
+def _user_error_in(error: BaseException) -> WatcherError | None:
+    """Return the first error of a group that has a message for the user."""
     if isinstance(error, BaseExceptionGroup):
-        found = (_sentence(one) for one in error.exceptions)
-        return next((one for one in found if one is not None), None)
+        errors = (_user_error_in(member) for member in error.exceptions)
+        return next((user_error for user_error in errors if user_error is not None), None)
     return error if isinstance(error, FatalError | StartupError) else None
 
 
 def main() -> int:
-    """Exit status: 0 told to stop, 1 with a sentence on standard error."""
+    """Return the exit status: 0 after a signal, 1 after an error printed on standard error."""
     try:
         settings = Settings.from_environment(os.environ)
     except StartupError as error:
@@ -48,10 +48,10 @@ def main() -> int:
     except asyncio.CancelledError:
         return 0
     except (WatcherError, ExceptionGroup) as error:
-        sentence = _sentence(error)
-        if sentence is None:
+        user_error = _user_error_in(error)
+        if user_error is None:
             raise
-        print(sentence, file=sys.stderr)
+        print(user_error, file=sys.stderr)
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""The status in memory: what the streams bring, and the documents made of it, each made once."""
+"""The status in memory: the state from the streams, and the documents built from it on demand."""
 
 import hashlib
 import time
@@ -9,164 +9,164 @@ import msgspec
 from watcher import documents
 from watcher.event_log import EventLog
 from watcher.inventory import Inventory
-from watcher.list_watch import Bookmark, Change, Interrupted, Snapshot
-from watcher.objects import Key, Route
-from watcher.records import Stored
+from watcher.list_watch import Bookmark, Change, Disconnected, Snapshot
+from watcher.records import StoredRecord
+from watcher.resources import Route, VersionKey
 
 
 class Document(NamedTuple):
-    """An answer: JSON, and the name of exactly this content."""
+    """A response body and its ETag, without quotes."""
 
     body: bytes
     etag: str
 
 
-class Cache:
-    """What both replicas answer from. Nothing in here waits."""
+class StatusCache:
+    """The source of all status responses, at the leader and at the follower. Never waits."""
 
     def __init__(self) -> None:
-        """Knows nothing yet."""
         self.log = EventLog()
-        self.stale: dict[str, float] = {}
-        """Streams that are not heard, and since when."""
+        self.stale_streams: dict[str, float] = {}
+        """Disconnected streams, and since when."""
         self._inventory = Inventory()
         self._versions: dict[str, set[str]] = {}
         self._routes: dict[str, dict[str, dict[str, Route]]] = {}
-        self._records: dict[Key, Stored] = {}
+        self._records: dict[VersionKey, StoredRecord] = {}
         self._models: dict[str, Document] = {}
-        self._whole: Document | None = None
+        self._all_models: Document | None = None
 
-    def use(self, inventory: Inventory) -> None:
-        """From now on this is what stands."""
+    def set_inventory(self, inventory: Inventory) -> None:
+        """Serve the versions of this inventory from now on."""
         self._inventory = inventory
         self._versions = {}
         for key in inventory.versions():
             self._versions.setdefault(key.model, set()).add(key.version)
         self._models.clear()
-        self._whole = None
+        self._all_models = None
 
-    def touch(self, key: Key) -> None:
-        """A version may stand differently now."""
+    def mark_changed(self, key: VersionKey) -> None:
+        """Rebuild the documents of a version's model on the next request."""
         if self._inventory.deployment(key) is not None:
             self._versions.setdefault(key.model, set()).add(key.version)
         elif key.model in self._versions:
             self._versions[key.model].discard(key.version)
             if not self._versions[key.model]:
                 del self._versions[key.model]
-        self._forget(key.model)
+        self._invalidate(key.model)
 
-    def heard(self, stream: str, one: object) -> None:
-        """A stream has said something, or has fallen silent."""
-        if isinstance(one, Interrupted):
-            if self.stale.setdefault(stream, time.time()):
-                self._whole = None
-        elif self.stale.pop(stream, None) is not None:
-            self._whole = None
+    def set_stream_state(self, stream: str, event: object) -> None:
+        """Mark a stream as stale after a disconnection, as current after any other event."""
+        if isinstance(event, Disconnected):
+            if self.stale_streams.setdefault(stream, time.time()):
+                self._all_models = None
+        elif self.stale_streams.pop(stream, None) is not None:
+            self._all_models = None
 
-    def take_route(
-        self, stream: str, one: Snapshot[Route] | Change[Route] | Bookmark | Interrupted
+    def apply_route(
+        self, stream: str, event: Snapshot[Route] | Change[Route] | Bookmark | Disconnected
     ) -> None:
-        """A route has changed; two kinds of objects hold routes, each a stream of its own."""
-        if isinstance(one, Snapshot):
+        """Apply a change of routes; each of the two resources with routes is a stream."""
+        if isinstance(event, Snapshot):
             for model in [*self._routes]:
                 if self._routes[model].pop(stream, None) is not None:
-                    self._forget(model)
-            for route in one.items:
-                self._put(stream, route)
-        elif isinstance(one, Change) and one.gone:
-            self._routes.get(one.item.model, {}).get(stream, {}).pop(one.item.name, None)
-            self._forget(one.item.model)
-        elif isinstance(one, Change):
-            self._put(stream, one.item)
+                    self._invalidate(model)
+            for route in event.items:
+                self._put_route(stream, route)
+        elif isinstance(event, Change) and event.deleted:
+            self._routes.get(event.item.model, {}).get(stream, {}).pop(event.item.name, None)
+            self._invalidate(event.item.model)
+        elif isinstance(event, Change):
+            self._put_route(stream, event.item)
 
-    def take_record(self, one: Snapshot[Stored] | Change[Stored] | Bookmark | Interrupted) -> None:
-        """A record has been stored: an event, for those who follow by HTTP."""
-        if isinstance(one, Snapshot):
-            first = not self._records
-            vanished = self._records.keys() - {stored.key for stored in one.items}
+    def apply_record(
+        self, event: Snapshot[StoredRecord] | Change[StoredRecord] | Bookmark | Disconnected
+    ) -> None:
+        """Apply a change of records and log their new events."""
+        if isinstance(event, Snapshot):
+            initial = not self._records
+            vanished = self._records.keys() - {stored.key for stored in event.items}
             for key in vanished:
-                self._drop(key)
-            for stored in sorted(one.items, key=lambda stored: stored.revision):
-                self._keep(stored, first=first)
-        elif isinstance(one, Change) and one.gone:
-            self._drop(one.item.key)
-        elif isinstance(one, Change):
-            self._keep(one.item, first=False)
+                self._delete_record(key)
+            for stored in sorted(event.items, key=lambda stored: stored.revision):
+                self._put_record(stored, initial=initial)
+        elif isinstance(event, Change) and event.deleted:
+            self._delete_record(event.item.key)
+        elif isinstance(event, Change):
+            self._put_record(event.item, initial=False)
 
-    def records(self) -> dict[Key, Stored]:
-        """What is stored, by version."""
+    def records(self) -> dict[VersionKey, StoredRecord]:
+        """Return the stored records by version."""
         return self._records
 
     def models(self) -> Document:
-        """Everything."""
-        if self._whole is None:
-            names = sorted(
-                self._versions.keys() | {m for m, r in self._routes.items() if any(r.values())}
-            )
-            all_of_them = [one for name in names if (one := self.model(name)) is not None]
-            since = min(self.stale.values(), default=None)
+        """Return the document of all models."""
+        if self._all_models is None:
+            with_routes = {model for model, routes in self._routes.items() if any(routes.values())}
+            names = sorted(self._versions.keys() | with_routes)
+            bodies = [item.body for name in names if (item := self.model(name)) is not None]
+            since = min(self.stale_streams.values(), default=None)
             head = msgspec.json.encode({"stale_since": since})[:-1] + b',"models":['
-            self._whole = document(head + b",".join(one.body for one in all_of_them) + b"]}")
-        return self._whole
+            self._all_models = make_document(head + b",".join(bodies) + b"]}")
+        return self._all_models
 
     def model(self, name: str) -> Document | None:
-        """One model, or None."""
-        found = self._models.get(name)
-        if found is None and (name in self._versions or any(self._routes.get(name, {}).values())):
+        """Return the document of a model, or None if it does not exist."""
+        document = self._models.get(name)
+        streams = self._routes.get(name, {})
+        if document is None and (name in self._versions or any(streams.values())):
             versions = [
-                one
+                item
                 for version in self._versions.get(name, ())
-                if (one := self._version(Key(name, version))) is not None
+                if (item := self._version(VersionKey(name, version))) is not None
             ]
-            routes = [
-                route for kind in self._routes.get(name, {}).values() for route in kind.values()
-            ]
-            found = document(msgspec.json.encode(documents.model(name, versions, routes)))
-            self._models[name] = found
-        return found
+            routes = [route for stream in streams.values() for route in stream.values()]
+            model = documents.model_document(name, versions, routes)
+            document = make_document(msgspec.json.encode(model))
+            self._models[name] = document
+        return document
 
-    def version(self, key: Key) -> Document | None:
-        """One version, or None."""
-        found = self._version(key)
-        return None if found is None else document(msgspec.json.encode(found))
+    def version(self, key: VersionKey) -> Document | None:
+        """Return the document of a version, or None if it does not exist."""
+        version = self._version(key)
+        return None if version is None else make_document(msgspec.json.encode(version))
 
     def counts(self) -> dict[str, int]:
-        """Number of versions by state."""
-        counted: dict[str, int] = {}
+        """Return the number of versions by state."""
+        counts: dict[str, int] = {}
         now = time.time()
         for key in self._inventory.versions():
-            standing = self._inventory.standing(key, now)
-            if standing is not None:
-                counted[standing.state] = counted.get(standing.state, 0) + 1
-        return counted
+            status = self._inventory.status(key, now)
+            if status is not None:
+                counts[status.state] = counts.get(status.state, 0) + 1
+        return counts
 
-    def _version(self, key: Key) -> documents.Version | None:
+    def _version(self, key: VersionKey) -> documents.VersionDocument | None:
         stored = self._records.get(key)
         record = None if stored is None else stored.record
-        return documents.version(key, self._inventory, record, time.time())
+        return documents.version_document(key, self._inventory, record, time.time())
 
-    def _put(self, stream: str, route: Route) -> None:
+    def _put_route(self, stream: str, route: Route) -> None:
         self._routes.setdefault(route.model, {}).setdefault(stream, {})[route.name] = route
-        self._forget(route.model)
+        self._invalidate(route.model)
 
-    def _keep(self, stored: Stored, *, first: bool) -> None:
-        self.log.take(stored, first=first)
-        # the events themselves are the log's
+    def _put_record(self, stored: StoredRecord, *, initial: bool) -> None:
+        self.log.append(stored, initial=initial)
+        # only the log keeps the events
         self._records[stored.key] = msgspec.structs.replace(stored, events=())
         if stored.record.was_available:
-            self._inventory.remember_available(stored.key, stored.record.uid)
-        self._forget(stored.key.model)
+            self._inventory.mark_available(stored.key, stored.record.uid)
+        self._invalidate(stored.key.model)
 
-    def _drop(self, key: Key) -> None:
+    def _delete_record(self, key: VersionKey) -> None:
         self._records.pop(key, None)
         self.log.forget(key)
-        self._forget(key.model)
+        self._invalidate(key.model)
 
-    def _forget(self, model: str) -> None:
+    def _invalidate(self, model: str) -> None:
         self._models.pop(model, None)
-        self._whole = None
+        self._all_models = None
 
 
-def document(body: bytes) -> Document:
-    """An answer with the name of its content."""
-    return Document(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
+def make_document(body: bytes) -> Document:
+    """Make a document whose ETag is the hash of its body."""
+    return Document(body, hashlib.blake2b(body, digest_size=12).hexdigest())

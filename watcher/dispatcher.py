@@ -1,7 +1,8 @@
-"""Takes what is owed through its steps: persist, publish with confirm, clear.
+"""Process each transition in three steps: store the event, publish it with confirm, mark it done.
 
-A version is worked on by one worker at a time, so its events keep their order; different versions
-go side by side. While the broker is away events are stored and nothing of them is kept in memory.
+One worker at a time processes a version, which keeps its events in order; different versions are
+processed concurrently. While the broker is unavailable, events are stored in the cluster and not
+kept in memory.
 """
 
 import asyncio
@@ -12,184 +13,185 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from watcher import metrics
-from watcher.api import pause
-from watcher.errors import ApiError, BrokerAwayError
+from watcher.errors import ApiError, BrokerUnavailableError
 from watcher.events import Event
-from watcher.journal import Journal, Owed
-from watcher.objects import Key
+from watcher.kube_client import back_off
+from watcher.outbox import Outbox, PendingTransition
+from watcher.resources import VersionKey
 from watcher.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
 WORKERS = 16
-LONGEST = 64
-"""Events of one version that wait in the cluster: an object holds 256 KiB. Beyond, while the broker
-is away, only the net change of a version is kept."""
-ROOM = 1000
-"""Transitions that wait to be stored; beyond, the watches are not read."""
-_LONGEST_PAUSE_SECONDS = 5.0
+MAX_PENDING_PER_VERSION = 64
+"""Events of one version stored in the cluster: an object is limited to 256 KiB. Above this limit,
+while the broker is unavailable, only the net change of a version is kept."""
+MAX_UNSAVED = 1000
+"""Transitions that are not stored yet; above this limit the watches are not read."""
+_MAX_RETRY_SECONDS = 5.0
 
 T = TypeVar("T")
 
 
-class Sends(Protocol):
-    """What of the publisher is needed here."""
+class EventPublisher(Protocol):
+    """The part of the publisher that the dispatcher needs."""
 
     async def publish(self, event: Event) -> None:
-        """Return once confirmed. Raises BrokerAwayError."""
+        """Return after the confirmation. Raises BrokerUnavailableError."""
         ...
 
 
 class Dispatcher:
-    """The queue of one term and its workers."""
+    """The queue of one leader session and its workers."""
 
-    def __init__(self, journal: Journal, publisher: Sends) -> None:
-        """Idle until `run`."""
-        self._journal = journal
+    def __init__(self, outbox: Outbox, publisher: EventPublisher) -> None:
+        self._outbox = outbox
         self._publisher = publisher
-        self._work = WorkQueue[Key]()
-        self._owed: dict[Key, deque[Owed]] = {}
-        self._waiting = 0
-        self._room = asyncio.Event()
-        self._room.set()
-        self._parked: set[Key] = set()
+        self._work = WorkQueue[VersionKey]()
+        self._unsaved: dict[VersionKey, deque[PendingTransition]] = {}
+        self._unsaved_count = 0
+        self._has_capacity = asyncio.Event()
+        self._has_capacity.set()
+        self._parked: set[VersionKey] = set()
         self._attempts = 0
         self._broker_up = True
         self._retry: asyncio.TimerHandle | None = None
 
-    def submit(self, key: Key, owed: Owed) -> None:
-        """A transition; those of a version are told in the order of these calls."""
-        self._owed.setdefault(key, deque()).append(owed)
-        self._count(1)
+    def submit(self, key: VersionKey, transition: PendingTransition) -> None:
+        """Queue a transition; those of a version are published in the order of the calls."""
+        self._unsaved.setdefault(key, deque()).append(transition)
+        self._count_unsaved(1)
         self._work.add(key)
 
-    async def room(self) -> None:
-        """Return once there is room for more."""
-        await self._room.wait()
+    async def wait_for_capacity(self) -> None:
+        """Return as soon as fewer than `MAX_UNSAVED` transitions are queued."""
+        await self._has_capacity.wait()
 
     @property
-    def oldest(self) -> int | None:
-        """The revision from which on not everything is stored; None: all is."""
+    def oldest_unsaved(self) -> int | None:
+        """The revision from which to replay the unsaved transitions; None if all are stored."""
         return min(
-            (waiting[0].revision for waiting in self._owed.values() if waiting), default=None
+            (queue[0].replay_revision for queue in self._unsaved.values() if queue), default=None
         )
 
     async def run(self) -> None:
-        """Work for ever. Raises ForeignWriteError or FatalError."""
-        for key in self._journal.all():
-            if self._journal.pending(key):
+        """Process transitions forever. Raises ForeignWriteError or FatalError."""
+        for key in self._outbox.all():
+            if self._outbox.pending_count(key):
                 self._work.add(key)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(WORKERS):
-                    group.create_task(self._worker())
+                    group.create_task(self._run_worker())
         finally:
             if self._retry is not None:
                 self._retry.cancel()
 
-    async def _worker(self) -> None:
+    async def _run_worker(self) -> None:
         while True:
-            key = await self._work.take()
+            key = await self._work.get()
             try:
-                await self._advance(key)
+                await self._process(key)
             finally:
                 self._work.done(key)
 
-    async def _advance(self, key: Key) -> None:
-        """All that can be done for a version now. Repeats only ever the step that failed."""
+    async def _process(self, key: VersionKey) -> None:
+        """Do everything possible for a version now. A retry repeats only the failed step."""
         fresh: list[Event] = []
-        began: dict[str, float] = {}
+        received_at: dict[str, float] = {}
         while True:
-            if self._broker_up and self._journal.pending(key):
-                if len(fresh) != self._journal.pending(key):
-                    fresh = await _persist(lambda: self._journal.unconfirmed(key))
-                await self._tell(key, fresh, began)
+            if self._broker_up and self._outbox.pending_count(key):
+                if len(fresh) != self._outbox.pending_count(key):
+                    fresh = await _retry_until_stored(lambda: self._outbox.pending_events(key))
+                await self._publish_pending(key, fresh, received_at)
                 fresh = []
                 continue
-            waiting = self._owed.get(key)
-            if not waiting or not self._has_space(key, waiting):
+            queue = self._unsaved.get(key)
+            if not queue or not self._has_space(key, queue):
                 break
-            owed = waiting[0]
-            event = await _persist(lambda: self._journal.store(key, owed))  # noqa: B023 - awaited here
-            waiting.popleft()
-            self._count(-1)
+            transition = queue[0]
+            event = await _retry_until_stored(lambda: self._outbox.store(key, transition))  # noqa: B023 - awaited here
+            queue.popleft()
+            self._count_unsaved(-1)
             if event is not None:
-                fresh = [event] if self._journal.pending(key) == 1 else []
-                began[event.id] = owed.began
-        if not self._owed.get(key):
-            self._owed.pop(key, None)
-        if self._journal.pending(key):
+                fresh = [event] if self._outbox.pending_count(key) == 1 else []
+                received_at[event.id] = transition.received_at
+        if not self._unsaved.get(key):
+            self._unsaved.pop(key, None)
+        if self._outbox.pending_count(key):
             self._parked.add(key)
-            metrics.PARKED.set(len(self._parked))
+            metrics.PENDING_VERSIONS.set(len(self._parked))
 
-    async def _tell(self, key: Key, pending: list[Event], began: dict[str, float]) -> None:
-        """Publish and clear, one by one; on the way out the broker may have gone."""
-        record = self._journal.record(key)
+    async def _publish_pending(
+        self, key: VersionKey, pending: list[Event], received_at: dict[str, float]
+    ) -> None:
+        """Publish and confirm events one by one; stop when the broker becomes unavailable."""
+        record = self._outbox.record(key)
         if not pending and record is not None:
-            # somebody deleted the Lease with its events: there is nothing left to publish
-            await _persist(lambda: self._journal.clear(key, record.sequence))
+            # the Lease was deleted with its events: nothing is left to publish
+            await _retry_until_stored(lambda: self._outbox.confirm(key, record.sequence))
         for event in pending:
             try:
                 await self._publisher.publish(event)
-            except BrokerAwayError as error:
-                self._went_away(error)
+            except BrokerUnavailableError as error:
+                self._on_broker_down(error)
                 return
-            self._came_back()
+            self._on_broker_up()
             metrics.PUBLISHED.inc()
-            if event.id in began:
-                metrics.DELAY.observe(time.monotonic() - began[event.id])
+            if event.id in received_at:
+                metrics.DELAY.observe(time.monotonic() - received_at[event.id])
             sequence = event.sequence
-            await _persist(lambda: self._journal.clear(key, sequence))  # noqa: B023 - awaited here
+            await _retry_until_stored(lambda: self._outbox.confirm(key, sequence))  # noqa: B023 - awaited here
 
-    def _has_space(self, key: Key, waiting: deque[Owed]) -> bool:
-        if self._journal.pending(key) < LONGEST:
+    def _has_space(self, key: VersionKey, queue: deque[PendingTransition]) -> bool:
+        if self._outbox.pending_count(key) < MAX_PENDING_PER_VERSION:
             return True
-        while len(waiting) > 1:
-            waiting.popleft()
-            self._count(-1)
+        while len(queue) > 1:
+            queue.popleft()
+            self._count_unsaved(-1)
             metrics.COLLAPSED.inc()
         return False
 
-    def _count(self, more: int) -> None:
-        self._waiting += more
-        metrics.WAITING.set(self._waiting)
-        if self._waiting < ROOM:
-            self._room.set()
+    def _count_unsaved(self, change: int) -> None:
+        self._unsaved_count += change
+        metrics.UNSAVED.set(self._unsaved_count)
+        if self._unsaved_count < MAX_UNSAVED:
+            self._has_capacity.set()
         else:
-            self._room.clear()
+            self._has_capacity.clear()
 
-    def _went_away(self, error: BrokerAwayError) -> None:
+    def _on_broker_down(self, error: BrokerUnavailableError) -> None:
         if self._attempts == 0:
-            logger.warning("the broker is away, events wait in the cluster: %s", error)
+            logger.warning("broker unavailable, events are stored until it is back: %s", error)
         metrics.BROKER_UP.set(0)
         self._broker_up = False
         if self._retry is None:
-            seconds = min(_LONGEST_PAUSE_SECONDS, 0.1 * 2 ** min(self._attempts, 10))
+            seconds = min(_MAX_RETRY_SECONDS, 0.1 * 2 ** min(self._attempts, 10))
             self._attempts += 1
-            self._retry = asyncio.get_running_loop().call_later(seconds, self._try_again)
+            self._retry = asyncio.get_running_loop().call_later(seconds, self._retry_parked)
 
-    def _try_again(self) -> None:
+    def _retry_parked(self) -> None:
         self._retry = None
         self._broker_up = True
         parked, self._parked = self._parked, set()
         for key in parked:
             self._work.add(key)
 
-    def _came_back(self) -> None:
+    def _on_broker_up(self) -> None:
         metrics.BROKER_UP.set(1)
-        metrics.PARKED.set(len(self._parked))
+        metrics.PENDING_VERSIONS.set(len(self._parked))
         if self._attempts:
-            logger.info("the broker confirms again")
+            logger.info("broker available: events are confirmed again")
             self._attempts = 0
 
 
-async def _persist(step: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a step until the API server has done it. A foreign write is no reason to repeat."""
+async def _retry_until_stored(step: Callable[[], Awaitable[T]]) -> T:
+    """Repeat a step until the API server accepts it. A ForeignWriteError is not retried."""
     attempt = 0
     while True:
         try:
             return await step()
         except ApiError as error:
             if attempt == 0:
-                logger.warning("not stored yet: %s", error)
-            await pause(attempt)
+                logger.warning("record not stored, retrying: %s", error)
+            await back_off(attempt)
             attempt += 1

@@ -1,15 +1,15 @@
-"""The status as JSON. Pure: inventory, records and routes in, documents out."""
+"""The status as JSON documents. Pure: built from inventory, records and routes."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from watcher.inventory import Inventory
-from watcher.objects import Key, Route
 from watcher.records import Record
+from watcher.resources import Route, VersionKey
 from watcher.transitions import State
 
-_TOLD = (
+_SHOWN_ANNOTATIONS = (
     "content-hash",
     "image-digest",
     "language",
@@ -21,14 +21,14 @@ _TOLD = (
 
 
 class Replicas(msgspec.Struct, frozen=True):
-    """Pods that are wanted, and that answer."""
+    """The desired and the ready Pods."""
 
     desired: int
     ready: int
 
 
-class Version(msgspec.Struct, frozen=True, omit_defaults=False):
-    """A version as it stands. `since`, `previous`, `sequence` are those of its last event."""
+class VersionDocument(msgspec.Struct, frozen=True, omit_defaults=False):
+    """A version's status. `since`, `previous`, `sequence` are those of its last event."""
 
     model: str
     version: str
@@ -44,8 +44,8 @@ class Version(msgspec.Struct, frozen=True, omit_defaults=False):
     annotations: dict[str, str]
 
 
-class RouteStatus(msgspec.Struct, frozen=True):
-    """An address of a model, and the share of each version in percent."""
+class RouteDocument(msgspec.Struct, frozen=True):
+    """A route of a model, and the weight of each version in percent."""
 
     route: str
     path: str
@@ -55,57 +55,66 @@ class RouteStatus(msgspec.Struct, frozen=True):
     failover: str | None
 
 
-class Model(msgspec.Struct, frozen=True):
-    """A model with all that stands of it."""
+class ModelDocument(msgspec.Struct, frozen=True):
+    """A model with its versions and routes."""
 
     model: str
-    versions: list[Version]
-    routes: list[RouteStatus]
+    versions: list[VersionDocument]
+    routes: list[RouteDocument]
 
 
-def number(version: str) -> int:
-    """The integer of `v12`; 0 for what a hand has named otherwise."""
+def version_number(version: str) -> int:
+    """Return the number of a name like `v12`; 0 for any other name."""
     digits = version.removeprefix("v")
     return int(digits) if digits.isdecimal() else 0
 
 
-def version(key: Key, inventory: Inventory, record: Record | None, now: float) -> Version | None:
-    """One version, or None."""
+def version_document(
+    key: VersionKey, inventory: Inventory, record: Record | None, now: float
+) -> VersionDocument | None:
+    """Build the document of a version, or None if it does not exist."""
     deployment = inventory.deployment(key)
-    standing = inventory.standing(key, now)
-    if deployment is None or standing is None:
+    status = inventory.status(key, now)
+    if deployment is None or status is None:
         return None
-    told = record is not None and record.uid == standing.uid
-    return Version(
+    if record is not None and record.uid != status.uid:
+        record = None  # of an earlier Deployment with the same name
+    return VersionDocument(
         model=key.model,
         version=key.version,
-        model_version_number=number(key.version),
-        state=standing.state,
-        previous=record.previous if record is not None and told else None,
-        reason=standing.reason,
-        message=standing.message,
-        since=record.since if record is not None and told else None,
-        sequence=record.sequence if record is not None and told else 0,
-        replicas=Replicas(standing.desired, standing.ready),
-        image=standing.image,
-        annotations={name: deployment.told[name] for name in _TOLD if name in deployment.told},
+        model_version_number=version_number(key.version),
+        state=status.state,
+        previous=None if record is None else record.previous,
+        reason=status.reason,
+        message=status.message,
+        since=None if record is None else record.since,
+        sequence=0 if record is None else record.sequence,
+        replicas=Replicas(status.desired, status.ready),
+        image=status.image,
+        annotations={
+            name: deployment.annotations[name]
+            for name in _SHOWN_ANNOTATIONS
+            if name in deployment.annotations
+        },
     )
 
 
-def model(name: str, versions: list[Version], routes: list[Route]) -> Model:
-    """A model: highest version first, its routes by name."""
-    return Model(
+def model_document(
+    name: str, versions: list[VersionDocument], routes: list[Route]
+) -> ModelDocument:
+    """Build the document of a model: highest version first, routes by name."""
+    return ModelDocument(
         model=name,
-        versions=sorted(versions, key=lambda one: one.model_version_number, reverse=True),
+        versions=sorted(versions, key=lambda item: item.model_version_number, reverse=True),
         routes=[
-            RouteStatus(
-                route=one.route,
-                path=f"/models/{name}/{one.route}/",
-                weights=one.weights,
-                sticky=one.sticky,
-                mirror=one.mirror,
-                failover=one.failover,
+            RouteDocument(
+                route=route.route,
+                path=f"/models/{name}/{route.route}/",
+                weights=route.weights,
+                sticky=route.sticky,
+                mirror=route.mirror,
+                failover=route.failover,
             )
-            for one in sorted(routes, key=lambda one: one.route)
+            for route in sorted(routes, key=lambda item: item.route)
         ],
     )

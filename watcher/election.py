@@ -1,11 +1,11 @@
-"""Who publishes: a Lease, by client-go's rules.
+"""Leader election by a Lease, with client-go's rules.
 
-Held for 15 s, renewed every 2 s, given up by the holder itself after 10 s without a renewal: before
-anybody else may take it. Whether it has expired is judged by when *this* process saw it change
-last, so clocks need not agree. Two that both believe to lead for a moment do no harm: the records
-are written conditionally.
+The Lease lasts 15 s and is renewed every 2 s. The holder gives it up after 10 s without a renewal,
+before any other replica may take it. Expiry is measured from when this process last saw the Lease
+change, so the clocks of the replicas need not agree. Two replicas that both consider themselves
+leader for a moment do no harm: records are written conditionally.
 
-The leader's renewals also carry the position that a successor resumes at.
+The leader's renewals also store the revision from which a successor resumes.
 """
 
 import asyncio
@@ -16,118 +16,122 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from watcher import raw
-from watcher.api import Objects
+from watcher import k8s_types
 from watcher.errors import ApiError, ConflictError
-from watcher.objects import COMPONENT, PART_OF, PREFIX
+from watcher.kube_client import ObjectClient
+from watcher.resources import ANNOTATION_PREFIX, COMPONENT_LABEL, PART_OF_LABEL
 
 logger = logging.getLogger(__name__)
 NAME = "deployment-watcher"
 LEASE_SECONDS = 15
-RENEW_WITHIN_SECONDS = 10.0
+RENEW_DEADLINE_SECONDS = 10.0
 RETRY_SECONDS = 2.0
-_POSITION = f"{PREFIX}position"
+_RESUME_REVISION = f"{ANNOTATION_PREFIX}position"
 
-_LEASE = msgspec.json.Decoder(raw.Lease)
+_LEASE = msgspec.json.Decoder(k8s_types.Lease)
 
 
 class Election:
-    """One candidate."""
+    """One candidate for leadership."""
 
     def __init__(
-        self, api: Objects, namespace: str, identity: str, retry_seconds: float = RETRY_SECONDS
+        self,
+        client: ObjectClient,
+        namespace: str,
+        identity: str,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
-        """Not leading."""
-        self._api = api
+        self._client = client
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._identity = identity
         self._retry_seconds = retry_seconds
-        self._lease: raw.Lease | None = None
-        self._observed = 0.0
+        self._lease: k8s_types.Lease | None = None
+        self._observed_at = 0.0
 
     @property
-    def position(self) -> int | None:
-        """Where the last leader is known to have got."""
-        told = (self._lease.metadata.annotations or {}) if self._lease else {}
-        found = told.get(_POSITION, "")
-        return int(found) if found.isdecimal() else None
+    def resume_revision(self) -> int | None:
+        """The revision up to which the last leader has processed all changes."""
+        annotations = (self._lease.metadata.annotations or {}) if self._lease else {}
+        text = annotations.get(_RESUME_REVISION, "")
+        return int(text) if text.isdecimal() else None
 
     async def acquire(self) -> None:
-        """Return once the Lease is ours."""
+        """Return as soon as this candidate holds the Lease."""
         while True:
             try:
                 if await self._try_to_acquire():
-                    logger.info("leading as %s", self._identity)
+                    logger.info("lease acquired: %s", self._identity)
                     return
             except ConflictError:
-                logger.info("somebody else was faster to take the lease")
+                logger.info("lease not acquired: another replica was faster")
             except ApiError as error:
-                logger.warning("the lease cannot be had: %s", error)
+                logger.warning("lease not acquired: %s", error)
             await asyncio.sleep(self._retry_seconds)
 
-    async def keep(self, position: Callable[[], int | None]) -> None:
-        """Renew; return once the Lease is lost."""
-        renewed = time.monotonic()
+    async def renew_until_lost(self, resume_revision: Callable[[], int | None]) -> None:
+        """Renew the Lease; return as soon as it is lost."""
+        renewed_at = time.monotonic()
         while True:
             try:
-                await self._write(self._identity, position())
-                renewed = time.monotonic()
+                await self._write(self._identity, resume_revision())
+                renewed_at = time.monotonic()
             except ConflictError:
-                if not await self._still_ours():
+                if not await self._is_still_holder():
                     return
             except ApiError as error:
-                logger.warning("the lease is not renewed: %s", error)
-            if time.monotonic() - renewed > RENEW_WITHIN_SECONDS:
+                logger.warning("lease not renewed: %s", error)
+            if time.monotonic() - renewed_at > RENEW_DEADLINE_SECONDS:
                 return
-            # a term's first position is written as soon as there is one
-            await asyncio.sleep(self._retry_seconds / (10 if position() is None else 1))
+            # a session's first revision is stored as soon as it is known
+            await asyncio.sleep(self._retry_seconds / (10 if resume_revision() is None else 1))
 
-    async def release(self, position: int | None) -> None:
-        """Let another one lead at once. Never raises: the Lease expires by itself."""
+    async def release(self, resume_revision: int | None) -> None:
+        """Let another replica lead immediately. Never raises: the Lease expires anyway."""
         try:
-            await self._write("", position)
+            await self._write("", resume_revision)
         except ApiError as error:
-            logger.info("the lease expires by itself: %s", error)
+            logger.info("lease not released, it will expire: %s", error)
 
     async def _try_to_acquire(self) -> bool:
-        body = await self._api.get(f"{self._path}/{NAME}")
+        body = await self._client.get(f"{self._path}/{NAME}")
         if body is None:
-            self._see(await self._api.create(self._path, self._new()))
+            self._observe(await self._client.create(self._path, self._new_lease()))
             return True
-        self._see(body)
+        self._observe(body)
         lease = self._lease
         holder = lease.spec.holder_identity if lease else None
-        held = time.monotonic() - self._observed < LEASE_SECONDS
-        if holder and holder != self._identity and held:
+        is_valid = time.monotonic() - self._observed_at < LEASE_SECONDS
+        if holder and holder != self._identity and is_valid:
             return False
         await self._write(self._identity, None)
         return True
 
-    async def _still_ours(self) -> bool:
+    async def _is_still_holder(self) -> bool:
         try:
-            body = await self._api.get(f"{self._path}/{NAME}")
+            body = await self._client.get(f"{self._path}/{NAME}")
         except ApiError:
-            return True  # not known; the time to renew runs on
+            return True  # unknown; the renew deadline continues to run
         if body is None:
             return False
-        self._see(body)
+        self._observe(body)
         return self._lease is not None and self._lease.spec.holder_identity == self._identity
 
-    def _see(self, body: bytes) -> None:
-        found = _LEASE.decode(body)
-        before = self._lease.metadata.resource_version if self._lease else None
-        if found.metadata.resource_version != before:
-            self._observed = time.monotonic()
-        self._lease = found
+    def _observe(self, body: bytes) -> None:
+        lease = _LEASE.decode(body)
+        previous = self._lease.metadata.resource_version if self._lease else None
+        if lease.metadata.resource_version != previous:
+            self._observed_at = time.monotonic()
+        self._lease = lease
 
-    async def _write(self, holder: str, position: int | None) -> None:
+    async def _write(self, holder: str, resume_revision: int | None) -> None:
         lease = self._lease
-        revision = lease.metadata.resource_version if lease else "0"
-        meta: dict[str, object] = {"resourceVersion": revision}
-        if position is not None:
-            meta["annotations"] = {_POSITION: str(position)}
+        resource_version = lease.metadata.resource_version if lease else "0"
+        meta: dict[str, object] = {"resourceVersion": resource_version}
+        if resume_revision is not None:
+            meta["annotations"] = {_RESUME_REVISION: str(resume_revision)}
         path = f"{self._path}/{NAME}"
-        self._see(await self._api.patch(path, {"metadata": meta, "spec": self._spec(holder)}))
+        body = {"metadata": meta, "spec": self._spec(holder)}
+        self._observe(await self._client.patch(path, body))
 
     def _spec(self, holder: str) -> dict[str, object]:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -136,21 +140,21 @@ class Election:
             "leaseDurationSeconds": LEASE_SECONDS if holder else 1,
             "renewTime": now,
         }
-        before = self._lease.spec if self._lease else raw.LeaseSpec()
-        if holder and holder != before.holder_identity:
+        previous = self._lease.spec if self._lease else k8s_types.LeaseSpec()
+        if holder and holder != previous.holder_identity:
             spec["acquireTime"] = now
-            spec["leaseTransitions"] = (before.lease_transitions or 0) + 1
+            spec["leaseTransitions"] = (previous.lease_transitions or 0) + 1
         return spec
 
-    def _new(self) -> dict[str, object]:
+    def _new_lease(self) -> dict[str, object]:
         return {
             "apiVersion": "coordination.k8s.io/v1",
             "kind": "Lease",
             "metadata": {
                 "name": NAME,
                 "labels": {
-                    COMPONENT: "watcher",
-                    PART_OF: "model-deployment",
+                    COMPONENT_LABEL: "watcher",
+                    PART_OF_LABEL: "model-deployment",
                     "app.kubernetes.io/managed-by": "deployment-watcher",
                 },
             },

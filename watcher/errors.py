@@ -1,34 +1,34 @@
-"""What goes wrong, as the rest of the program tells it apart."""
+"""Errors that the watcher distinguishes."""
 
 
 class WatcherError(Exception):
-    """Base of this program's own errors."""
+    """Base class of all errors of the watcher."""
 
 
 class StartupError(WatcherError):
-    """The settings are wrong; the message is for whoever deploys the watcher."""
+    """Raised when the settings are invalid; the message is for the person who deploys it."""
 
 
 class FatalError(WatcherError):
-    """Cannot be mended by trying again; ends the process with its sentence."""
+    """Raised when a retry cannot help; the process exits and prints the message."""
 
 
 class ApiError(WatcherError):
-    """The API server did not answer, or with `status` (0: no answer at all)."""
+    """Raised when a request to the API server fails; `status` is 0 without a response."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
     @property
-    def gone(self) -> bool:
-        """Whether the history that was asked for is over: compacted, or from another life."""
+    def history_expired(self) -> bool:
+        """Whether the API server cannot serve the requested resourceVersion."""
         return self.status in (400, 410, 504)
 
 
 class ConflictError(ApiError):
-    """Somebody else wrote the object first, or has made it already."""
+    """Raised when the object already exists or its resourceVersion has changed."""
 
 
-class BrokerAwayError(WatcherError):
-    """The broker has not confirmed; the event stays pending and is tried again."""
+class BrokerUnavailableError(WatcherError):
+    """Raised when the broker does not confirm an event; the event stays pending."""

@@ -1,8 +1,8 @@
-"""The newest events in memory, in the cluster's own order, for those who follow by HTTP.
+"""The newest events in memory, in the order of the cluster, for clients of the event stream.
 
-Both replicas read the same events from the same records, so a position holds at either of them: the
-resourceVersion at which an event was stored, and its sequence. Who asks for something older than is
-kept here gets the last event of each version that has one since: the net change.
+Both replicas read the same events from the same records, so a position is valid at both: the
+resourceVersion at which an event was stored, and its sequence number. A client that resumes before
+the oldest event in the log gets the last event of each version that changed since: the net change.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ import bisect
 from typing import NamedTuple
 
 from watcher.events import Event
-from watcher.objects import Key
-from watcher.records import Stored
+from watcher.records import StoredRecord
+from watcher.resources import VersionKey
 
-KEPT = 1024
+MAX_EVENTS = 1024
 
 
 class Position(NamedTuple):
-    """A place in the stream; as text the `id` of a server-sent event."""
+    """A position in the stream; as text the `id` of a server-sent event."""
 
     revision: int
     sequence: int = 0
@@ -27,80 +27,83 @@ class Position(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Position | None":
-        """A place from its text; None if it is no such text."""
+        """Parse a position; return None for any other text."""
         revision, _, sequence = text.partition(".")
-        digits = revision.isdecimal() and (sequence or "0").isdecimal()
-        return cls(int(revision), int(sequence or 0)) if digits else None
+        is_valid = revision.isdecimal() and (sequence or "0").isdecimal()
+        return cls(int(revision), int(sequence or 0)) if is_valid else None
 
 
 class Entry(NamedTuple):
-    """An event at its place."""
+    """An event and its position."""
 
     position: Position
     event: Event
 
 
-class EventLog:
-    """Takes records as they are stored, gives events."""
+def _position(entry: Entry) -> Position:
+    return entry.position
 
-    def __init__(self, kept: int = KEPT) -> None:
-        """Empty."""
-        self._kept = kept
+
+class EventLog:
+    """Receive records as they are stored and return their events."""
+
+    def __init__(self, max_events: int = MAX_EVENTS) -> None:
+        self._max_events = max_events
         self._entries: list[Entry] = []
-        self._last: dict[Key, Entry] = {}
+        self._last: dict[VersionKey, Entry] = {}
         self._floor = Position(0)
         self._changed = asyncio.Event()
 
-    def take(self, stored: Stored, *, first: bool = False) -> None:
-        """A record has changed. `first`: of a list, whose events need not be new."""
-        known = self._last.get(stored.key)
+    def append(self, stored: StoredRecord, *, initial: bool = False) -> None:
+        """Append a record's new events. `initial`: from a list, so the events may be old."""
+        last = self._last.get(stored.key)
         for event in stored.events:
-            if known is not None and event.sequence <= known.event.sequence:
+            if last is not None and event.sequence <= last.event.sequence:
                 continue
-            confirmed = event.sequence <= stored.record.confirmed
-            revision = (confirmed and stored.record.stored_at) or stored.revision
+            is_confirmed = event.sequence <= stored.record.confirmed
+            revision = (is_confirmed and stored.record.stored_at) or stored.revision
             entry = Entry(Position(revision, event.sequence), event)
             self._last[stored.key] = entry
-            if first:
+            if initial:
                 self._floor = max(self._floor, entry.position)
             else:
-                bisect.insort(self._entries, entry, key=lambda one: one.position)
-        while len(self._entries) > self._kept:
+                bisect.insort(self._entries, entry, key=_position)
+        while len(self._entries) > self._max_events:
             self._floor = max(self._floor, self._entries.pop(0).position)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    def forget(self, key: Key) -> None:
-        """A record was deleted by a hand."""
+    def forget(self, key: VersionKey) -> None:
+        """Forget the last event of a version whose record was deleted manually."""
         self._last.pop(key, None)
 
     @property
     def end(self) -> Position:
-        """The place after everything."""
+        """The position after the last event."""
         last = self._entries[-1].position if self._entries else Position(0)
         return max(last, self._floor)
 
     def after(self, position: Position) -> list[Entry]:
-        """What has been told since."""
-        start = bisect.bisect_right(self._entries, position, key=lambda one: one.position)
+        """Return the events after a position."""
+        start = bisect.bisect_right(self._entries, position, key=_position)
         recent = self._entries[start:]
         if position >= self._floor:
             return recent
-        there = {entry.event.id for entry in recent}
+        recent_ids = {entry.event.id for entry in recent}
         older = [
             entry
             for entry in self._last.values()
-            if entry.position > position and entry.event.id not in there
+            if entry.position > position and entry.event.id not in recent_ids
         ]
-        return sorted([*older, *recent], key=lambda one: one.position)
+        return sorted([*older, *recent], key=_position)
 
     def find(self, event_id: str) -> Position | None:
-        """The place of an event by its `id`, if it is still known."""
-        known = (*reversed(self._entries), *self._last.values())
-        return next((one.position for one in known if one.event.id == event_id), None)
+        """Return the position of an event by its `id`, or None if it is no longer known."""
+        entries = (*reversed(self._entries), *self._last.values())
+        return next((entry.position for entry in entries if entry.event.id == event_id), None)
 
     async def wait(self, seconds: float) -> bool:
-        """Return True once there is more, False after so long."""
+        """Return True as soon as there are new events, False after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()

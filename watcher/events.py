@@ -1,23 +1,23 @@
-"""An event as the broker, the cluster and people get it: CloudEvents 1.0, in JSON. Pure."""
+"""Events in the CloudEvents 1.0 JSON format, as the broker and HTTP clients get them. Pure."""
 
 import msgspec
 
-from watcher.objects import Key
-from watcher.transitions import Standing, State
+from watcher.resources import VersionKey
+from watcher.transitions import State, VersionStatus
 
-TYPE = "io.model-deployment.version"
+EVENT_TYPE_PREFIX = "io.model-deployment.version"
 CONTENT_TYPE = "application/cloudevents+json"
 
 
 class Replicas(msgspec.Struct, frozen=True):
-    """Of the Deployment: what is wanted, what answers."""
+    """The desired and the ready replicas of the Deployment."""
 
     desired: int
     ready: int
 
 
 class Data(msgspec.Struct, frozen=True):
-    """What became of a version. `previous` is the state of the event before, None for the first."""
+    """A transition. `previous` is the state of the preceding event, None for the first one."""
 
     model: str
     version: str
@@ -31,7 +31,7 @@ class Data(msgspec.Struct, frozen=True):
 
 
 class CloudEvent(msgspec.Struct, frozen=True):
-    """The envelope (contract, section 5)."""
+    """The CloudEvents envelope (docs/events.md)."""
 
     specversion: str
     id: str
@@ -44,7 +44,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One event, encoded once: a repetition is the same to the byte."""
+    """An encoded event. It is encoded once, so that a repeated delivery has identical bytes."""
 
     id: str
     sequence: int
@@ -52,43 +52,47 @@ class Event(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def event(
-    namespace: str, key: Key, standing: Standing, previous: State | None, sequence: int, time: str
+def build_event(
+    namespace: str,
+    key: VersionKey,
+    status: VersionStatus,
+    previous: State | None,
+    sequence: int,
+    time: str,
 ) -> Event:
-    """The event of a version that has come to stand so."""
-    state = standing.state.lower()
+    """Build the event of a version's transition to `status`."""
     envelope = CloudEvent(
         specversion="1.0",
-        id=f"{standing.uid}-{sequence}",
+        id=f"{status.uid}-{sequence}",
         source=f"/model-deployment/{namespace}",
-        type=f"{TYPE}.{state}",
+        type=f"{EVENT_TYPE_PREFIX}.{status.state.lower()}",
         subject=f"{key.model}/{key.version}",
         time=time,
         datacontenttype="application/json",
         data=Data(
             model=key.model,
             version=key.version,
-            state=standing.state,
+            state=status.state,
             previous=previous,
-            reason=standing.reason,
-            message=standing.message,
-            replicas=Replicas(standing.desired, standing.ready),
-            image=standing.image,
+            reason=status.reason,
+            message=status.message,
+            replicas=Replicas(status.desired, status.ready),
+            image=status.image,
             sequence=sequence,
         ),
     )
-    return _encoded(envelope, msgspec.json.encode(envelope))
+    return _event(envelope, msgspec.json.encode(envelope))
 
 
-_EVENT = msgspec.json.Decoder(CloudEvent)
+_CLOUD_EVENT = msgspec.json.Decoder(CloudEvent)
 
 
-def parsed(body: bytes) -> Event:
-    """An event as it was stored. Raises msgspec.DecodeError."""
-    return _encoded(_EVENT.decode(body), body)
+def parse_event(body: bytes) -> Event:
+    """Parse a stored event. Raises msgspec.DecodeError."""
+    return _event(_CLOUD_EVENT.decode(body), body)
 
 
-def _encoded(envelope: CloudEvent, body: bytes) -> Event:
+def _event(envelope: CloudEvent, body: bytes) -> Event:
     data = envelope.data
     return Event(
         id=envelope.id,

@@ -1,4 +1,4 @@
-"""Health and metrics, on a port of their own: nothing outside of the cluster reaches it."""
+"""Health and metrics, on a separate port that is not reachable from outside the cluster."""
 
 from collections.abc import Callable
 
@@ -6,33 +6,33 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from watcher import metrics
-from watcher.cache import Cache
+from watcher.cache import StatusCache
 
 
-def application(cache: Cache, ready: Callable[[], bool]) -> web.Application:
-    """`/health/live`, `/health/ready` and `/metrics`.
+def create_app(cache: StatusCache, is_ready: Callable[[], bool]) -> web.Application:
+    """Serve `/health/live`, `/health/ready` and `/metrics`.
 
-    Live: the loop that does everything answers. Ready: there is a status to answer from; it stays
-    so while the API server is away.
+    Live: the event loop responds. Ready: the first lists are loaded; this stays true while the API
+    server is unavailable.
     """
 
-    async def live(_request: web.Request) -> web.Response:
+    async def get_liveness(_request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
-    async def readiness(_request: web.Request) -> web.Response:
-        if ready():
+    async def get_readiness(_request: web.Request) -> web.Response:
+        if is_ready():
             return web.json_response({"status": "ok"})
         return web.json_response({"status": "the first list is not in yet"}, status=503)
 
-    async def exposition(_request: web.Request) -> web.Response:
+    async def get_metrics(_request: web.Request) -> web.Response:
         metrics.VERSIONS.clear()
         for state, number in cache.counts().items():
             metrics.VERSIONS.labels(state).set(number)
-        metrics.STALE.set(bool(cache.stale))
+        metrics.STALE.set(bool(cache.stale_streams))
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    made = web.Application()
-    made.router.add_get("/health/live", live)
-    made.router.add_get("/health/ready", readiness)
-    made.router.add_get("/metrics", exposition)
-    return made
+    app = web.Application()
+    app.router.add_get("/health/live", get_liveness)
+    app.router.add_get("/health/ready", get_readiness)
+    app.router.add_get("/metrics", get_metrics)
+    return app

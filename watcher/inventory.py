@@ -1,98 +1,100 @@
-"""The versions of the namespace as this process last heard of them: Deployments and their Pods.
+"""The current Deployments and Pods of all versions, as received from the API server.
 
-Rebuilt from labels and annotations alone. No network, no clock of its own.
+Built from labels and annotations alone. No network, no clock.
 """
 
 from collections.abc import Iterable, Iterator
 
-from watcher.objects import Deployment, Key, Pod
-from watcher.raw import Kind
-from watcher.transitions import Standing, due, standing
+from watcher import transitions
+from watcher.k8s_types import ResourceKind
+from watcher.resources import Deployment, Pod, VersionKey
+from watcher.transitions import VersionStatus
 
 Item = Deployment | Pod
 
 
 class Inventory:
-    """What each version is made of. `apply` and `replace` tell which versions they touched."""
+    """The objects of each version. `apply` and `replace` return the versions they changed."""
 
     def __init__(self) -> None:
-        """Empty."""
-        self._deployments: dict[Key, Deployment] = {}
-        self._pods: dict[Key, dict[str, Pod]] = {}
-        self._once_available: dict[Key, str] = {}
+        self._deployments: dict[VersionKey, Deployment] = {}
+        self._pods: dict[VersionKey, dict[str, Pod]] = {}
+        self._available_uids: dict[VersionKey, str] = {}
 
-    def apply(self, item: Item, *, gone: bool) -> Key:
-        """Take one change; return the version that it is about."""
+    def apply(self, item: Item, *, deleted: bool) -> VersionKey:
+        """Apply the change of one object; return its version."""
         if isinstance(item, Deployment):
-            self._apply_deployment(item, gone=gone)
+            self._apply_deployment(item, deleted=deleted)
         else:
-            self._apply_pod(item, gone=gone)
+            self._apply_pod(item, deleted=deleted)
         return item.key
 
-    def replace(self, kind: Kind, items: Iterable[Item]) -> set[Key]:
-        """Take a whole list; return the versions that differ, those that vanished included."""
-        before = {item.uid: item for item in self._of(kind)}
-        touched = set()
+    def replace(self, kind: ResourceKind, items: Iterable[Item]) -> set[VersionKey]:
+        """Replace all objects of a kind; return the versions that changed or were deleted."""
+        previous = {item.uid: item for item in self._items(kind)}
+        changed = set()
         for item in items:
-            known = before.pop(item.uid, None)
-            if known is None or known.revision != item.revision:
-                touched.add(self.apply(item, gone=False))
-        for vanished in before.values():
-            touched.add(self.apply(vanished, gone=True))
-        return touched
+            known_item = previous.pop(item.uid, None)
+            if known_item is None or known_item.revision != item.revision:
+                changed.add(self.apply(item, deleted=False))
+        for vanished in previous.values():
+            changed.add(self.apply(vanished, deleted=True))
+        return changed
 
-    def remember_available(self, key: Key, uid: str) -> None:
-        """Somebody has seen this Deployment Available before this process did."""
-        self._once_available[key] = uid
+    def mark_available(self, key: VersionKey, uid: str) -> None:
+        """Record that this Deployment was Available before this process started."""
+        self._available_uids[key] = uid
 
-    def was_available(self, key: Key) -> bool:
-        """Whether the Deployment that stands was ever Available."""
-        found = self._deployments.get(key)
-        return found is not None and self._once_available.get(key) == found.uid
+    def was_available(self, key: VersionKey) -> bool:
+        """Return whether the current Deployment was ever Available."""
+        deployment = self._deployments.get(key)
+        return deployment is not None and self._available_uids.get(key) == deployment.uid
 
-    def versions(self) -> Iterator[Key]:
-        """All versions that have a Deployment."""
+    def versions(self) -> Iterator[VersionKey]:
+        """Return all versions that have a Deployment."""
         return iter(self._deployments)
 
-    def deployment(self, key: Key) -> Deployment | None:
-        """The Deployment of a version."""
+    def deployment(self, key: VersionKey) -> Deployment | None:
+        """Return the Deployment of a version."""
         return self._deployments.get(key)
 
-    def pods(self, key: Key) -> list[Pod]:
-        """The Pods of a version, in no order."""
+    def pods(self, key: VersionKey) -> list[Pod]:
+        """Return the Pods of a version, unordered."""
         return list(self._pods.get(key, {}).values())
 
-    def standing(self, key: Key, now: float) -> Standing | None:
-        """How a version stands; None: there is none."""
-        found = self._deployments.get(key)
-        if found is None:
+    def status(self, key: VersionKey, now: float) -> VersionStatus | None:
+        """Return the status of a version, or None without a Deployment."""
+        deployment = self._deployments.get(key)
+        if deployment is None:
             return None
-        return standing(found, self.pods(key), self.was_available(key), now)
+        return transitions.version_status(deployment, self.pods(key), self.was_available(key), now)
 
-    def due(self, key: Key, now: float) -> float | None:
-        """When to look at a version again though nothing changes."""
-        found = self._deployments.get(key)
-        return None if found is None or found.available else due(self.pods(key), now)
+    def recheck_at(self, key: VersionKey, now: float) -> float | None:
+        """Return when a version's status changes without a change of its objects."""
+        deployment = self._deployments.get(key)
+        if deployment is None or deployment.available:
+            return None
+        return transitions.recheck_at(self.pods(key), now)
 
-    def _of(self, kind: Kind) -> list[Item]:
+    def _items(self, kind: ResourceKind) -> list[Item]:
         if kind == "deployments":
             return list(self._deployments.values())
         return [pod for pods in self._pods.values() for pod in pods.values()]
 
-    def _apply_deployment(self, item: Deployment, *, gone: bool) -> None:
-        known = self._deployments.get(item.key)
-        if not gone:
+    def _apply_deployment(self, item: Deployment, *, deleted: bool) -> None:
+        current = self._deployments.get(item.key)
+        if not deleted:
             self._deployments[item.key] = item
-            if item.available or item.finished:
-                self._once_available[item.key] = item.uid
-        elif known is not None and known.uid == item.uid:
-            # of a list, the new Deployment of this name may have come before the old one's end
+            if item.available or item.rolled_out:
+                self._available_uids[item.key] = item.uid
+        elif current is not None and current.uid == item.uid:
+            # `replace` may apply a recreated Deployment before the deletion of the old one
             del self._deployments[item.key]
-            self._once_available.pop(item.key, None)
+            self._available_uids.pop(item.key, None)
 
-    def _apply_pod(self, item: Pod, *, gone: bool) -> None:
+    def _apply_pod(self, item: Pod, *, deleted: bool) -> None:
         pods = self._pods.setdefault(item.key, {})
-        if gone:
+        if deleted:
             pods.pop(item.uid, None)
         else:
             pods[item.uid] = item

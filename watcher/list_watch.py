@@ -1,9 +1,9 @@
-"""List and watch, as three nested generators, each with one job (kopf's shape).
+"""List and watch a resource, as three nested generators (named as in kopf).
 
-`changes` goes on for ever; `_one_history` lists once and watches until the API server has forgotten
-where we are; `_one_watch` is one connection. Objects come out parsed; what they mean is not known
-here. After a gap comes a whole `Snapshot`, to be compared with what was known: nothing that
-vanished in the gap is lost.
+`infinite_watch` never ends; `_continuous_watch` lists once and watches until the API server's
+history has expired; `_watch_objects` is one connection. Objects are parsed here and interpreted by
+the caller. After a gap comes a complete `Snapshot` to compare with the known objects, so that no
+deletion in the gap is lost.
 """
 
 import asyncio
@@ -13,33 +13,32 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from watcher import raw
-from watcher.api import Listed, pause
+from watcher import k8s_types
 from watcher.errors import ApiError
+from watcher.kube_client import Page, back_off
 
 logger = logging.getLogger(__name__)
-_GONE = 410
 _NOT_FOUND = 404
-ABSENT_SECONDS = 30.0
-"""A kind that the cluster does not have (yet) is asked for so often."""
+MISSING_RESOURCE_RETRY_SECONDS = 30.0
+"""Interval of requests for a resource type that the cluster does not have (yet)."""
 
 T = TypeVar("T")
 
 
-class Source(Protocol):
-    """What of the API server is needed here."""
+class ListWatchClient(Protocol):
+    """The part of the API client that list and watch need."""
 
-    def pages(self, path: str, selector: str, at: int | None = None) -> AsyncIterator[Listed]:
-        """A list, page by page."""
+    def pages(self, path: str, selector: str, revision: int | None = None) -> AsyncIterator[Page]:
+        """List all objects page by page."""
         ...
 
-    def watch(self, path: str, selector: str, since: int) -> AsyncIterator[raw.WatchEvent]:
-        """A bookmark of `since` once the API server has answered, then the changes."""
+    def watch(self, path: str, selector: str, since: int) -> AsyncIterator[k8s_types.WatchEvent]:
+        """Yield a bookmark of `since` as soon as the API server answers, then the changes."""
         ...
 
 
 class Resource(msgspec.Struct, Generic[T], frozen=True):
-    """What to follow: an address, a selection, and what is kept of an object."""
+    """A resource to follow: its path, its label selector, and the parser of its objects."""
 
     name: str
     path: str
@@ -48,101 +47,103 @@ class Resource(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Snapshot(msgspec.Struct, Generic[T], frozen=True):
-    """All objects at a moment."""
+    """All objects as of a revision."""
 
     items: list[T]
     revision: int
 
 
 class Change(msgspec.Struct, Generic[T], frozen=True):
-    """One object, made or changed or gone; `revision` is that of this very change."""
+    """One created, changed or deleted object; `revision` is that of the change."""
 
     item: T
-    gone: bool
+    deleted: bool
     revision: int
 
 
 class Bookmark(msgspec.Struct, frozen=True):
-    """Nothing, but everything up to here has been told."""
+    """All changes up to this revision have been delivered."""
 
     revision: int
 
 
-class Interrupted(msgspec.Struct, frozen=True):
-    """The API server is not heard any more; what is known may be old. Ends with anything else."""
+class Disconnected(msgspec.Struct, frozen=True):
+    """The connection to the API server is lost; any other event ends this state."""
 
     message: str
 
 
-class _HistoryGoneError(Exception):
-    """The API server does not remember where we are: a new list is needed."""
+class _HistoryExpiredError(Exception):
+    """Raised when the API server cannot resume the watch and a new list is required."""
 
 
-_META = msgspec.json.Decoder(raw.Plain)
-_STATUS = msgspec.json.Decoder(raw.Status)
+_META = msgspec.json.Decoder(k8s_types.MetadataOnly)
+_STATUS = msgspec.json.Decoder(k8s_types.Status)
 
 
-async def changes(
-    api: Source, resource: Resource[T], since: int | None = None
-) -> AsyncIterator[Snapshot[T] | Change[T] | Bookmark | Interrupted]:
-    """Follow a resource for ever; after `since`, if the API server remembers it."""
+async def infinite_watch(
+    client: ListWatchClient, resource: Resource[T], since: int | None = None
+) -> AsyncIterator[Snapshot[T] | Change[T] | Bookmark | Disconnected]:
+    """Follow a resource forever; start after `since` if the API server still has that history."""
     attempt = 0
     while True:
         try:
-            async for one in _one_history(api, resource, since):
-                if not isinstance(one, Interrupted):
+            async for event in _continuous_watch(client, resource, since):
+                if not isinstance(event, Disconnected):
                     attempt = 0
-                yield one
-        except _HistoryGoneError as error:
-            logger.info("a new list: %s", error, extra={"resource": resource.name})
+                yield event
+        except _HistoryExpiredError as error:
+            logger.info(
+                "resourceVersion expired, re-listing: %s", error, extra={"resource": resource.name}
+            )
         except ApiError as error:
-            yield Interrupted(str(error))
+            yield Disconnected(str(error))
             if error.status == _NOT_FOUND:
                 yield Snapshot([], 0)
-                await asyncio.sleep(ABSENT_SECONDS)
+                await asyncio.sleep(MISSING_RESOURCE_RETRY_SECONDS)
             else:
-                logger.warning("cannot list: %s", error, extra={"resource": resource.name})
-                await pause(attempt)
+                logger.warning("list failed: %s", error, extra={"resource": resource.name})
+                await back_off(attempt)
                 attempt += 1
         since = None
 
 
-async def _one_history(
-    api: Source, resource: Resource[T], since: int | None
-) -> AsyncIterator[Snapshot[T] | Change[T] | Bookmark | Interrupted]:
-    """One list, unless it is known since when to watch, then watches, each from the last's end."""
+async def _continuous_watch(
+    client: ListWatchClient, resource: Resource[T], since: int | None
+) -> AsyncIterator[Snapshot[T] | Change[T] | Bookmark | Disconnected]:
+    """List unless `since` is known, then watch, each time from where the last watch ended."""
     if since is None:
-        snapshot = await whole_list(api, resource)
+        snapshot = await list_all(client, resource)
         since = snapshot.revision
         yield snapshot
     attempt = 0
     while True:
         try:
-            async for one in _one_watch(api, resource, since):
-                since, attempt = one.revision, 0
-                yield one
+            async for event in _watch_objects(client, resource, since):
+                since, attempt = event.revision, 0
+                yield event
         except ApiError as error:
-            if error.gone:
-                raise _HistoryGoneError(str(error)) from error
+            if error.history_expired:
+                raise _HistoryExpiredError(str(error)) from error
             if error.status == _NOT_FOUND:
                 raise
-            logger.warning("watch again: %s", error, extra={"resource": resource.name})
-            yield Interrupted(str(error))
-            await pause(attempt)
+            logger.warning("watch failed, retrying: %s", error, extra={"resource": resource.name})
+            yield Disconnected(str(error))
+            await back_off(attempt)
             attempt += 1
         else:
-            await asyncio.sleep(0.05)  # an API server that ends each watch at once is not hammered
+            await asyncio.sleep(0.05)  # limits the rate if the API server ends each watch at once
 
 
-async def _one_watch(
-    api: Source, resource: Resource[T], since: int
+async def _watch_objects(
+    client: ListWatchClient, resource: Resource[T], since: int
 ) -> AsyncIterator[Change[T] | Bookmark]:
-    """One connection. Raises ApiError."""
-    async for event in api.watch(resource.path, resource.selector, since):
+    """Watch over one connection. Raises ApiError."""
+    async for event in client.watch(resource.path, resource.selector, since):
         match event.type:
             case "ADDED" | "MODIFIED" | "DELETED":
                 revision = _META.decode(event.object).metadata.revision
-                item = _parsed(resource, event.object)
+                item = _parse(resource, event.object)
                 if item is None:
                     yield Bookmark(revision)
                 else:
@@ -152,31 +153,33 @@ async def _one_watch(
             case "ERROR":
                 status = _STATUS.decode(event.object)
                 raise ApiError(status.code, status.message)
-            case unknown:
+            case unknown_type:
                 logger.warning(
-                    "a watch event of unknown type %r is left alone",
-                    unknown,
+                    "watch event ignored: unknown type %r",
+                    unknown_type,
                     extra={"resource": resource.name},
                 )
 
 
-async def whole_list(api: Source, resource: Resource[T], at: int | None = None) -> Snapshot[T]:
-    """All objects, now or exactly at a resourceVersion. Raises ApiError.
+async def list_all(
+    client: ListWatchClient, resource: Resource[T], revision: int | None = None
+) -> Snapshot[T]:
+    """Return all objects, now or exactly as of a resourceVersion. Raises ApiError.
 
-    Each page is boiled down before the next one comes: memory is that of one page.
+    Each page is parsed before the next one is requested, which bounds memory to one page.
     """
     items: list[T] = []
-    revision = 0
-    async for page in api.pages(resource.path, resource.selector, at):
-        items += [kept for item in page.items if (kept := _parsed(resource, item)) is not None]
-        revision = page.revision
-    return Snapshot(items, revision)
+    listed_revision = 0
+    async for page in client.pages(resource.path, resource.selector, revision):
+        items += [item for data in page.items if (item := _parse(resource, data)) is not None]
+        listed_revision = page.revision
+    return Snapshot(items, listed_revision)
 
 
-def _parsed(resource: Resource[T], data: msgspec.Raw) -> T | None:
-    """What is kept of an object. One that cannot be read must not stop all the others."""
+def _parse(resource: Resource[T], data: msgspec.Raw) -> T | None:
+    """Parse an object; skip one that cannot be parsed, so that it does not block the others."""
     try:
         return resource.parse(data)
     except (msgspec.DecodeError, ValueError) as error:
-        logger.warning("an object is left alone: %s", error, extra={"resource": resource.name})
+        logger.warning("object ignored: %s", error, extra={"resource": resource.name})
         return None

@@ -1,4 +1,4 @@
-"""Structured log lines: one JSON object a line on standard error."""
+"""Structured logging: one JSON object per line on standard error."""
 
 import logging
 import sys
@@ -6,31 +6,32 @@ from datetime import UTC, datetime
 
 import msgspec
 
-_FIELDS = ("model", "version", "event", "resource")
-"""What `extra={...}` may carry; nothing else of a record gets out."""
+_EXTRA_FIELDS = ("model", "version", "event", "resource")
+"""Keys of `extra={...}` that are logged; all others are dropped."""
 
 
 class JsonFormatter(logging.Formatter):
-    """`extra` and the traceback become fields."""
+    """Format a record as one line of JSON, with `extra` and the traceback as fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line; a traceback's line feeds are escaped by JSON."""
+        """Return one line; JSON escapes the line feeds of a traceback."""
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)}
+        line |= {name: getattr(record, name) for name in _EXTRA_FIELDS if hasattr(record, name)}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         return msgspec.json.encode(line).decode()
 
 
 def configure() -> None:
-    """Send the watcher's lines out; of libraries only what is worth waking up for.
+    """Log the watcher at level INFO and libraries at level WARNING.
 
-    pika logs whole connection parameters and every refused attempt: its own errors are told by us.
+    pika is limited to CRITICAL because it logs connection parameters and every refused attempt;
+    the publisher logs these errors.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())

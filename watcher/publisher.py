@@ -1,7 +1,8 @@
-"""Publishes with confirms and `mandatory`: an event counts once durable queues have it.
+"""Publish events with confirms and `mandatory`: an event counts when durable queues have it.
 
-One lazily opened connection per thread, dropped on any AMQP error and opened again at the next
-attempt (dramatiq's way). Nothing is queued here while the broker is away: whoever calls waits.
+Each thread opens a connection on first use, closes it on an AMQP error and opens a new one at the
+next attempt (like dramatiq). Nothing is queued here while the broker is unavailable: the caller
+waits.
 """
 
 import asyncio
@@ -15,79 +16,81 @@ import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel
 
-from watcher.errors import BrokerAwayError, FatalError
+from watcher.errors import BrokerUnavailableError, FatalError
 from watcher.events import CONTENT_TYPE, Event
 from watcher.settings import Broker
 
 logger = logging.getLogger(__name__)
 THREADS = 4
 HEARTBEAT_SECONDS = 10
-CONNECT_SECONDS = 5
-REFUSED_SECONDS = 10.0
-"""How long credentials are refused before they are wrong: a broker that starts may listen before it
-has loaded its definitions, and until then knows no user, no virtual host and no rights."""
-_REFUSED = (
+CONNECT_TIMEOUT_SECONDS = 5
+AUTH_GRACE_SECONDS = 10.0
+"""Time until refused credentials are fatal: a starting broker may listen before it has loaded its
+definitions, and until then knows no users, virtual hosts or permissions."""
+_AUTH_ERRORS = (
     pika.exceptions.ProbableAuthenticationError,
     pika.exceptions.AuthenticationError,
     pika.exceptions.ProbableAccessDeniedError,
 )
 
-Answer = Callable[[Exception | None], None]
+Callback = Callable[[Exception | None], None]
 
 
-class Refusals:
-    """Since when the broker has refused the credentials; what all threads know of it."""
+class AuthFailures:
+    """Track since when the broker refuses the credentials; shared by all threads."""
 
-    def __init__(self, patience: float = REFUSED_SECONDS) -> None:
-        """`patience`: seconds."""
-        self._patience = patience
+    def __init__(self, grace_seconds: float = AUTH_GRACE_SECONDS) -> None:
+        self._grace_seconds = grace_seconds
         self._since: float | None = None
 
-    def told(self, sentence: str) -> BrokerAwayError | FatalError:
-        """What to raise for a refusal: worth another attempt, or not any more."""
+    def error_for(self, message: str) -> BrokerUnavailableError | FatalError:
+        """Return the error to raise: retryable within the grace period, then fatal."""
         now = time.monotonic()
         if self._since is None:
             self._since = now
-        return (FatalError if now - self._since >= self._patience else BrokerAwayError)(sentence)
+        expired = now - self._since >= self._grace_seconds
+        return (FatalError if expired else BrokerUnavailableError)(message)
 
-    def over(self) -> None:
-        """The broker has taken them."""
+    def reset(self) -> None:
+        """Record that the broker has accepted the credentials."""
         self._since = None
 
 
 class Publisher:
-    """A few threads with a connection each; `publish` may be called from many tasks."""
+    """Publish from a few threads with a connection each; many tasks may call `publish`."""
 
     def __init__(
-        self, broker: Broker, threads: int = THREADS, refused_seconds: float = REFUSED_SECONDS
+        self,
+        broker: Broker,
+        threads: int = THREADS,
+        auth_grace_seconds: float = AUTH_GRACE_SECONDS,
     ) -> None:
-        """Nothing is opened before the first event."""
         self._broker = broker
-        self._refusals = Refusals(refused_seconds)
-        self._jobs: queue.SimpleQueue[tuple[Event | None, Answer] | None] = queue.SimpleQueue()
+        self._auth_failures = AuthFailures(auth_grace_seconds)
+        self._jobs: queue.SimpleQueue[tuple[Event | None, Callback] | None] = queue.SimpleQueue()
         self._threads = [
-            threading.Thread(target=self._work, name=f"publisher-{number}", daemon=True)
+            threading.Thread(target=self._run_thread, name=f"publisher-{number}", daemon=True)
             for number in range(threads)
         ]
         for thread in self._threads:
             thread.start()
 
     async def publish(self, event: Event) -> None:
-        """Return once it is confirmed. Raises BrokerAwayError (try again) or FatalError."""
-        await self._do(event)
+        """Return after the confirmation. Raises BrokerUnavailableError (retry) or FatalError."""
+        await self._submit(event)
 
     async def probe(self) -> None:
-        """Log in, so that wrong credentials show at the start. Raises like `publish`."""
-        await self._do(None)
+        """Log in, so that wrong credentials are detected at the start. Raises like `publish`."""
+        await self._submit(None)
 
     def close(self) -> None:
-        """Let the threads end; an event that is being confirmed may come again, as the same."""
+        """Stop the threads; an unconfirmed event may be published again with the same id."""
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
             thread.join(timeout=1)
 
-    async def _do(self, event: Event | None) -> None:
+    async def _submit(self, event: Event | None) -> None:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -99,55 +102,55 @@ class Publisher:
             else:
                 done.set_exception(error)
 
-        def answer(error: Exception | None) -> None:
+        def callback(error: Exception | None) -> None:
             try:
                 loop.call_soon_threadsafe(settle, error)
             except RuntimeError:
-                return  # the loop is closed: nobody asks any more
+                return  # the loop is closed: no task waits for the result
 
-        self._jobs.put((event, answer))
+        self._jobs.put((event, callback))
         await done
 
-    def _work(self) -> None:
-        line = _Line(self._broker, self._refusals)
+    def _run_thread(self) -> None:
+        connection = _Connection(self._broker, self._auth_failures)
         while True:
             try:
                 job = self._jobs.get(timeout=HEARTBEAT_SECONDS / 2)
             except queue.Empty:
-                line.breathe()
+                connection.process_heartbeats()
                 continue
             if job is None:
-                line.drop()
+                connection.close()
                 return
-            event, answer = job
+            event, callback = job
             try:
-                line.send(event)
-            except (BrokerAwayError, FatalError) as error:
-                answer(error)
+                connection.send(event)
+            except (BrokerUnavailableError, FatalError) as error:
+                callback(error)
             except Exception as error:
-                logger.exception("publishing failed in an unknown way")
-                line.drop()
-                answer(BrokerAwayError(f"{type(error).__name__}"))
+                logger.exception("publish failed: unexpected error")
+                connection.close()
+                callback(BrokerUnavailableError(f"{type(error).__name__}"))
             else:
-                answer(None)
+                callback(None)
 
 
-class _Line:
-    """One thread's connection."""
+class _Connection:
+    """One thread's connection to the broker, opened on first use."""
 
-    def __init__(self, broker: Broker, refusals: Refusals) -> None:
+    def __init__(self, broker: Broker, auth_failures: AuthFailures) -> None:
         self._broker = broker
-        self._refusals = refusals
+        self._auth_failures = auth_failures
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
 
     def send(self, event: Event | None) -> None:
-        """Publish, or only log in; an idle connection may have died, so a second time if it had."""
-        had_one = self._channel is not None
+        """Publish an event, or only log in; retry once if an idle connection had died."""
+        was_open = self._channel is not None
         try:
             self._send(event)
-        except BrokerAwayError:
-            if not had_one or self._channel is not None:
+        except BrokerUnavailableError:
+            if not was_open or self._channel is not None:
                 raise
             self._send(event)
 
@@ -166,32 +169,33 @@ class _Line:
                     ),
                     mandatory=True,
                 )
-        except _REFUSED as error:
-            self.drop()
-            raise self._refusals.told(self._refusal()) from error
+        except _AUTH_ERRORS as error:
+            self.close()
+            raise self._auth_failures.error_for(self._auth_message()) from error
         except pika.exceptions.UnroutableError as error:
+            routing_key = "" if event is None else event.routing_key
             message = (
-                f"no queue is bound to exchange {self._broker.exchange} for {_key(event)}; "
-                "the event waits"
+                f"no queue is bound to exchange {self._broker.exchange} for {routing_key}; "
+                "the event is stored until one is bound"
             )
-            raise BrokerAwayError(message) from error
+            raise BrokerUnavailableError(message) from error
         except pika.exceptions.NackError as error:
-            raise BrokerAwayError("the broker could not store the event (nack)") from error
+            raise BrokerUnavailableError("the broker could not store the event (nack)") from error
         except (pika.exceptions.AMQPError, OSError) as error:
-            self.drop()
-            raise BrokerAwayError(repr(error)) from error
+            self.close()
+            raise BrokerUnavailableError(repr(error)) from error
 
-    def breathe(self) -> None:
-        """Answer the broker's heartbeats while there is nothing to do."""
+    def process_heartbeats(self) -> None:
+        """Answer the broker's heartbeats on an idle connection."""
         if self._connection is None:
             return
         try:
             self._connection.process_data_events(0)
         except (pika.exceptions.AMQPError, OSError):
-            self.drop()
+            self.close()
 
-    def drop(self) -> None:
-        """Forget the connection, whatever state it is in."""
+    def close(self) -> None:
+        """Close the connection, whatever state it is in."""
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None and connection.is_open:
             try:
@@ -209,24 +213,20 @@ class _Line:
                 credentials=pika.PlainCredentials(broker.user, broker.password),
                 heartbeat=HEARTBEAT_SECONDS,
                 blocked_connection_timeout=2 * HEARTBEAT_SECONDS,
-                socket_timeout=CONNECT_SECONDS,
-                stack_timeout=2 * CONNECT_SECONDS,
+                socket_timeout=CONNECT_TIMEOUT_SECONDS,
+                stack_timeout=2 * CONNECT_TIMEOUT_SECONDS,
                 client_properties={"connection_name": "deployment-watcher"},
             )
         )
         self._channel = self._connection.channel()
         self._channel.confirm_delivery()
-        self._refusals.over()
+        self._auth_failures.reset()
         return self._channel
 
-    def _refusal(self) -> str:
+    def _auth_message(self) -> str:
         broker = self._broker
         return (
             f"RabbitMQ at {broker.host}:{broker.port} refuses user {broker.user!r} at virtual host "
             f"{broker.virtual_host!r}; check WATCHER_BROKER_USER, WATCHER_BROKER_PASSWORD and "
             "WATCHER_BROKER_VIRTUAL_HOST"
         )
-
-
-def _key(event: Event | None) -> str:
-    return "" if event is None else event.routing_key

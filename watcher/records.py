@@ -1,27 +1,35 @@
-"""What is stored in the cluster of each version: how far its events have got (ADR 20).
+"""The stored state of each version: its last event and the events not yet confirmed (ADR 20).
 
-A Lease per version, named as the version's other objects, owned by nobody: it outlives the
-Deployment, so that `Deleted` is not lost and the sequence goes on when the name comes back. Two
-kinds of annotations:
+A Lease per version, with the name of the version's other objects and without an owner reference: it
+outlives the Deployment, so that `Deleted` is not lost and the sequence continues when the version
+is created again. Two kinds of annotations:
 
-    model-deployment.io/record      where the version stood last, the last sequence, and up to which
-                                    sequence the broker has confirmed
-    model-deployment.io/event-<n>   an event: every one not confirmed yet, and the last confirmed
+    model-deployment.io/record      the last state, the last sequence number, and the last sequence
+                                    number that the broker has confirmed
+    model-deployment.io/event-<n>   an event: all that are not confirmed, and the last confirmed one
 """
 
 from collections.abc import Mapping
 
 import msgspec
 
-from watcher import events, raw
+from watcher import events, k8s_types
 from watcher.events import Event
-from watcher.following import Seen
-from watcher.objects import COMPONENT, NAME, PART_OF, PREFIX, VERSION, Key, key_of
-from watcher.transitions import Known, State
+from watcher.resources import (
+    ANNOTATION_PREFIX,
+    COMPONENT_LABEL,
+    NAME_LABEL,
+    PART_OF_LABEL,
+    VERSION_LABEL,
+    ProcessedRevisions,
+    VersionKey,
+    version_key,
+)
+from watcher.transitions import LastReported, State
 
-SELECTOR = f"{PART_OF}=model-deployment,{COMPONENT}=watcher,{VERSION}"
-_RECORD = f"{PREFIX}record"
-_EVENT = f"{PREFIX}event-"
+SELECTOR = f"{PART_OF_LABEL}=model-deployment,{COMPONENT_LABEL}=watcher,{VERSION_LABEL}"
+_RECORD = f"{ANNOTATION_PREFIX}record"
+_EVENT = f"{ANNOTATION_PREFIX}event-"
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -31,91 +39,95 @@ class Record(msgspec.Struct, frozen=True):
     state: State
     sequence: int
     confirmed: int
-    """All events up to this sequence have reached the broker."""
+    """The broker has confirmed all events up to this sequence number."""
     was_available: bool
     since: str
     previous: State | None = None
     image: str = ""
     deployments: int = 0
     pods: int = 0
-    """Revisions up to which changes of the version are in this record, by kind."""
+    """Revisions up to which changes of the version are in this record, by resource."""
     stored_at: int = 0
     """The Lease's resourceVersion when the last event was stored; 0 until it is confirmed."""
 
     @property
-    def known(self) -> Known:
-        """What whoever reads the events knows."""
-        return Known(self.uid, self.state, self.image)
+    def last_reported(self) -> LastReported:
+        """The state in the last event."""
+        return LastReported(self.uid, self.state, self.image)
 
     @property
-    def seen(self) -> Seen:
-        """What of the version is in this record."""
-        return Seen(self.deployments, self.pods)
+    def processed(self) -> ProcessedRevisions:
+        """The revisions that this record covers."""
+        return ProcessedRevisions(self.deployments, self.pods)
 
     @property
-    def pending(self) -> int:
-        """Number of events that the broker has not confirmed."""
+    def pending_count(self) -> int:
+        """The number of unconfirmed events."""
         return self.sequence - self.confirmed
 
 
-class Stored(msgspec.Struct, frozen=True):
-    """A record as it lies in the cluster, with its events in their order."""
+class StoredRecord(msgspec.Struct, frozen=True):
+    """A record as stored in the cluster, with its events by sequence number."""
 
-    key: Key
+    key: VersionKey
     revision: int
     record: Record
     events: tuple[Event, ...]
 
     @property
-    def pending(self) -> list[Event]:
-        """What the broker has not confirmed."""
+    def pending_events(self) -> list[Event]:
+        """The unconfirmed events."""
         return [event for event in self.events if event.sequence > self.record.confirmed]
 
 
-_LEASE = msgspec.json.Decoder(raw.Plain)
+_LEASE = msgspec.json.Decoder(k8s_types.MetadataOnly)
 _DECODER = msgspec.json.Decoder(Record)
 
 
-def parse(data: msgspec.Raw | bytes) -> Stored | None:
-    """A stored record; None for a Lease that is none. Raises msgspec.DecodeError."""
+def parse_record(data: msgspec.Raw | bytes) -> StoredRecord | None:
+    """Parse a record; return None for any other Lease. Raises msgspec.DecodeError."""
     meta = _LEASE.decode(data).metadata
-    told = meta.annotations or {}
-    key = key_of(meta)
-    if key is None or _RECORD not in told:
+    annotations = meta.annotations or {}
+    key = version_key(meta)
+    if key is None or _RECORD not in annotations:
         return None
-    found = [events.parsed(text.encode()) for name, text in told.items() if name.startswith(_EVENT)]
-    return Stored(
+    stored_events = [
+        events.parse_event(text.encode())
+        for name, text in annotations.items()
+        if name.startswith(_EVENT)
+    ]
+    return StoredRecord(
         key=key,
         revision=meta.revision,
-        record=_DECODER.decode(told[_RECORD]),
-        events=tuple(sorted(found, key=lambda event: event.sequence)),
+        record=_DECODER.decode(annotations[_RECORD]),
+        events=tuple(sorted(stored_events, key=lambda event: event.sequence)),
     )
 
 
-def annotations(record: Record, changes: Mapping[int, Event | None]) -> dict[str, str | None]:
-    """The annotations that store a record and events by sequence; None removes one."""
-    told: dict[str, str | None] = {
+def to_annotations(record: Record, changes: Mapping[int, Event | None]) -> dict[str, str | None]:
+    """Return annotations that store a record and events by sequence number; None removes one."""
+    annotations: dict[str, str | None] = {
         f"{_EVENT}{sequence}": None if event is None else event.body.decode()
         for sequence, event in changes.items()
     }
-    return {_RECORD: msgspec.json.encode(record).decode(), **told}
+    return {_RECORD: msgspec.json.encode(record).decode(), **annotations}
 
 
-def lease(key: Key, told: Mapping[str, str | None]) -> dict[str, object]:
-    """A new Lease that holds them; its spec is empty, since nobody leases it."""
+def build_lease(key: VersionKey, annotations: Mapping[str, str | None]) -> dict[str, object]:
+    """Build the Lease of a version. Its spec is empty because it only stores annotations."""
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {
             "name": key.object_name,
             "labels": {
-                NAME: key.model,
-                VERSION: key.version,
-                COMPONENT: "watcher",
-                PART_OF: "model-deployment",
+                NAME_LABEL: key.model,
+                VERSION_LABEL: key.version,
+                COMPONENT_LABEL: "watcher",
+                PART_OF_LABEL: "model-deployment",
                 "app.kubernetes.io/managed-by": "deployment-watcher",
             },
-            "annotations": {name: text for name, text in told.items() if text is not None},
+            "annotations": {name: text for name, text in annotations.items() if text is not None},
         },
         "spec": {},
     }

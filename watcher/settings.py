@@ -1,32 +1,59 @@
-"""The environment as typed settings; every mistake is reported at once, a line each."""
+"""The watcher's settings, decoded from the environment."""
 
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
+
+from cluster_client.environment import decode_environment
 from watcher.errors import StartupError
 
-_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_HIGHEST_PORT = 65535
+_SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_API_FILES = ("WATCHER_API_TOKEN_FILE", "WATCHER_API_CA_FILE", "WATCHER_API_CERTIFICATE_FILE")
+
+_Port = Annotated[int, msgspec.Meta(ge=1, le=65535, description="a port, 1 to 65535")]
+
+
+class _Variables(msgspec.Struct, rename=lambda name: f"WATCHER_{name.upper()}"):
+    """The variables of the watcher, except those of the API server."""
+
+    namespace: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
+            description="the namespace of the models",
+        ),
+    ]
+    broker_host: Annotated[str, msgspec.Meta(description="the name of RabbitMQ's Service")]
+    broker_user: Annotated[str, msgspec.Meta(description="RabbitMQ's user")]
+    broker_password: Annotated[str, msgspec.Meta(description="the password of RabbitMQ's user")]
+    broker_port: _Port = 5672
+    broker_virtual_host: str = "/"
+    exchange: str = "model-events"
+    identity: str = msgspec.field(default_factory=socket.gethostname)
+    status_token: str = ""
+    host: str = "0.0.0.0"  # noqa: S104 - a Pod listens on all of its addresses
+    port: _Port = 8080
+    health_port: _Port = 8081
 
 
 @dataclass(frozen=True)
 class ApiServer:
-    """Where the API server is, and what one shows it. A Pod gets all of it from kubelet."""
+    """The address of the API server and the files with credentials; kubelet provides both."""
 
     url: str
     token_file: Path | None
     authority_file: Path | None
     certificate_file: Path | None = None
-    """A client's certificate and key in one file, for runs outside of a cluster."""
+    """A client's certificate and key in one file, for runs outside a cluster."""
 
 
 @dataclass(frozen=True)
 class Broker:
-    """RabbitMQ. The password never shows: not in a log line, not in an error."""
+    """The connection to RabbitMQ. The password never appears in logs and errors."""
 
     host: str
     port: int
@@ -38,94 +65,65 @@ class Broker:
 
 @dataclass(frozen=True)
 class Settings:
-    """All that one watcher is told."""
+    """All settings of one watcher."""
 
     namespace: str
     identity: str
-    """Unlike the other replica's: the Pod's name."""
+    """Unique among the replicas: the Pod's name."""
     api: ApiServer
     broker: Broker
     status_token: str = field(default="", repr=False)
-    """Empty: the status is open."""
-    host: str = "0.0.0.0"  # noqa: S104 - a pod must answer on its own address
+    """If empty, the status is public."""
+    host: str = "0.0.0.0"  # noqa: S104 - a Pod listens on all of its addresses
     port: int = 8080
     health_port: int = 8081
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Read `WATCHER_*`. Raises StartupError that names every variable that is wrong."""
-        reader = _Reader(environment)
-        settings = cls(
-            namespace=reader.namespace(),
-            identity=environment.get("WATCHER_IDENTITY") or socket.gethostname(),
-            api=reader.api_server(),
+        """Read `WATCHER_*`. Raises StartupError with a line for each wrong variable."""
+        variables, errors = decode_environment(environment, _Variables)
+        errors += _api_server_errors(environment)
+        if variables is None or errors:
+            raise StartupError("\n".join(errors))
+        return cls(
+            namespace=variables.namespace,
+            identity=variables.identity,
+            api=_api_server(environment),
             broker=Broker(
-                host=reader.text("WATCHER_BROKER_HOST", "the name of RabbitMQ's Service"),
-                port=reader.port("WATCHER_BROKER_PORT", 5672),
-                user=reader.text("WATCHER_BROKER_USER", "RabbitMQ's user"),
-                password=reader.text("WATCHER_BROKER_PASSWORD", "its password"),
-                virtual_host=environment.get("WATCHER_BROKER_VIRTUAL_HOST") or "/",
-                exchange=environment.get("WATCHER_EXCHANGE") or "model-events",
+                host=variables.broker_host,
+                port=variables.broker_port,
+                user=variables.broker_user,
+                password=variables.broker_password,
+                virtual_host=variables.broker_virtual_host,
+                exchange=variables.exchange,
             ),
-            status_token=environment.get("WATCHER_STATUS_TOKEN", ""),
-            host=environment.get("WATCHER_HOST") or cls.host,
-            port=reader.port("WATCHER_PORT", cls.port),
-            health_port=reader.port("WATCHER_HEALTH_PORT", cls.health_port),
+            status_token=variables.status_token,
+            host=variables.host,
+            port=variables.port,
+            health_port=variables.health_port,
         )
-        if reader.mistakes:
-            raise StartupError("\n".join(reader.mistakes))
-        return settings
 
 
-class _Reader:
-    """Reads single variables and collects what is wrong with them."""
+def _api_server_errors(environment: Mapping[str, str]) -> list[str]:
+    if environment.get("WATCHER_API_SERVER"):
+        return [
+            f"{name} is {path!r}, which is not a file; write the path of a file"
+            for name in _API_FILES
+            if (path := environment.get(name)) and not Path(path).is_file()
+        ]
+    if environment.get("KUBERNETES_SERVICE_HOST"):
+        return []
+    return ["WATCHER_API_SERVER is not set outside a Pod; write the API server's URL"]
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.mistakes: list[str] = []
 
-    def text(self, name: str, wanted: str) -> str:
-        found = self._environment.get(name, "")
-        if not found:
-            self.mistakes.append(f"{name} is not set; write {wanted}")
-        return found
-
-    def namespace(self) -> str:
-        found = self.text("WATCHER_NAMESPACE", "the namespace of the models")
-        if found and not _NAMESPACE.fullmatch(found):
-            self.mistakes.append(f"WATCHER_NAMESPACE is {found!r}; write the models' namespace")
-        return found
-
-    def port(self, name: str, default: int) -> int:
-        found = self._environment.get(name)
-        if found is None:
-            return default
-        if not found.isascii() or not found.isdigit() or not 0 < int(found) <= _HIGHEST_PORT:
-            self.mistakes.append(f"{name} is {found!r}; write a port, 1 to {_HIGHEST_PORT}")
-            return default
-        return int(found)
-
-    def api_server(self) -> ApiServer:
-        """In a Pod what kubelet gives; elsewhere `WATCHER_API_*`."""
-        url = self._environment.get("WATCHER_API_SERVER")
-        if url:
-            return ApiServer(
-                url.rstrip("/"),
-                self._file("WATCHER_API_TOKEN_FILE"),
-                self._file("WATCHER_API_CA_FILE"),
-                self._file("WATCHER_API_CERTIFICATE_FILE"),
-            )
-        host = self._environment.get("KUBERNETES_SERVICE_HOST", "")
-        if not host:
-            self.mistakes.append("not in a Pod: write the API server's URL into WATCHER_API_SERVER")
-        port = self._environment.get("KUBERNETES_SERVICE_PORT", "443")
-        bracketed = f"[{host}]" if ":" in host else host
-        return ApiServer(f"https://{bracketed}:{port}", _ACCOUNT / "token", _ACCOUNT / "ca.crt")
-
-    def _file(self, name: str) -> Path | None:
-        found = self._environment.get(name)
-        if not found:
-            return None
-        if not Path(found).is_file():
-            self.mistakes.append(f"{name} is {found!r}, which is no file")
-        return Path(found)
+def _api_server(environment: Mapping[str, str]) -> ApiServer:
+    """Read `WATCHER_API_*`, or in a Pod the variables and files that kubelet provides."""
+    url = environment.get("WATCHER_API_SERVER")
+    if url:
+        files = [Path(path) if (path := environment.get(name)) else None for name in _API_FILES]
+        return ApiServer(url.rstrip("/"), *files)
+    host = environment["KUBERNETES_SERVICE_HOST"]
+    port = environment.get("KUBERNETES_SERVICE_PORT", "443")
+    bracketed = f"[{host}]" if ":" in host else host
+    account = _SERVICE_ACCOUNT
+    return ApiServer(f"https://{bracketed}:{port}", account / "token", account / "ca.crt")

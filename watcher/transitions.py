@@ -1,7 +1,7 @@
-"""What state a version is in, and what became of it. Pure: no clock, no network.
+"""Compute a version's state and its transitions. Pure: no clock, no network.
 
-The state is the first that matches (contract, section 5): Deleted, Available, Failed, Unavailable,
-Progressing.
+The state is the first that matches: Deleted, Available, Failed, Unavailable, Progressing
+(docs/events.md).
 """
 
 from collections.abc import Iterable
@@ -9,12 +9,15 @@ from enum import StrEnum
 
 import msgspec
 
-from watcher.objects import Deployment, Pod
-from watcher.troubles import UNSCHEDULABLE_SECONDS, Trouble, shortened
+from cluster_client.pod_diagnosis import PodProblem, keep_end
+from watcher.resources import Deployment, Pod
+
+UNSCHEDULABLE_SECONDS = 30.0
+"""Time for a node to start or get free capacity; after it the version is Failed."""
 
 
 class State(StrEnum):
-    """As events and the status spell it; routing keys and types have it in lower case."""
+    """The spelling of events and of the status; routing keys use lower case."""
 
     DELETED = "Deleted"
     AVAILABLE = "Available"
@@ -23,8 +26,8 @@ class State(StrEnum):
     PROGRESSING = "Progressing"
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
-    """How a version stands at a moment."""
+class VersionStatus(msgspec.Struct, frozen=True, gc=False):
+    """The status of a version at a moment."""
 
     uid: str
     state: State
@@ -35,50 +38,50 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     image: str = ""
 
 
-class Known(msgspec.Struct, frozen=True, gc=False):
-    """What was last told of a version."""
+class LastReported(msgspec.Struct, frozen=True, gc=False):
+    """The state in the last event of a version."""
 
     uid: str
     state: State
     image: str = ""
 
 
-def newest(pods: Iterable[Pod]) -> Pod | None:
-    """The Pod that speaks for a version: the last one made, of several at once a troubled one.
+def newest_pod(pods: Iterable[Pod]) -> Pod | None:
+    """Return the Pod that determines a version's reason, or None.
 
-    Pods on their way out say nothing of what comes.
+    It is the newest Pod that is not terminating; among Pods of the same age, one with a problem.
     """
-    staying = [pod for pod in pods if not pod.terminating]
-    return max(staying, key=_rank, default=None)
+    active = [pod for pod in pods if not pod.terminating]
+    return max(active, key=_rank, default=None)
 
 
 def _rank(pod: Pod) -> tuple[str, bool, bool, str]:
-    failing = pod.trouble is not None and pod.trouble.failing
-    return pod.created, failing, pod.trouble is not None, pod.name
+    failing = pod.problem is not None and pod.problem.failing
+    return pod.created, failing, pod.problem is not None, pod.name
 
 
-def standing(
+def version_status(
     deployment: Deployment, pods: Iterable[Pod], was_available: bool, now: float
-) -> Standing:
-    """How a version stands; `was_available`: it was, at some time since it was made."""
+) -> VersionStatus:
+    """Return a version's status; `was_available`: the Deployment was ever Available."""
     if deployment.available:
-        return _standing(deployment, State.AVAILABLE, "", "")
-    pod = newest(pods)
-    trouble = None if pod is None else pod.trouble
-    reason, message = ("", "") if trouble is None else (trouble.reason, trouble.message)
-    if trouble is not None and _has_failed(trouble, now):
-        return _standing(deployment, State.FAILED, reason, message)
-    if deployment.overdue:
-        whole = shortened(f"{deployment.overdue} {message}".strip())
-        return _standing(deployment, State.FAILED, reason or "ProgressDeadlineExceeded", whole)
+        return _status(deployment, State.AVAILABLE, "", "")
+    pod = newest_pod(pods)
+    problem = None if pod is None else pod.problem
+    reason, message = ("", "") if problem is None else (problem.reason, problem.message)
+    if problem is not None and _has_failed(problem, now):
+        return _status(deployment, State.FAILED, reason, message)
+    if not reason and deployment.replica_failure:
+        reason, message = "ReplicaFailure", keep_end(deployment.replica_failure)
+    if deployment.deadline_message:
+        message = keep_end(f"{deployment.deadline_message} {message}".strip())
+        return _status(deployment, State.FAILED, reason or "ProgressDeadlineExceeded", message)
     state = State.UNAVAILABLE if was_available else State.PROGRESSING
-    if not reason and deployment.blocked:
-        reason, message = "ReplicaFailure", shortened(deployment.blocked)
-    return _standing(deployment, state, reason, message)
+    return _status(deployment, state, reason, message)
 
 
-def _standing(deployment: Deployment, state: State, reason: str, message: str) -> Standing:
-    return Standing(
+def _status(deployment: Deployment, state: State, reason: str, message: str) -> VersionStatus:
+    return VersionStatus(
         uid=deployment.uid,
         state=state,
         reason=reason,
@@ -89,30 +92,31 @@ def _standing(deployment: Deployment, state: State, reason: str, message: str) -
     )
 
 
-def _has_failed(trouble: Trouble, now: float) -> bool:
-    if not trouble.failing:
+def _has_failed(problem: PodProblem, now: float) -> bool:
+    if not problem.failing:
         return False
-    return trouble.since is None or now - trouble.since >= UNSCHEDULABLE_SECONDS
+    return problem.since is None or now - problem.since >= UNSCHEDULABLE_SECONDS
 
 
-def due(pods: Iterable[Pod], now: float) -> float | None:
-    """When to look again without any change: a Pod is unschedulable, but not yet for long."""
-    pod = newest(pods)
-    if pod is None or pod.trouble is None or pod.trouble.since is None:
+def recheck_at(pods: Iterable[Pod], now: float) -> float | None:
+    """Return when an unschedulable Pod makes the version Failed, if that is in the future."""
+    pod = newest_pod(pods)
+    if pod is None or pod.problem is None or pod.problem.since is None:
         return None
-    moment = pod.trouble.since + UNSCHEDULABLE_SECONDS
+    moment = pod.problem.since + UNSCHEDULABLE_SECONDS
     return moment if moment > now else None
 
 
-def between(old: Known | None, new: Standing | None) -> list[Standing]:
-    """What is owed to whoever knew `old`, now that it stands at `new` (None: it is gone).
+def diff(old: LastReported | None, new: VersionStatus | None) -> list[VersionStatus]:
+    """Return the transitions from `old` to `new`; a `new` of None means deleted.
 
-    A Deployment made anew under the same name is another one: the old one's end is owed first.
+    A Deployment recreated under the same name is a new one: the deletion of the old one comes
+    first.
     """
-    owed = []
-    lived = old is not None and old.state is not State.DELETED
-    if old is not None and lived and (new is None or new.uid != old.uid):
-        owed.append(Standing(uid=old.uid, state=State.DELETED, image=old.image))
+    transitions = []
+    existed = old is not None and old.state is not State.DELETED
+    if old is not None and existed and (new is None or new.uid != old.uid):
+        transitions.append(VersionStatus(uid=old.uid, state=State.DELETED, image=old.image))
     if new is not None and (old is None or new.uid != old.uid or new.state is not old.state):
-        owed.append(new)
-    return owed
+        transitions.append(new)
+    return transitions

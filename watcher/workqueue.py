@@ -1,4 +1,4 @@
-"""Keys that need work: each is held by one worker at a time (after client-go's workqueue)."""
+"""A queue of keys, each processed by one worker at a time (after client-go's workqueue)."""
 
 import asyncio
 from collections import deque
@@ -9,37 +9,36 @@ K = TypeVar("K", bound=Hashable)
 
 
 class WorkQueue(Generic[K]):
-    """First come, first served. A key that is added while it is worked on comes once more."""
+    """First in, first out. A key added while it is processed is queued again afterwards."""
 
     def __init__(self) -> None:
-        """Empty."""
-        self._waiting: deque[K] = deque()
+        self._queue: deque[K] = deque()
         self._dirty: set[K] = set()
-        self._held: set[K] = set()
-        self._ready = asyncio.Semaphore(0)
+        self._processing: set[K] = set()
+        self._available = asyncio.Semaphore(0)
 
     def add(self, key: K) -> None:
-        """There is work for this key."""
+        """Mark a key as in need of processing."""
         if key in self._dirty:
             return
         self._dirty.add(key)
-        if key not in self._held:
-            self._queue(key)
+        if key not in self._processing:
+            self._enqueue(key)
 
-    async def take(self) -> K:
-        """Wait for a key; it is this worker's until `done`."""
-        await self._ready.acquire()
-        key = self._waiting.popleft()
+    async def get(self) -> K:
+        """Wait for a key; no other worker gets it until `done` is called."""
+        await self._available.acquire()
+        key = self._queue.popleft()
         self._dirty.discard(key)
-        self._held.add(key)
+        self._processing.add(key)
         return key
 
     def done(self, key: K) -> None:
-        """Let go of a key."""
-        self._held.discard(key)
+        """Mark a key as processed."""
+        self._processing.discard(key)
         if key in self._dirty:
-            self._queue(key)
+            self._enqueue(key)
 
-    def _queue(self, key: K) -> None:
-        self._waiting.append(key)
-        self._ready.release()
+    def _enqueue(self, key: K) -> None:
+        self._queue.append(key)
+        self._available.release()

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from bench import command
 from bench.events.apiserver import apiserver
 from bench.events.kills import kills
+from bench.events.large_cluster import scale
 from bench.events.latency import latency
 from bench.events.outage import outage
-from bench.events.scale import scale
 from bench.figures import Figure
 
 Bench = Callable[[float], Awaitable[Figure | list[Figure]]]
@@ -29,10 +29,10 @@ async def _run(names: list[str], scale: float) -> bool:
 def main() -> int:
     """Run the benches that the command line names, or all."""
     parser = command.parser("bench.events", __doc__, BENCHES)
-    given = parser.parse_args()
-    names = command.chosen(parser, given.names, BENCHES)
+    arguments = parser.parse_args()
+    names = command.chosen(parser, arguments.names, BENCHES)
     command.need_cluster(parser)
-    return 0 if asyncio.run(_run(names, given.scale)) else 1
+    return 0 if asyncio.run(_run(names, arguments.scale)) else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The API server away: connections cut, refused, and half-open. Noticed and mended in time.
+"""API server failures: connections cut, refused, and half-open; detected and recovered in time.
 
-The real one stays as it is: a proxy of our own before it is what fails.
+A proxy in front of the real API server fails; the API server itself is not touched.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from bench.events import versions
 from bench.events.broker import data_of
-from bench.events.ground import Ground, ground
+from bench.events.drill_setup import DrillSetup, drill_setup
 from bench.events.proxy import Proxy
 from bench.events.watchers import Watcher
 from bench.figures import Figure
@@ -26,49 +26,49 @@ _OK = 200
 
 
 async def apiserver(_scale: float) -> list[Figure]:
-    """After each kind of failure a change that was made meanwhile must show, and none be lost."""
-    async with ground(NAMESPACE) as place:
-        address = urlsplit(place.access.url)
+    """Check after each failure that a change made meanwhile is shown and no event is lost."""
+    async with drill_setup(NAMESPACE) as setup:
+        address = urlsplit(setup.access.url)
         async with Proxy(address.hostname or "", address.port or 443) as proxy:
-            through = replace(place.access, url=f"https://127.0.0.1:{proxy.port}")
-            log = place.folder / "watcher.log"
-            watcher = Watcher(NAMESPACE, through, place.broker, log)
-            made = versions.deployment(_MODEL, 0)
-            await place.kube.send("POST", versions.deployments(NAMESPACE), made)
+            through = replace(setup.access, url=f"https://127.0.0.1:{proxy.port}")
+            log = setup.folder / "watcher.log"
+            watcher = Watcher(NAMESPACE, through, setup.broker, log)
+            body = versions.deployment(_MODEL, 0)
+            await setup.kube.send("POST", versions.deployments(NAMESPACE), body)
             await watcher.start()
             try:
                 await watcher.ready()
                 await _shows(watcher, "Available")
                 figures = [
-                    await _cut(place, proxy, watcher),
-                    await _refused(place, proxy, watcher),
-                    await _half_open(place, proxy, watcher),
+                    await _cut(setup, proxy, watcher),
+                    await _refused(setup, proxy, watcher),
+                    await _half_open(setup, proxy, watcher),
                 ]
-                states = await _told(place, 4)
+                states = await _published_states(setup, 4)
             finally:
                 await watcher.end()
-    wanted = ["Available", "Unavailable", "Available", "Unavailable"]
-    text = f"told {states}, owed {wanted}"
-    return [*figures, Figure("apiserver, nothing lost", states == wanted, text, {"told": states})]
+    expected = ["Available", "Unavailable", "Available", "Unavailable"]
+    text = f"published {states}, expected {expected}"
+    return [*figures, Figure("apiserver, nothing lost", states == expected, text, {"told": states})]
 
 
-async def _told(place: Ground, count: int) -> list[str]:
-    """The states that were told; an event may be repeated, under its own id."""
+async def _published_states(setup: DrillSetup, count: int) -> list[str]:
+    """Return the states of the published events; repeated events count once."""
     bodies: dict[str, bytes] = {}
     deadline = time.monotonic() + _MOST_SECONDS
     while len(bodies) < count and time.monotonic() < deadline:
-        bodies |= dict(await asyncio.to_thread(place.broker.messages))
+        bodies |= dict(await asyncio.to_thread(setup.broker.messages))
         await asyncio.sleep(0.5)
     return [str(data_of(body)["state"]) for body in bodies.values()]
 
 
-async def _scale(place: Ground, replicas: int) -> None:
+async def _scale(setup: DrillSetup, replicas: int) -> None:
     path = f"{versions.deployments(NAMESPACE)}/{_MODEL}-v1"
-    await place.kube.send("PATCH", path, {"spec": {"replicas": replicas}})
+    await setup.kube.send("PATCH", path, {"spec": {"replicas": replicas}})
 
 
 async def _shows(watcher: Watcher, state: str) -> float:
-    """Seconds until the status says so."""
+    """Return the seconds until the status shows the state."""
     begun = time.monotonic()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(2 * _MOST_SECONDS):
@@ -81,7 +81,7 @@ async def _shows(watcher: Watcher, state: str) -> float:
 
 
 async def _noticed(watcher: Watcher, *, stale: bool = True) -> float:
-    """Seconds until the watcher itself says that what it knows may be old; or no longer."""
+    """Return the seconds until the watcher's metric shows a stale (or current) status."""
     begun = time.monotonic()
     line = f"watcher_status_stale {float(stale)}"
     with contextlib.suppress(TimeoutError):
@@ -91,37 +91,37 @@ async def _noticed(watcher: Watcher, *, stale: bool = True) -> float:
     return time.monotonic() - begun
 
 
-def _figure(name: str, noticed: float | None, mended: float) -> Figure:
-    whole = (noticed or 0.0) + mended
-    said = "" if noticed is None else f"noticed after {noticed:.1f} s, "
-    text = f"{said}true {mended:.1f} s after the mend (limit {_MOST_SECONDS:.0f} in all)"
-    values = {"noticed_seconds": noticed, "mended_seconds": round(mended, 1)}
-    return Figure(f"apiserver, {name}", whole < _MOST_SECONDS, text, values)
+def _figure(name: str, noticed: float | None, recovered: float) -> Figure:
+    total = (noticed or 0.0) + recovered
+    detection = "" if noticed is None else f"noticed after {noticed:.1f} s, "
+    text = f"{detection}true {recovered:.1f} s after recovery (limit {_MOST_SECONDS:.0f} in all)"
+    values = {"noticed_seconds": noticed, "mended_seconds": round(recovered, 1)}
+    return Figure(f"apiserver, {name}", total < _MOST_SECONDS, text, values)
 
 
-async def _cut(place: Ground, proxy: Proxy, watcher: Watcher) -> Figure:
+async def _cut(setup: DrillSetup, proxy: Proxy, watcher: Watcher) -> Figure:
     proxy.cut()
-    await _scale(place, 1)
+    await _scale(setup, 1)
     return _figure("connections cut", None, await _shows(watcher, "Unavailable"))
 
 
-async def _refused(place: Ground, proxy: Proxy, watcher: Watcher) -> Figure:
+async def _refused(setup: DrillSetup, proxy: Proxy, watcher: Watcher) -> Figure:
     await watcher.ready()  # leads again
     await _noticed(watcher, stale=False)
     proxy.refuse()
-    await _scale(place, 0)
+    await _scale(setup, 0)
     noticed = await _noticed(watcher)
     await asyncio.sleep(_REFUSED_SECONDS)
-    proxy.mend()
+    proxy.restore()
     return _figure("refused", noticed, await _shows(watcher, "Available"))
 
 
-async def _half_open(place: Ground, proxy: Proxy, watcher: Watcher) -> Figure:
-    """What stands is swallowed for ever; what is opened anew gets through once it is noticed."""
+async def _half_open(setup: DrillSetup, proxy: Proxy, watcher: Watcher) -> Figure:
+    """Drop all traffic of open connections; new ones work after the detection."""
     await watcher.ready()  # leads again
     await _noticed(watcher, stale=False)
     proxy.swallow()
-    await _scale(place, 1)
+    await _scale(setup, 1)
     noticed = await _noticed(watcher)
-    proxy.mend()
+    proxy.restore()
     return _figure("half-open", noticed, await _shows(watcher, "Unavailable"))

@@ -1,4 +1,4 @@
-"""A RabbitMQ node of the drill's own, to be killed and started; its data stays."""
+"""A RabbitMQ node for drills, which kill and start it; its data is kept."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from pika.adapters.blocking_connection import BlockingConnection
 
 _SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 _START_SECONDS = 90.0
-_SAID = 2000
+_TAIL_CHARACTERS = 2000
 _NOT_EPHEMERAL = (20_000, 30_000)
 USER = "bench"
 EXCHANGE = "model-events"
@@ -26,9 +26,9 @@ QUEUE = "events"
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """One that nobody listens on just now, and that no outgoing connection is given.
+    """Return a free port outside the ephemeral range.
 
-    Whoever gets it is killed and binds it again.
+    No outgoing connection gets this port, so a killed process can bind it again.
     """
     while True:
         port = random.randrange(*_NOT_EPHEMERAL)  # noqa: S311 - no secret
@@ -37,7 +37,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def node_environment(folder: Path, name: str, port: int, host: str = "127.0.0.1") -> dict[str, str]:
-    """A node and a name server that meet no others of this machine; all of it in `folder`."""
+    """Return the environment of a node and a name server that are isolated in `folder`."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -57,10 +57,10 @@ def node_environment(folder: Path, name: str, port: int, host: str = "127.0.0.1"
 
 
 class Node:
-    """One node, with an exchange and a quorum queue that gets everything."""
+    """A node with an exchange and a quorum queue for all events."""
 
     def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
-        """`folder` is empty, and readable by nobody else."""
+        """`folder` must be empty and private to this user."""
         self.host, self.port = host, free_port(host)
         self.password = secrets.token_urlsafe(16)
         self._folder = folder
@@ -74,7 +74,7 @@ class Node:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Return once it takes messages. Raises RuntimeError."""
+        """Return as soon as the node accepts messages. Raises RuntimeError."""
         with (self._folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
                 [_SERVER],
@@ -95,25 +95,27 @@ class Node:
                     return
             except (pika.exceptions.AMQPError, OSError) as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    said = (self._folder / "output").read_text(errors="replace")[-_SAID:]
-                    raise RuntimeError(f"RabbitMQ does not start: {said}") from error
+                    output_tail = (self._folder / "output").read_text(errors="replace")[
+                        -_TAIL_CHARACTERS:
+                    ]
+                    raise RuntimeError(f"RabbitMQ does not start: {output_tail}") from error
                 time.sleep(0.2)
 
     def kill(self) -> None:
-        """`kill -9` of the node and what it has started (not of its name server)."""
+        """Kill the node and its child processes, but not its name server."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def remove(self) -> None:
-        """End it, its name server included."""
+        """Kill the node and its name server."""
         self.kill()
         subprocess.run(["epmd", "-kill"], env=self._environment, capture_output=True, check=False)
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[BlockingConnection]:
-        """A connection for a while."""
+        """Open a connection while the block runs."""
         connection = BlockingConnection(
             pika.ConnectionParameters(
                 host=self.host,
@@ -129,18 +131,18 @@ class Node:
                 connection.close()
 
     def messages(self) -> list[tuple[str, bytes]]:
-        """All that the queue holds, as (message id, body), in the order of arrival."""
-        found: list[tuple[str, bytes]] = []
+        """Return all messages of the queue as (message id, body), in the order of arrival."""
+        received: list[tuple[str, bytes]] = []
         with self.connected() as connection:
             channel = connection.channel()
             while True:
                 method, properties, body = channel.basic_get(QUEUE, auto_ack=True)
                 if method is None:
-                    return found
-                found.append((str(properties.message_id), bytes(body)))
+                    return received
+                received.append((str(properties.message_id), bytes(body)))
 
 
 def data_of(body: bytes) -> dict[str, object]:
-    """What an event says."""
-    found: dict[str, object] = json.loads(body)["data"]
-    return found
+    """Return the `data` of an event."""
+    data: dict[str, object] = json.loads(body)["data"]
+    return data

@@ -1,6 +1,6 @@
 """`kill -9` of the watcher and of its broker at random moments of random changes.
 
-What was told is held against a recorder of the API server's changes that is never killed.
+The messages are compared with a recorder of the API server's changes that is never killed.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import cast
 
 from bench.events import pods
 from bench.events.broker import Node
-from bench.events.ground import Ground, ground
+from bench.events.drill_setup import DrillSetup, drill_setup
 from bench.events.recorder import Recorder, faults
 from bench.events.versions import Changer, leases
 from bench.events.watchers import Watcher
@@ -23,17 +23,17 @@ NAMESPACE = "bench-events"
 _PROCESSES, _PODS, _RESTARTS, _CHANGES = 190, 10, 20, 500
 _AWAY_SECONDS = 120.0
 _PAUSE_SECONDS = 0.6
-"""Between two changes, on average."""
+"""Average time between two changes."""
 _SETTLE_SECONDS = 90.0
 _TAKEOVER_SECONDS = 45.0
 _SEED = 7
-_POSITION = "model-deployment.io/position"
+_RESUME_REVISION = "model-deployment.io/position"
 _RECORD = "model-deployment.io/record"
 
 
 @dataclass
 class _Drill:
-    ground: Ground
+    setup: DrillSetup
     changer: Changer
     chance: random.Random
     killed: int = 0
@@ -43,35 +43,35 @@ class _Drill:
     over: bool = False
 
     async def change(self, count: int) -> None:
-        """At least so many, and as long as anything is killed."""
+        """Make at least this number of changes, and go on while anything is killed."""
         while self.changer.made < count or not self.over:
             await self.changer.change()
             self.changed.set()
             await asyncio.sleep(self.chance.uniform(0, 2 * _PAUSE_SECONDS))
 
     def _watcher(self) -> Watcher:
-        place = self.ground
-        return Watcher(place.namespace, place.access, place.broker, place.folder / "watcher.log")
+        setup = self.setup
+        return Watcher(setup.namespace, setup.access, setup.broker, setup.folder / "watcher.log")
 
     async def begin(self) -> None:
-        """A first watcher leaves its place: what happened before it stood is owed to nobody."""
+        """Run a first watcher until it stores its resume revision; earlier changes do not count."""
         watcher = self._watcher()
         await watcher.start()
         try:
             await watcher.ready()
             async with asyncio.timeout(_TAKEOVER_SECONDS):
-                while not await self._has_place():
+                while not await self._has_resume_revision():
                     await asyncio.sleep(0.1)
         finally:
             await watcher.end(signal.SIGTERM)
 
-    async def _has_place(self) -> bool:
-        path = f"{leases(self.ground.namespace)}/deployment-watcher"
-        metadata = cast("dict[str, object]", (await self.ground.kube.send("GET", path))["metadata"])
-        return _POSITION in cast("dict[str, str]", metadata.get("annotations", {}))
+    async def _has_resume_revision(self) -> bool:
+        path = f"{leases(self.setup.namespace)}/deployment-watcher"
+        metadata = cast("dict[str, object]", (await self.setup.kube.send("GET", path))["metadata"])
+        return _RESUME_REVISION in cast("dict[str, str]", metadata.get("annotations", {}))
 
     async def kill_processes(self, count: int) -> None:
-        """Half of them at any moment of their lives, half right after a change."""
+        """Kill half of the processes at a random moment, half right after a change."""
         watcher = self._watcher()
         try:
             while self.killed < count:
@@ -83,15 +83,15 @@ class _Drill:
                     await asyncio.sleep(self.chance.uniform(0, 0.08))
                 status = await watcher.end()
                 if status != -9:  # noqa: PLR2004 - SIGKILL
-                    log = (self.ground.folder / "watcher.log").read_text()[-2000:]
-                    raise RuntimeError(f"the watcher ended by itself with {status}: {log}")
+                    log = (self.setup.folder / "watcher.log").read_text()[-2000:]
+                    raise RuntimeError(f"the watcher exited with {status}: {log}")
                 self.killed += 1
         finally:
             await watcher.end()
 
     async def restart_broker(self, count: int, away: float) -> None:
-        """The first time it stays away for long."""
-        broker: Node = self.ground.broker
+        """Kill and start the broker; the first time it is unavailable for long."""
+        broker: Node = self.setup.broker
         while self.restarts < count:
             await asyncio.sleep(self.chance.uniform(0, 6))
             await asyncio.to_thread(broker.kill)
@@ -100,9 +100,9 @@ class _Drill:
             self.restarts += 1
 
     async def kill_pods(self, count: int) -> None:
-        """The one that leads, each time."""
-        namespace = self.ground.namespace
-        await asyncio.to_thread(pods.deploy, namespace, self.ground.broker)
+        """Kill the leader's Pod each time."""
+        namespace = self.setup.namespace
+        await asyncio.to_thread(pods.deploy, namespace, self.setup.broker)
         while self.pods_killed < count:
             victim = await self._other_leader("bench")
             await asyncio.sleep(self.chance.uniform(0, 2))
@@ -112,43 +112,43 @@ class _Drill:
 
     async def _other_leader(self, than: str) -> str:
         async with asyncio.timeout(_TAKEOVER_SECONDS):
-            while (now := await asyncio.to_thread(pods.leader, self.ground.namespace)) in {
+            while (now := await asyncio.to_thread(pods.leader, self.setup.namespace)) in {
                 "",
                 than,
             }:
                 await asyncio.sleep(0.3)
         return now
 
-    async def all_told(self, recorder: Recorder) -> bool:
-        """Wait until as much is confirmed as is owed; False if that never comes."""
+    async def all_confirmed(self, recorder: Recorder) -> bool:
+        """Wait until all expected events are confirmed; return False after a time limit."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         while time.monotonic() < deadline:
-            owed = sum(len(told) for told in recorder.owed().values())
-            if await self._confirmed() == owed:
-                await asyncio.sleep(2)  # and not more than that
-                return await self._confirmed() == owed
+            expected = sum(len(transitions) for transitions in recorder.expected().values())
+            if await self._confirmed() == expected:
+                await asyncio.sleep(2)  # no more events may follow
+                return await self._confirmed() == expected
             await asyncio.sleep(0.5)
         return False
 
     async def _confirmed(self) -> int:
-        found = await self.ground.kube.send("GET", leases(self.ground.namespace))
-        told = 0
-        for lease in cast("list[dict[str, dict[str, dict[str, str]]]]", found["items"]):
+        lease_list = await self.setup.kube.send("GET", leases(self.setup.namespace))
+        confirmed = 0
+        for lease in cast("list[dict[str, dict[str, dict[str, str]]]]", lease_list["items"]):
             text = lease["metadata"].get("annotations", {}).get(_RECORD)
-            told += json.loads(text)["confirmed"] if text else 0
-        return told
+            confirmed += json.loads(text)["confirmed"] if text else 0
+        return confirmed
 
 
 async def kills(scale: float) -> Figure:
-    """The whole drill; `scale` shortens all of it."""
+    """Run the drill; `scale` shortens all of its parts."""
     begun = time.monotonic()
-    chance = random.Random(_SEED)  # noqa: S311 - repeatable is what it shall be
+    chance = random.Random(_SEED)  # noqa: S311 - the drill is repeatable
     host = pods.address_of_node()
-    async with ground(NAMESPACE, host) as place:
-        recorder = Recorder(place.kube, NAMESPACE)
-        drill = _Drill(place, Changer(place.kube, NAMESPACE, chance), chance)
+    async with drill_setup(NAMESPACE, host) as setup:
+        recorder = Recorder(setup.kube, NAMESPACE)
+        drill = _Drill(setup, Changer(setup.kube, NAMESPACE, chance), chance)
         await drill.begin()
-        async with recorder.running(await place.revision()):
+        async with recorder.running(await setup.revision()):
             async with asyncio.TaskGroup() as group:
                 group.create_task(drill.change(_some(_CHANGES, scale)))
                 async with asyncio.TaskGroup() as killing:
@@ -157,18 +157,19 @@ async def kills(scale: float) -> Figure:
                     killing.create_task(drill.restart_broker(_some(_RESTARTS, scale, 2), away))
                 await drill.kill_pods(_some(_PODS, scale))
                 drill.over = True
-            settled = await drill.all_told(recorder)
-        messages = await asyncio.to_thread(place.broker.messages)
-        owed = recorder.owed()
-    wrong, repeats = faults(owed, messages)
+            settled = await drill.all_confirmed(recorder)
+        messages = await asyncio.to_thread(setup.broker.messages)
+        expected = recorder.expected()
+    wrong, repeats = faults(expected, messages)
     for line in wrong:
         print(line)
-    number = sum(len(told) for told in owed.values())
+    number = sum(len(transitions) for transitions in expected.values())
     text = (
         f"{drill.killed} processes and {drill.pods_killed} Pods killed, the broker "
         f"{drill.restarts} times, {drill.changer.made} changes in {time.monotonic() - begun:.0f} s:"
-        f" {number} transitions owed, {len(messages) - repeats} told, {repeats} repeated under the "
-        f"same id, {len(wrong)} faults{'' if settled else ', not settled'}"
+        f" {number} transitions expected, {len(messages) - repeats} published, "
+        f"{repeats} repeated under the same id, {len(wrong)} faults"
+        f"{'' if settled else ', not settled'}"
     )
     values = {
         "killed_processes": drill.killed,

@@ -1,4 +1,4 @@
-"""The real API server, straight: the bench's own hand and its own eye, apart from the watcher's."""
+"""A client of the real API server, independent of the watcher's client."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ _MISSING, _CONFLICT, _FAILED = 404, 409, 400
 
 @dataclass(frozen=True)
 class Access:
-    """Where the API server is, and files that a client shows and trusts."""
+    """The URL of the API server and the files with certificates."""
 
     url: str
     authority: Path
@@ -28,7 +28,7 @@ class Access:
 
     @classmethod
     def from_kubeconfig(cls, folder: Path) -> "Access":
-        """The kubeconfig of `make env`, its certificates laid out in files."""
+        """Read the kubeconfig of `make env` and write its certificates into files."""
         config = yaml.safe_load(Path(os.environ["KUBECONFIG"]).read_text(encoding="utf-8"))
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         authority, certificate = folder / "ca.pem", folder / "client.pem"
@@ -42,10 +42,9 @@ class Access:
 
 
 class Kube:
-    """Requests by path. Use it as an asynchronous context."""
+    """A client that requests by path. Use it as an asynchronous context manager."""
 
     def __init__(self, access: Access) -> None:
-        """Nothing is opened yet."""
         self._access = access
         self._session: aiohttp.ClientSession | None = None
 
@@ -74,7 +73,7 @@ class Kube:
     async def send(
         self, method: str, path: str, body: Mapping[str, object] | None = None
     ) -> Object:
-        """The answer; what is there already, or is gone already, is no mistake (empty)."""
+        """Return the response; empty if the object already exists or is already deleted."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         async with self._opened.request(
             method,
@@ -89,10 +88,9 @@ class Kube:
             return cast("Object", await answer.json())
 
     async def watch(self, path: str, since: int) -> AsyncIterator[tuple[str, bytes]]:
-        """Type and object of each change after `since`, over as many connections as it takes.
+        """Yield type and object of each change after `since`; reconnect as often as necessary.
 
-        Raises RuntimeError where the API server does not remember: then there is nothing to compare
-        with.
+        Raises RuntimeError if that history has expired: then there is nothing to compare with.
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=5)
         while True:
@@ -102,7 +100,9 @@ class Kube:
                     async for line in answer.content:
                         event = json.loads(line)
                         if event["type"] == "ERROR":
-                            raise RuntimeError(f"the recorder lost its place: {event['object']}")
+                            raise RuntimeError(
+                                f"the history of the recorder has expired: {event['object']}"
+                            )
                         since = int(event["object"]["metadata"]["resourceVersion"])
                         if event["type"] != "BOOKMARK":
                             yield event["type"], json.dumps(event["object"]).encode()

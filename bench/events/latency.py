@@ -1,4 +1,4 @@
-"""From the API server's write of a transition to its confirmed message, many a second."""
+"""Time from the API server's write of a transition to its confirmed message, under load."""
 
 import asyncio
 import json
@@ -8,9 +8,9 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 from bench.events import versions
-from bench.events.alone import ground_alone
 from bench.events.broker import QUEUE, Node
-from bench.events.ground import Ground, ground
+from bench.events.drill_setup import DrillSetup, drill_setup
+from bench.events.standalone_apiserver import standalone_setup
 from bench.events.watchers import Watcher
 from bench.figures import Figure, milliseconds
 from bench.traffic.client import percentile
@@ -26,7 +26,7 @@ _WAIT_SECONDS = 20.0
 
 @dataclass
 class _Consumer:
-    """Notes when each event comes: a queue gives it out once it is stored, as it is confirmed."""
+    """Record when each event arrives: a queue delivers it once it is stored and confirmed."""
 
     broker: Node
     arrived: dict[tuple[str, int], tuple[float, str]] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class _Consumer:
 
 
 @dataclass
-class _Made:
+class _Transition:
     model: str
     sequence: int
     state: str
@@ -58,66 +58,69 @@ class _Made:
 
 
 async def latency(scale: float) -> list[Figure]:
-    """Pods fall into a crash loop and out of it, each change of one Pod's status a transition.
+    """Move Pods into a crash loop and out of it; each change of a Pod's status is a transition.
 
-    By the local stack's API server, with the whole stack on the same cores; and by one alone.
+    Measure with the API server of the local stack, whose other processes share the cores, and with
+    a standalone one.
     """
     return [
-        await _measured("latency", ground(NAMESPACE), scale),
-        await _measured("latency, API server alone", ground_alone(NAMESPACE), scale),
+        await _measured("latency", drill_setup(NAMESPACE), scale),
+        await _measured("latency, API server alone", standalone_setup(NAMESPACE), scale),
     ]
 
 
-async def _measured(name: str, where: AbstractAsyncContextManager[Ground], scale: float) -> Figure:
-    async with where as place:
-        watcher = Watcher(NAMESPACE, place.access, place.broker, place.folder / "watcher.log")
-        consumer = _Consumer(place.broker)
+async def _measured(
+    name: str, where: AbstractAsyncContextManager[DrillSetup], scale: float
+) -> Figure:
+    async with where as setup:
+        watcher = Watcher(NAMESPACE, setup.access, setup.broker, setup.folder / "watcher.log")
+        consumer = _Consumer(setup.broker)
         thread = threading.Thread(target=consumer.run)
         thread.start()
         try:
-            await _prepare(place, watcher, consumer)
-            made = await _load(place, max(100, round(RATE * _SECONDS * scale)))
-            await _arrived(consumer, len(made))
+            await _prepare(setup, watcher, consumer)
+            transitions = await _load(setup, max(100, round(RATE * _SECONDS * scale)))
+            await _arrived(consumer, len(transitions))
         finally:
             consumer.over.set()
             await asyncio.to_thread(thread.join)
             await watcher.end()
-    return _figure(name, made, consumer)
+    return _figure(name, transitions, consumer)
 
 
-async def _prepare(place: Ground, watcher: Watcher, consumer: _Consumer) -> None:
+async def _prepare(setup: DrillSetup, watcher: Watcher, consumer: _Consumer) -> None:
     await asyncio.to_thread(consumer.listening.wait)
     for number in range(_MODELS):
         model = f"m{number}"
-        await place.kube.send(
+        await setup.kube.send(
             "POST", versions.deployments(NAMESPACE), versions.deployment(model, 1)
         )
-        await place.kube.send("POST", versions.pods(NAMESPACE), versions.pod(model))
-    await asyncio.sleep(5)  # the Deployment controller has said what it has to say
+        await setup.kube.send("POST", versions.pods(NAMESPACE), versions.pod(model))
+    await asyncio.sleep(5)  # until the Deployment controller has written all conditions
     await watcher.start()
     await watcher.ready()
     await _arrived(consumer, _MODELS)
     consumer.arrived.clear()
 
 
-async def _load(place: Ground, count: int) -> list[_Made]:
-    made: list[_Made] = []
+async def _load(setup: DrillSetup, count: int) -> list[_Transition]:
+    transitions: list[_Transition] = []
 
-    async def one(number: int) -> None:
+    async def change_pod(number: int) -> None:
         model, turn = f"m{number % _MODELS}", number // _MODELS
         failing = turn % 2 == 0
         path = f"{versions.pods(NAMESPACE)}/{model}-v1-0/status"
         sent = time.monotonic()
-        await place.kube.send("PATCH", path, versions.status(failing=failing))
+        await setup.kube.send("PATCH", path, versions.status(failing=failing))
         state = "Failed" if failing else "Progressing"
-        made.append(_Made(model, turn + 2, state, sent, time.monotonic()))
+        transitions.append(_Transition(model, turn + 2, state, sent, time.monotonic()))
 
     begun = time.monotonic()
     async with asyncio.TaskGroup() as group:
         for number in range(count):
             await asyncio.sleep(max(0, begun + number / RATE - time.monotonic()))
-            group.create_task(one(number))
-    return made
+            group.create_task(change_pod(number))
+    return transitions
 
 
 async def _arrived(consumer: _Consumer, count: int) -> None:
@@ -126,27 +129,27 @@ async def _arrived(consumer: _Consumer, count: int) -> None:
             await asyncio.sleep(0.05)
 
 
-def _figure(name: str, made: list[_Made], consumer: _Consumer) -> Figure:
-    waits, whole, wrong = [], [], 0
-    for one in made:
-        at, state = consumer.arrived[one.model, one.sequence]
-        wrong += state != one.state
-        waits.append(max(0.0, at - one.replied))
-        whole.append(at - one.sent)
+def _figure(name: str, transitions: list[_Transition], consumer: _Consumer) -> Figure:
+    waits, from_request, wrong = [], [], 0
+    for transition in transitions:
+        at, state = consumer.arrived[transition.model, transition.sequence]
+        wrong += state != transition.state
+        waits.append(max(0.0, at - transition.replied))
+        from_request.append(at - transition.sent)
     median, p99 = percentile(waits, 50), percentile(waits, 99)
     text = (
-        f"{len(made)} transitions at {RATE}/s, from the API server's reply to the message: median "
-        f"{milliseconds(median)} ms (limit {milliseconds(_MEDIAN_SECONDS)}), p99 "
+        f"{len(transitions)} transitions at {RATE}/s, from the API server's reply to the message: "
+        f"median {milliseconds(median)} ms (limit {milliseconds(_MEDIAN_SECONDS)}), p99 "
         f"{milliseconds(p99)} ms (limit {milliseconds(_P99_SECONDS)}); from the request on "
-        f"{milliseconds(percentile(whole, 50))} / {milliseconds(percentile(whole, 99))} ms; "
-        f"{wrong} wrong"
+        f"{milliseconds(percentile(from_request, 50))} / "
+        f"{milliseconds(percentile(from_request, 99))} ms; {wrong} wrong"
     )
     values = {
-        "transitions": len(made),
+        "transitions": len(transitions),
         "median_ms": milliseconds(median),
         "p99_ms": milliseconds(p99),
-        "from_request_median_ms": milliseconds(percentile(whole, 50)),
-        "from_request_p99_ms": milliseconds(percentile(whole, 99)),
+        "from_request_median_ms": milliseconds(percentile(from_request, 50)),
+        "from_request_p99_ms": milliseconds(percentile(from_request, 99)),
         "longest_ms": milliseconds(max(waits)),
         "wrong": wrong,
     }

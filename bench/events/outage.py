@@ -1,7 +1,7 @@
-"""Watcher and RabbitMQ away for a while, under load on the models of the running stack.
+"""An outage of watcher and RabbitMQ, under load on the models of the running stack.
 
-Works in the stack's own namespace: it scales both to nothing and back, and puts one version there
-that no route leads to, changes it while nobody watches, and takes it away again.
+It works in the namespace of the stack: it scales both to zero and back, creates a version without
+a route, changes it during the outage, and deletes it.
 """
 
 import asyncio
@@ -34,16 +34,16 @@ class _Stack:
     def kubectl(self, *arguments: str, given: str = "") -> str:
         return kubectl("-n", self.namespace, *arguments, given=given)
 
-    def replicas(self, what: str) -> str:
-        found = get("-n", self.namespace, what)
-        return str(cast("Object", found["spec"])["replicas"])
+    def replicas(self, name: str) -> str:
+        workload = get("-n", self.namespace, name)
+        return str(cast("Object", workload["spec"])["replicas"])
 
-    def scale(self, what: str, replicas: str) -> None:
-        self.kubectl("scale", what, f"--replicas={replicas}")
-        self.kubectl("rollout", "status", what, "--timeout=120s")
+    def scale(self, name: str, replicas: str) -> None:
+        self.kubectl("scale", name, f"--replicas={replicas}")
+        self.kubectl("rollout", "status", name, "--timeout=120s")
 
     def state(self) -> str:
-        """Of the version of this drill, as the status tells it; empty: it tells nothing."""
+        """Return the state of this drill's version in the status; empty without a response."""
         try:
             with urllib.request.urlopen(self.front_door + _VERSION, timeout=5) as answer:  # noqa: S310
                 return str(json.load(answer)["state"])
@@ -51,7 +51,7 @@ class _Stack:
             return ""
 
     async def becomes(self, state: str, seconds: float) -> float | None:
-        """Seconds until the status says so; None: it never did."""
+        """Return the seconds until the status shows the state; None after `seconds`."""
         begun = time.monotonic()
         while time.monotonic() - begun < seconds:
             if await asyncio.to_thread(self.state) == state:
@@ -59,8 +59,8 @@ class _Stack:
             await asyncio.sleep(0.2)
         return None
 
-    async def end_told(self, seconds: float) -> None:
-        """Wait until its end is stored and confirmed: until then its record would be made anew."""
+    async def wait_for_deleted_event(self, seconds: float) -> None:
+        """Wait until the deletion is confirmed: before that, the watcher recreates its record."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             record = await asyncio.to_thread(self._record)
@@ -70,46 +70,46 @@ class _Stack:
 
     def _record(self) -> Object:
         metadata = cast("Object", get("-n", self.namespace, "lease", f"{_MODEL}-v1")["metadata"])
-        told = cast("dict[str, str]", metadata["annotations"])
-        return cast("Object", json.loads(told["model-deployment.io/record"]))
+        annotations = cast("dict[str, str]", metadata["annotations"])
+        return cast("Object", json.loads(annotations["model-deployment.io/record"]))
 
     def streamed(self, seconds: float) -> list[str]:
-        """The events of the version, as the stream gives them to one who has seen nothing."""
+        """Return the events of the version from the start of the event stream."""
         deadline = time.monotonic() + seconds
-        found: list[str] = []
-        while time.monotonic() < deadline and not (found and found[-1].endswith(_LAST)):
-            # a replica that has just begun answers 503
+        events: list[str] = []
+        while time.monotonic() < deadline and not (events and events[-1].endswith(_LAST)):
+            # a starting replica responds with 503
             with contextlib.suppress(TimeoutError, urllib.error.HTTPError):
-                found = self._streamed_once(deadline)
+                events = self._streamed_once(deadline)
             time.sleep(0.5)
-        return found
+        return events
 
     def _streamed_once(self, deadline: float) -> list[str]:
         request = urllib.request.Request(f"{self.front_door}/status/events")  # noqa: S310 - http
         request.add_header("Last-Event-ID", "0")
-        found: list[str] = []
+        events: list[str] = []
         with urllib.request.urlopen(request, timeout=5) as stream:  # noqa: S310
-            while time.monotonic() < deadline and not (found and found[-1].endswith(_LAST)):
+            while time.monotonic() < deadline and not (events and events[-1].endswith(_LAST)):
                 line = stream.readline().decode()
                 if not line:
                     break
                 if line.startswith("data: "):
                     data = json.loads(line.removeprefix("data: "))["data"]
                     if data["model"] == _MODEL:
-                        found.append(f"{data['sequence']} {data['state']}")
-        return found
+                        events.append(f"{data['sequence']} {data['state']}")
+        return events
 
 
 async def outage(
     scale: float, namespace: str = "models", front_door: str = "http://localhost:8000"
 ) -> Figure:
-    """No prediction fails, and afterwards the status and the stream tell the truth."""
+    """Check that no prediction fails and that status and event stream recover."""
     stack = _Stack(namespace, front_door)
-    before = {what: stack.replicas(what) for what in (_WATCHER, _BROKER)}
+    before = {name: stack.replicas(name) for name in (_WATCHER, _BROKER)}
     away = max(10.0, _AWAY_SECONDS * scale)
     stack.kubectl("apply", "-f-", given=json.dumps(deployment(_MODEL, 0)))
     try:
-        known = await stack.becomes("Available", 30)
+        first = await stack.becomes("Available", 30)
         ended = asyncio.Event()
         load = asyncio.create_task(_load(_port(front_door), ended))
         try:
@@ -121,23 +121,23 @@ async def outage(
             ended.set()
             answers = await load
     finally:
-        for what, replicas in before.items():
-            await asyncio.to_thread(stack.scale, what, replicas)
+        for name, replicas in before.items():
+            await asyncio.to_thread(stack.scale, name, replicas)
         kubectl("-n", namespace, "delete", "deployment", f"{_MODEL}-v1", "--ignore-not-found")
-        await stack.end_told(_AFTER_SECONDS)
+        await stack.wait_for_deleted_event(_AFTER_SECONDS)
         kubectl("-n", namespace, "delete", "lease", f"{_MODEL}-v1", "--ignore-not-found")
-    return _figure(answers, away, known, back, streamed)
+    return _figure(answers, away, first, back, streamed)
 
 
 async def _away(stack: _Stack, before: dict[str, str], seconds: float) -> None:
-    for what in before:
-        await asyncio.to_thread(stack.kubectl, "scale", what, "--replicas=0")
+    for name in before:
+        await asyncio.to_thread(stack.kubectl, "scale", name, "--replicas=0")
     await asyncio.sleep(seconds / 2)
-    wanted = json.dumps({"spec": {"replicas": 1}})
-    await asyncio.to_thread(stack.kubectl, "patch", "deployment", f"{_MODEL}-v1", "-p", wanted)
+    change = json.dumps({"spec": {"replicas": 1}})
+    await asyncio.to_thread(stack.kubectl, "patch", "deployment", f"{_MODEL}-v1", "-p", change)
     await asyncio.sleep(seconds / 2)
-    for what, replicas in before.items():
-        await asyncio.to_thread(stack.kubectl, "scale", what, f"--replicas={replicas}")
+    for name, replicas in before.items():
+        await asyncio.to_thread(stack.kubectl, "scale", name, f"--replicas={replicas}")
 
 
 async def _load(port: int, ended: asyncio.Event) -> list[Answer]:
@@ -156,23 +156,23 @@ def _port(front_door: str) -> int:
 def _figure(
     answers: list[Answer],
     away: float,
-    known: float | None,
+    first: float | None,
     back: float | None,
     streamed: list[str],
 ) -> Figure:
-    failed = [one for one in answers if not one.ok]
-    told = "never" if back is None else f"after {back:.1f} s"
+    failed = [answer for answer in answers if not answer.ok]
+    recovery = "never" if back is None else f"after {back:.1f} s"
     text = (
         f"{len(failed)} of {len(answers)} predictions failed while watcher and broker were away "
-        f"for {away:.0f} s; the status told the truth {told}, the stream {streamed}"
+        f"for {away:.0f} s; the status was correct {recovery}, the stream {streamed}"
     )
     values: dict[str, object] = {
         "requests": len(answers),
         "failed": len(failed),
-        "errors": sorted({f"{one.status} {one.error}".strip() for one in failed}),
+        "errors": sorted({f"{answer.status} {answer.error}".strip() for answer in failed}),
         "away_seconds": away,
         "true_after_seconds": back,
         "streamed": streamed,
     }
-    holds = not failed and known is not None and back is not None
+    holds = not failed and first is not None and back is not None
     return Figure("outage", holds and bool(streamed) and streamed[-1].endswith(_LAST), text, values)

@@ -1,6 +1,6 @@
-"""The watcher as it is deployed, in a namespace of the bench's own, for drills that kill its Pods.
+"""Deploy the watcher into a separate namespace, for drills that kill its Pods.
 
-Kills from the node, where a container's first process can be killed: so only on the local cluster.
+The drills kill a container's first process from the node, so they need the local cluster.
 """
 
 import base64
@@ -19,14 +19,16 @@ Object = dict[str, object]
 
 
 def address_of_node() -> str:
-    """An address of this machine that Pods reach, and that leads nowhere else."""
+    """Return the address of this machine that Pods reach."""
     nodes = cast("list[Object]", get("nodes")["items"])
     status = cast("dict[str, list[dict[str, str]]]", nodes[0]["status"])
-    return next(one["address"] for one in status["addresses"] if one["type"] == "InternalIP")
+    return next(
+        address["address"] for address in status["addresses"] if address["type"] == "InternalIP"
+    )
 
 
 def deploy(namespace: str, broker: Node, like: str = "models") -> None:
-    """Two replicas, as they stand in namespace `like`, told of another broker."""
+    """Copy the two replicas of namespace `like`, with the settings of another broker."""
     items = [_copied(kind, namespace, like) for kind in ("serviceaccount", "role", "rolebinding")]
     subjects = cast("list[Object]", items[-1]["subjects"])
     subjects[0]["namespace"] = namespace
@@ -40,52 +42,58 @@ def deploy(namespace: str, broker: Node, like: str = "models") -> None:
     deployment = _copied("deployment", namespace, like)
     template = cast("dict[str, dict[str, Object]]", deployment["spec"])["template"]
     (container,) = cast("list[dict[str, list[dict[str, str]]]]", template["spec"]["containers"])
-    other = {
+    settings = {
         "WATCHER_NAMESPACE": namespace,
         "WATCHER_BROKER_HOST": broker.host,
         "WATCHER_BROKER_PORT": str(broker.port),
         "WATCHER_BROKER_USER": USER,
     }
     for variable in container["env"]:
-        variable.update({"value": other[variable["name"]]} if variable["name"] in other else {})
-    whole = {"apiVersion": "v1", "kind": "List", "items": [*items, secret, deployment]}
-    kubectl("apply", "-f-", given=json.dumps(whole))
+        variable.update(
+            {"value": settings[variable["name"]]} if variable["name"] in settings else {}
+        )
+    manifest = {"apiVersion": "v1", "kind": "List", "items": [*items, secret, deployment]}
+    kubectl("apply", "-f-", given=json.dumps(manifest))
     kubectl("-n", namespace, "rollout", "status", f"deployment/{_NAME}", "--timeout=120s")
 
 
 def _copied(kind: str, namespace: str, like: str) -> Object:
-    found = get("-n", like, kind, _NAME)
-    found.pop("status", None)
-    metadata = cast("Object", found["metadata"])
-    found["metadata"] = {
+    item = get("-n", like, kind, _NAME)
+    item.pop("status", None)
+    metadata = cast("Object", item["metadata"])
+    item["metadata"] = {
         **{name: value for name, value in metadata.items() if name not in _OWN},
         "namespace": namespace,
     }
-    return found
+    return item
 
 
 def leader(namespace: str) -> str:
-    """The Pod that publishes; empty if none does."""
+    """Return the name of the leader's Pod; empty without a leader."""
     lease = get("-n", namespace, "lease", _NAME)
     return str(cast("Object", lease["spec"]).get("holderIdentity", ""))
 
 
 def kill(namespace: str, pod: str) -> None:
-    """`kill -9` of a Pod's first process; its successor is a Pod without a back-off.
+    """Kill the first process of a Pod and replace the Pod, which avoids the back-off.
 
-    Raises RuntimeError where it does not run on this machine.
+    Raises RuntimeError if the Pod does not run on this machine.
     """
-    wanted = {f"HOSTNAME={pod}".encode(), f"WATCHER_NAMESPACE={namespace}".encode()}
-    found = [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if wanted <= _told(folder)]
-    if not found:
+    variables = {f"HOSTNAME={pod}".encode(), f"WATCHER_NAMESPACE={namespace}".encode()}
+    pids = [
+        int(folder.name)
+        for folder in Path("/proc").glob("[0-9]*")
+        if variables <= _environment_of(folder)
+    ]
+    if not pids:
         raise RuntimeError(f"no process of Pod {pod} here: this machine must be its node")
-    for pid in found:
+    for pid in pids:
         os.kill(pid, signal.SIGKILL)
     kubectl("-n", namespace, "delete", "pod", pod, "--force", "--grace-period=0", "--wait=false")
 
 
-def _told(folder: Path) -> set[bytes]:
+def _environment_of(folder: Path) -> set[bytes]:
     try:
         return set((folder / "environ").read_bytes().split(b"\0"))
     except OSError:
-        return set()  # gone meanwhile
+        return set()  # the process has exited

@@ -1,14 +1,14 @@
-"""A TCP proxy before the API server that can be cut, refuse, or swallow without a word."""
+"""A TCP proxy in front of the API server that can cut, refuse or drop connections."""
 
 import asyncio
 import contextlib
 
 
 class Proxy:
-    """Use it as an asynchronous context."""
+    """The proxy. Use it as an asynchronous context manager."""
 
     def __init__(self, host: str, port: int) -> None:
-        """Leads to there."""
+        """Forward to this host and port."""
         self._to = (host, port)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -39,17 +39,17 @@ class Proxy:
             writer.transport.abort()
 
     def refuse(self) -> None:
-        """Break all connections, and each new one at once."""
+        """Break all connections and refuse new ones."""
         self._refuses = True
         self.cut()
 
     def swallow(self) -> None:
-        """Half-open: connections stand and new ones come to be, and nothing gets through."""
+        """Simulate half-open connections: they stay open and transfer nothing."""
         self._flows.clear()
         self._swallowed.append(self._flows)
 
-    def mend(self) -> None:
-        """Lead again. What was swallowed is gone for good, its connections too, without a FIN."""
+    def restore(self) -> None:
+        """Forward again. Half-open connections stay dead, without a FIN."""
         self._refuses = False
         self._flows = asyncio.Event()
         self._flows.set()
@@ -62,13 +62,13 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._turns_away(writer):
             return
-        flows = self._flows  # a connection that was swallowed once stays so
+        flows = self._flows  # a half-open connection stays half-open
         await flows.wait()
         if self._turns_away(writer):
             return
-        there, back = await asyncio.open_connection(*self._to)
-        self._writers |= {writer, back}
-        for source, target in ((reader, back), (there, writer)):
+        upstream, downstream = await asyncio.open_connection(*self._to)
+        self._writers |= {writer, downstream}
+        for source, target in ((reader, downstream), (upstream, writer)):
             task = asyncio.create_task(self._pass(source, target, flows))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

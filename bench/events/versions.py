@@ -1,8 +1,8 @@
-"""Versions that stand in a real cluster and never run: no kubelet, no scheduler works for them.
+"""Versions in a real cluster that never run: no kubelet and no scheduler handles them.
 
-Their Deployments are paused, so that the Deployment controller makes no Pods but keeps the
-conditions: Available with no replica wanted, not Available with one. Their Pods wait for a
-scheduler that there is not; their status is written by the bench, as kubelet would.
+Their Deployments are paused, so that the Deployment controller creates no Pods but updates the
+conditions: Available with no replicas, not Available with one. Their Pods name a scheduler that
+does not exist; the bench writes their status as kubelet would.
 """
 
 import asyncio
@@ -19,32 +19,32 @@ _LABELS = {
     "app.kubernetes.io/managed-by": "bench",
 }
 _SETTLED_SECONDS = 0.6
-"""Between two changes of one version: what its controller makes of the first one has happened.
-Deployments and Pods are two streams, and their order is only that of a recorder if they rest."""
+"""Pause between two changes of one version, until its controller has handled the first one.
+Deployments and Pods are two streams; only with this pause is their order that of the recorder."""
 
 
 def deployments(namespace: str) -> str:
-    """Their address."""
+    """Return the path of the resource."""
     return f"/apis/apps/v1/namespaces/{namespace}/deployments"
 
 
 def pods(namespace: str) -> str:
-    """Their address."""
+    """Return the path of the resource."""
     return f"/api/v1/namespaces/{namespace}/pods"
 
 
 def leases(namespace: str) -> str:
-    """Where the watcher keeps its records."""
+    """Return the path of the Leases with the watcher's records."""
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
 def labels(model: str) -> dict[str, str]:
-    """Of all objects of version v1 of a model."""
+    """Return the labels of all objects of version v1 of a model."""
     return {**_LABELS, "app.kubernetes.io/name": model, "app.kubernetes.io/version": "v1"}
 
 
 def deployment(model: str, replicas: int) -> dict[str, object]:
-    """One that makes no Pods."""
+    """Build a Deployment that creates no Pods."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -63,7 +63,7 @@ def deployment(model: str, replicas: int) -> dict[str, object]:
 
 
 def pod(model: str, number: int = 0) -> dict[str, object]:
-    """One that nobody schedules."""
+    """Build a Pod that is never scheduled."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -77,7 +77,7 @@ def pod(model: str, number: int = 0) -> dict[str, object]:
 
 
 def status(*, failing: bool) -> dict[str, object]:
-    """What kubelet says of a Pod in a crash loop, or of one that starts."""
+    """Build the status of a Pod in a crash loop, or of a starting one."""
     state: dict[str, object] = {"waiting": {"reason": "ContainerCreating"}}
     last: dict[str, object] = {}
     if failing:
@@ -98,7 +98,7 @@ def status(*, failing: bool) -> dict[str, object]:
 @dataclass
 class _Version:
     model: str
-    stands: bool = False
+    exists: bool = False
     replicas: int = 0
     broken: bool = False
     has_pod: bool = False
@@ -106,19 +106,19 @@ class _Version:
 
 
 class Changer:
-    """Publishes, breaks, mends, scales and deletes at random."""
+    """Create, break, repair, scale and delete versions at random."""
 
     def __init__(self, kube: Kube, namespace: str, chance: random.Random, count: int = 10) -> None:
-        """`count` versions, none of which stands yet."""
+        """`count`: the number of versions, none of which exists at the start."""
         self._kube, self._chance = kube, chance
         self._deployments, self._pods = deployments(namespace), pods(namespace)
         self._versions = [_Version(f"m{number}") for number in range(count)]
         self.made = 0
 
     async def change(self) -> None:
-        """One change of one version that rests; returns when the API server has it."""
+        """Change a version that is not within its pause; return after the API server's reply."""
         rested = time.monotonic() - _SETTLED_SECONDS
-        while not (free := [one for one in self._versions if one.touched < rested]):
+        while not (free := [version for version in self._versions if version.touched < rested]):
             await asyncio.sleep(0.02)
             rested = time.monotonic() - _SETTLED_SECONDS
         version = self._chance.choice(free)
@@ -128,23 +128,23 @@ class Changer:
 
     async def _act(self, version: _Version) -> None:
         name = f"{version.model}-v1"
-        if not version.stands:
-            version.stands, version.replicas = True, self._chance.randint(0, 1)
-            made = deployment(version.model, version.replicas)
-            await self._kube.send("POST", self._deployments, made)
+        if not version.exists:
+            version.exists, version.replicas = True, self._chance.randint(0, 1)
+            body = deployment(version.model, version.replicas)
+            await self._kube.send("POST", self._deployments, body)
             return
-        what = self._chance.random()
-        if what < 0.12:  # noqa: PLR2004 - the share of deletions
-            version.stands = False
+        draw = self._chance.random()
+        if draw < 0.12:  # noqa: PLR2004 - the share of deletions
+            version.exists = False
             await self._kube.send("DELETE", f"{self._deployments}/{name}")
-        elif what < 0.55:  # noqa: PLR2004 - and of scalings
+        elif draw < 0.55:  # noqa: PLR2004 - and of scalings
             version.replicas = 1 - version.replicas
             spec = {"spec": {"replicas": version.replicas}}
             await self._kube.send("PATCH", f"{self._deployments}/{name}", spec)
         else:
-            await self._break_or_mend(version)
+            await self._break_or_repair(version)
 
-    async def _break_or_mend(self, version: _Version) -> None:
+    async def _break_or_repair(self, version: _Version) -> None:
         path = f"{self._pods}/{version.model}-v1-0"
         if not version.has_pod:
             await self._kube.send("POST", self._pods, pod(version.model))

@@ -1,4 +1,4 @@
-"""The watcher as a process of the bench's own."""
+"""A watcher process for the bench."""
 
 import asyncio
 import os
@@ -17,10 +17,10 @@ _OK = 200
 
 
 class Watcher:
-    """Started, killed and started again under the same name, as a container is."""
+    """A process that is killed and started again with the same identity, like a container."""
 
     def __init__(self, namespace: str, api: Access, broker: Node, log: Path) -> None:
-        """Not started. What it says goes to `log`."""
+        """`log` receives the standard error; `start` starts the process."""
         self.port, self.health_port = free_port(), free_port()
         self._log = log
         self._environment = {
@@ -46,20 +46,20 @@ class Watcher:
 
     @property
     def pid(self) -> int:
-        """Of the process that runs."""
+        """The id of the running process."""
         if self._process is None:
-            raise RuntimeError("it does not run")
+            raise RuntimeError("the watcher is not running")
         return self._process.pid
 
     async def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the process; return immediately."""
         with self._log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "watcher", env=self._environment, stderr=output, cwd=ROOT
             )
 
     async def end(self, number: signal.Signals = signal.SIGKILL) -> int:
-        """A signal, and its end; returns the exit status, also of one that had ended by itself."""
+        """Send a signal and wait; return the exit status, also of a process that had exited."""
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -68,7 +68,7 @@ class Watcher:
         return await process.wait()
 
     async def get(self, path: str, *, health: bool = False) -> tuple[int, str]:
-        """Status and text of an address; status 0: nobody answers."""
+        """Return status and text of a path; status 0 without a response."""
         url = f"http://127.0.0.1:{self.health_port if health else self.port}{path}"
         try:
             async with aiohttp.ClientSession() as session, session.get(url) as answer:
@@ -77,7 +77,7 @@ class Watcher:
             return 0, ""
 
     async def ready(self) -> None:
-        """Return once it leads and its first lists are in."""
+        """Return as soon as the watcher leads and its first lists are loaded."""
         async with asyncio.timeout(_READY_SECONDS):
             while True:
                 status, _ = await self.get("/health/ready", health=True)

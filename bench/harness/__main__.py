@@ -5,11 +5,22 @@ from collections.abc import Callable
 
 from bench import command
 from bench.figures import Figure
-from bench.harness import against_bare, fuzz, killed, memory, peers, plumber, start, steady
+from bench.harness import (
+    against_bare,
+    fuzz,
+    killed,
+    memory,
+    peers,
+    plumber,
+    pythons,
+    start,
+    steady,
+)
 from bench.harness.wrk import check_wrk
 
 BENCHES: dict[str, Callable[[float], list[Figure]]] = {
     "python": against_bare.run,
+    "pythons": pythons.run,
     "peers": peers.run,
     "r": plumber.run,
     "steady": steady.run,

@@ -6,9 +6,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.build.debian_root import python_root
 from local.paths import Paths
 
+_ROOT = Path(__file__).resolve().parents[2]
 _SIMULATED = "Inst "
+_IN_ROOT = """\
+set -eu
+root="$1" project="$2" folder="$3"
+shift 3
+for path in /dev /proc "$project"; do
+  mkdir -p "$root$path"
+  mount --bind "$path" "$root$path"
+done
+exec chroot "$root" env -C "$folder" "$@"
+"""
 
 
 def python(name: str, requirements: Sequence[str]) -> Path:
@@ -24,6 +36,34 @@ def python(name: str, requirements: Sequence[str]) -> Path:
         subprocess.run([*pip, "--disable-pip-version-check", *requirements], check=True)
         complete.write_text(wanted, encoding="utf-8")
     return folder / "bin"
+
+
+def python_of_suite(suite: str, requirements: Sequence[Path], folder: Path) -> list[str]:
+    """Return the command of that Debian suite's Python, which runs in `folder` of the project.
+
+    It is the Python of the local base image, whose root file system is unpacked into the cache;
+    a mount namespace of its own binds the project into it. Needs root.
+    """
+    paths = Paths.of_user()
+    archive = python_root(suite).archive(paths)
+    root = paths.cache / f"bench-python-{suite}"
+    inside = ["unshare", "--mount", "sh", "-c", _IN_ROOT, "sh", str(root), str(_ROOT)]
+    python = "/opt/venv/bin/python"
+    complete = root / "complete"
+    if not complete.exists():
+        if not archive.exists():
+            raise SystemExit(f"{archive} is missing; run `make up` once, which makes it")
+        print(f"... the Python of {suite} into {root}", file=sys.stderr)
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        subprocess.run(["tar", "-C", root, "-xf", archive], check=True)
+        shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
+        subprocess.run([*inside, "/", "python3", "-m", "venv", "/opt/venv"], check=True)
+        listed = [word for path in requirements for word in ("--requirement", str(path))]
+        pip = [*inside, "/", python, "-m", "pip", "install", "--quiet"]
+        subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", *listed], check=True)
+        complete.touch()
+    return [*inside, str(folder), python]
 
 
 def debian(name: str, packages: Sequence[str], missing_from: str) -> Path:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.harness.servers import IRIS, SERVED, Call, Server, harness
@@ -17,11 +18,17 @@ PLAIN = {
 FOLDERS = {"noop": SERVED / "noop", "iris": IRIS}
 
 
-def ours(function: str, workers: int = 1) -> Server:
+def ours(
+    function: str,
+    workers: int = 1,
+    name: str = "harness",
+    python: Sequence[str] = (sys.executable,),
+) -> Server:
     """Our harness."""
-    name = "harness" if workers == 1 else f"harness with {workers} workers"
+    name = name if workers == 1 else f"{name} with {workers} workers"
     calls = {function: PLAIN[function]}
-    return harness(name, FOLDERS[function], "predict:predict", calls, workers=workers)
+    folder = FOLDERS[function]
+    return harness(name, folder, "predict:predict", calls, workers=workers, python=python)
 
 
 def bare(function: str, interface: str = "wsgi") -> Server:

@@ -166,12 +166,13 @@ def harness(
     *,
     workers: int = 1,
     package: str = "model_harness",
+    python: Sequence[str] = (sys.executable,),
     settings: Mapping[str, str] | None = None,
 ) -> Server:
     """Ours, as its container runs it."""
     return Server(
         name,
-        [sys.executable, "-P", "-m", package],
+        [*python, "-P", "-m", package],
         calls,
         folder,
         {

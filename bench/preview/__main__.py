@@ -61,7 +61,14 @@ for item in json.loads(Path("resources.json").read_text()):
 
 
 def _project(folder: Path, models: int) -> None:
-    for item in ("components", "harness", "__main__.py", "Pulumi.yaml"):
+    for item in (
+        "cluster_client",
+        "components",
+        "harness",
+        "watcher",
+        "__main__.py",
+        "Pulumi.yaml",
+    ):
         source = ROOT / item
         copy = shutil.copytree if source.is_dir() else shutil.copyfile
         copy(source, folder / item)

@@ -9,19 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.traffic.cluster import Manifest, apply, delete, get, kubectl, pods, rolled_out
+from components import ports
+from components.config import RouteSpec
 from components.naming import annotation, labels, object_name, selector
-from components.platform import steering
-from components.platform.default_certificate import self_signed
-from components.platform.traefik import (
-    PORTS,
+from components.traefik import routes, shared_middlewares
+from components.traefik.default_certificate import self_signed
+from components.traefik.static_config import (
     READY,
-    arguments,
+    cli_arguments,
     environment,
     grace_seconds,
     ready_route,
 )
-from components.serving import traffic
-from components.spec import RouteSpec
 
 TRAEFIK = "ingress-controller"
 TRAEFIKS = 2
@@ -73,7 +72,7 @@ class Ground:
         space = {"name": self.namespace, "labels": labels("bench")}
         apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": space}])
         if not self._has_certificate():
-            data = {"type": "kubernetes.io/tls", "data": self_signed("localhost")}
+            data = {"type": "kubernetes.io/tls", "stringData": self_signed("localhost")}
             apply([self.manifest("v1", "Secret", "certificate", data)])
         apply(self._platform())
         rolled_out(self.namespace, TRAEFIK)
@@ -108,21 +107,23 @@ class Ground:
 
     def route(self, model: str, name: str, spec: RouteSpec) -> list[Manifest]:
         """The objects of a route, as the program would make them."""
-        route = traffic.Route(self.namespace, model, name, spec)
+        route = routes.Route(self.namespace, model, name, spec)
         return [
             self.manifest(
                 "traefik.io/v1alpha1",
                 item.kind,
                 item.name,
                 {"spec": item.spec},
-                annotations={annotation("weights"): str(spec.weights)} if item.shares else {},
+                annotations={annotation("weights"): str(spec.weights)}
+                if item.carries_weights
+                else {},
             )
-            for item in traffic.objects(route)
+            for item in routes.objects(route)
         ]
 
     def latest(self, model: str, version: str) -> list[Manifest]:
         """The address of the highest version."""
-        found = traffic.latest(self.namespace, model, version)
+        found = routes.latest(self.namespace, model, version)
         api = "traefik.io/v1alpha1"
         return [self.manifest(api, item.kind, item.name, {"spec": item.spec}) for item in found]
 
@@ -130,7 +131,7 @@ class Ground:
         """Service and Ingress of a version, without Pods of its own."""
         owned = selector(answered_by.model, answered_by.name)
         name = object_name(version.model, version.name)
-        paths = traffic.version_paths(version.model, version.name)
+        paths = routes.version_paths(version.model, version.name)
         ports = [{"name": "http", "port": 80, "targetPort": "http"}]
         return [
             self.manifest(
@@ -138,7 +139,7 @@ class Ground:
                 "Service",
                 name,
                 {"spec": {"selector": owned, "ports": ports}},
-                annotations=steering.service_annotations(self.namespace),
+                annotations=shared_middlewares.service_annotations(self.namespace),
             ),
             self._ingress(name, paths, name, "http", {}),
         ]
@@ -186,7 +187,7 @@ class Ground:
         store = {"defaultCertificate": {"secretName": "certificate"}}
         shared = [
             self.manifest(api, item.kind, item.name, {"spec": item.spec})
-            for item in steering.objects(CALL_SECONDS)
+            for item in shared_middlewares.objects(CALL_SECONDS)
         ]
         service = {
             "type": "NodePort",
@@ -244,9 +245,11 @@ class Ground:
         container = {
             "name": "traefik",
             "image": self.traefik_image,
-            "args": arguments(self.namespace, self.namespace, CALL_SECONDS),
+            "args": cli_arguments(self.namespace, self.namespace, CALL_SECONDS),
             "env": [{"name": key, "value": value} for key, value in environment(2**28).items()],
-            "ports": [{"name": name, "containerPort": port} for name, port in PORTS.items()],
+            "ports": [
+                {"name": name, "containerPort": port} for name, port in ports.TRAEFIK.items()
+            ],
             "resources": {
                 "requests": {"cpu": "100m", "memory": "256Mi"},
                 "limits": {"memory": "256Mi"},

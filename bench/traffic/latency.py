@@ -16,7 +16,7 @@ from bench.traffic.client import Client, percentile
 from bench.traffic.cluster import Manifest
 from bench.traffic.ground import TRAEFIKS, Ground, Version
 from bench.traffic.sharing import MODEL, SPLIT, address
-from components.spec import MirrorSpec, RouteSpec
+from components.config import MirrorSpec, RouteSpec
 
 _SHOWN_SECONDS = 10.0
 _SETTLE_SECONDS = 2.0

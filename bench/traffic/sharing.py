@@ -12,7 +12,7 @@ from bench.traffic.api import Routes
 from bench.traffic.client import Answer, Client, by_version, flood, paced, percentile
 from bench.traffic.cluster import kubectl
 from bench.traffic.ground import Ground, Version
-from components.spec import MirrorSpec, RouteSpec
+from components.config import MirrorSpec, RouteSpec
 
 MODEL = "bench"
 V1 = Version(MODEL, "v1", 2)

@@ -13,7 +13,7 @@ from bench.traffic.client import Answer, Client, by_version, crowd, paced
 from bench.traffic.cluster import kubectl
 from bench.traffic.ground import Ground, Version
 from bench.traffic.sharing import address
-from components.spec import RouteSpec
+from components.config import RouteSpec
 
 MODEL = "steady"
 RATE = 200

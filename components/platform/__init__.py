@@ -1,1 +1,1 @@
-"""What stands once per stack."""
+"""Components once per stack: network policies, priority class, admission policy, watcher."""

@@ -44,7 +44,7 @@ _VALIDATIONS: list[ValidationArgsDict] = [
 ]
 
 
-def guard(name: str, namespace: str, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+def immutability_policy(name: str, namespace: str, opts: pulumi.ResourceOptions) -> pulumi.Resource:
     """Declare the policy and bind it to one namespace; returns the binding.
 
     `name` is cluster-wide, so it carries the namespace's.

@@ -18,24 +18,20 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components import images, pods
+from components import images, pods, ports
+from components.build_context import read_watcher, stage_watcher
+from components.config import DeploymentWatcherSpec
 from components.naming import annotation, labels
-from components.platform import broker_config, steering
-from components.platform.broker_credentials import WATCHER, password_key
-from components.platform.watcher_access import allow
-from components.secret_values import fingerprint, secret
-from components.sources import read
-from components.spec import DeploymentWatcherSpec
-from components.staging import stage_watcher
+from components.platform.watcher_rbac import bind_role
+from components.rabbitmq import broker_config
+from components.rabbitmq.broker_credentials import WATCHER, password_key
+from components.secrets_k8s import fingerprint, secret
+from components.traefik import shared_middlewares
 
 NAME = "deployment-watcher"
 REPOSITORY = "deployment_watcher"
 """With an underscore, which no model's name can have."""
 _COMPONENT = "watcher"
-_FOLDER = "watcher"
-"""Of its program, relative to the project."""
-PORTS = {"http": 8080, "health": 8081}
-"""The program's own: the status; health and metrics."""
 _TOKEN = "WATCHER_STATUS_TOKEN"  # noqa: S105 - a variable's name
 
 _LOWEST_PRIORITY = 1
@@ -51,7 +47,7 @@ _SELECTOR = {
 class DeploymentWatcherArgs:
     """The watcher's size, what it is built of, and what it stands on.
 
-    `groundwork` stands once Traefik's definitions and shared objects do, `broker` is the Secret
+    `traefik_ready` stands once Traefik's definitions and shared objects do, `broker` is the Secret
     with its password.
     """
 
@@ -61,7 +57,7 @@ class DeploymentWatcherArgs:
     registry: str
     repositories: list[pulumi.Resource]
     """What must stand before the image is pushed."""
-    groundwork: pulumi.Resource
+    traefik_ready: pulumi.Resource
     broker: Secret
     priority: pulumi.Input[str]
     spec: DeploymentWatcherSpec
@@ -81,13 +77,13 @@ class DeploymentWatcher(pulumi.ComponentResource):
             "labels": labels(_COMPONENT),
         }
         token = _token(args.spec)
-        needs: list[pulumi.Resource] = [args.broker, args.groundwork]
+        depends_on: list[pulumi.Resource] = [args.broker, args.traefik_ready]
         if token:
-            needs.append(secret(NAME, meta, token, child))
+            depends_on.append(secret(NAME, meta, token, child))
         account = ServiceAccount(
             NAME, metadata=meta, automount_service_account_token=False, opts=child
         )
-        needs.append(allow(NAME, meta, account, child))
+        depends_on.append(bind_role(NAME, meta, account, child))
         Deployment(
             NAME,
             metadata=meta,
@@ -101,7 +97,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
                 },
                 "template": _template(args, account, self._image(args), token),
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
         )
         PodDisruptionBudget(
             NAME,
@@ -113,11 +109,11 @@ class DeploymentWatcher(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _image(self, args: DeploymentWatcherArgs) -> pulumi.Output[str]:
-        tree = read(args.root / _FOLDER)
+        watcher = read_watcher(args.root)
         image = docker.Image(
             NAME,
-            image_name=f"{args.registry}/{REPOSITORY}:{tree.digest[: images.SHOWN_DIGITS]}",
-            build=images.build(stage_watcher(args.root, tree), {}),
+            image_name=f"{args.registry}/{REPOSITORY}:{watcher.digest[: images.SHORT_HASH]}",
+            build=images.docker_build_args(stage_watcher(args.root, watcher), {}),
             opts=pulumi.ResourceOptions(parent=self, depends_on=args.repositories),
         )
         return image.repo_digest
@@ -148,11 +144,11 @@ class DeploymentWatcher(pulumi.ComponentResource):
                         "match": "PathPrefix(`/`)",
                         "priority": _LOWEST_PRIORITY,
                         "services": [{"name": NAME, "port": "http"}],
-                        "middlewares": [{"name": steering.RETRY}],
+                        "middlewares": [{"name": shared_middlewares.RETRY}],
                     }
                 ],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork, service]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.traefik_ready, service]),
         )
 
 
@@ -166,15 +162,15 @@ def _template(
     image: pulumi.Output[str],
     token: dict[str, pulumi.Output[str]],
 ) -> PodTemplateSpecArgsDict:
-    told: dict[str, pulumi.Input[str]] = {
+    annotations: dict[str, pulumi.Input[str]] = {
         "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(PORTS["health"]),
+        "prometheus.io/port": str(ports.WATCHER["health"]),
         "prometheus.io/path": "/metrics",
     }
     if token:
-        told[annotation("secrets")] = fingerprint(token)
+        annotations[annotation("secrets")] = fingerprint(token)
     return {
-        "metadata": {"labels": labels(_COMPONENT), "annotations": told},
+        "metadata": {"labels": labels(_COMPONENT), "annotations": annotations},
         "spec": {
             "service_account_name": account.metadata["name"],
             "priority_class_name": args.priority,
@@ -193,7 +189,7 @@ def _container(args: DeploymentWatcherArgs, image: pulumi.Output[str]) -> Contai
         "name": "watcher",
         "image": image,
         "env": _environment(args),
-        "ports": [{"name": name, "container_port": port} for name, port in PORTS.items()],
+        "ports": [{"name": name, "container_port": port} for name, port in ports.WATCHER.items()],
         "resources": pods.resources(args.spec.resources),
         "security_context": pods.container_security(),
         # ready once the first list is in; the API server may be away after that
@@ -209,11 +205,11 @@ def _environment(args: DeploymentWatcherArgs) -> list[EnvVarArgsDict]:
     values = {
         "WATCHER_NAMESPACE": args.namespace_name,
         "WATCHER_BROKER_HOST": broker_config.NAME,
-        "WATCHER_BROKER_PORT": str(broker_config.PORTS["amqp"]),
+        "WATCHER_BROKER_PORT": str(ports.BROKER["amqp"]),
         "WATCHER_BROKER_USER": WATCHER,
         "WATCHER_EXCHANGE": broker_config.EXCHANGE,
-        "WATCHER_PORT": str(PORTS["http"]),
-        "WATCHER_HEALTH_PORT": str(PORTS["health"]),
+        "WATCHER_PORT": str(ports.WATCHER["http"]),
+        "WATCHER_HEALTH_PORT": str(ports.WATCHER["health"]),
     }
     plain: list[EnvVarArgsDict] = [{"name": key, "value": value} for key, value in values.items()]
     secrets = {"WATCHER_BROKER_PASSWORD": (broker_config.NAME, password_key(WATCHER))}

@@ -10,18 +10,24 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import NetworkPolicy
 
 from components.naming import annotation, labels
-from components.platform.ways import EVERY_POD, Way, components, policy, ways
+from components.platform.network_flows import (
+    EVERY_POD,
+    Flow,
+    allowed_flows,
+    flows_by_component,
+    policy,
+)
 
 DENY = "deny-by-default"
 _NAME = "network-policy"
 
 
-def network_policies(namespace: pulumi.Input[str], reachable: Sequence[str]) -> None:
+def network_policies(namespace: pulumi.Input[str], egress_cidrs: Sequence[str]) -> None:
     """Declare them. The denial comes last and goes first, so that no way is missed meanwhile."""
-    found = components(ways(reachable))
+    found = flows_by_component(allowed_flows(egress_cidrs))
     opened = [
-        _policy(component, component, namespace, listed, pulumi.ResourceOptions())
-        for component, listed in found.items()
+        _policy(component, component, namespace, flows, pulumi.ResourceOptions())
+        for component, flows in found.items()
         if component != EVERY_POD
     ]
     last = pulumi.ResourceOptions(depends_on=opened)
@@ -32,13 +38,13 @@ def _policy(
     name: str,
     component: str,
     namespace: pulumi.Input[str],
-    listed: Sequence[Way],
+    flows: Sequence[Flow],
     opts: pulumi.ResourceOptions,
 ) -> NetworkPolicy:
     meta: ObjectMetaArgsDict = {
         "name": name,
         "namespace": namespace,
         "labels": labels(_NAME),
-        "annotations": {annotation("ways"): "\n".join(map(str, listed))},
+        "annotations": {annotation("ways"): "\n".join(map(str, flows))},
     }
-    return NetworkPolicy(name, metadata=meta, spec=policy(component, listed), opts=opts)
+    return NetworkPolicy(name, metadata=meta, spec=policy(component, flows), opts=opts)

@@ -1,1 +1,1 @@
-"""What stands once per model."""
+"""Components per model: image, version, autoscaler, route."""

@@ -4,9 +4,9 @@ import pulumi
 from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from components.spec import AutoscalingSpec
+from components.config import AutoscalingSpec
 
-_CALM_SECONDS = 60
+_SCALE_DOWN_STABILIZATION_SECONDS = 60
 """How long load must have been lower before Pods go: a slow start is dear."""
 
 
@@ -30,7 +30,9 @@ def autoscaler(
                     },
                 }
             ],
-            "behavior": {"scale_down": {"stabilization_window_seconds": _CALM_SECONDS}},
+            "behavior": {
+                "scale_down": {"stabilization_window_seconds": _SCALE_DOWN_STABILIZATION_SECONDS}
+            },
         },
         opts=opts,
     )

@@ -9,24 +9,20 @@ from pulumi_kubernetes.core.v1 import (
     VolumeMountArgsDict,
 )
 
-from components import pods
-from components.spec import LimitsSpec, VersionSpec
+from components import pods, ports
+from components.config import LimitsSpec, VersionSpec
 
-HTTP_PORT = 8080
-HEALTH_PORT = 8081
-"""The harness answers for its health here, beside the handler."""
-
-FORGET_SECONDS = 3
+PRE_STOP_SLEEP_SECONDS = 3
 """How long a Pod that ends still serves: until every Traefik has read that it ends."""
 
-_AFTER_CALL_SECONDS = 7
+_SHUTDOWN_MARGIN_SECONDS = 7
 """What a harness needs besides its longest call to end by itself."""
 
 TOKENS_VOLUME = "tokens"
 _TOKENS_FOLDER = "/run/tokens"
 """A file per token. A whole folder, since kubelet never brings a single file up to date."""
 
-_LAST_WORDS = "/dev/termination-log"
+_TERMINATION_MESSAGE_PATH = "/dev/termination-log"
 """Kubernetes's own place; what the harness writes there becomes part of the Pod's status."""
 
 
@@ -48,7 +44,7 @@ class ContainerArgs:
 
 def grace_seconds(spec: VersionSpec) -> int:
     """How long a Pod may take to end: it forgets, then its longest call ends."""
-    return FORGET_SECONDS + spec.timeout_seconds + _AFTER_CALL_SECONDS
+    return PRE_STOP_SLEEP_SECONDS + spec.timeout_seconds + _SHUTDOWN_MARGIN_SECONDS
 
 
 def container(args: ContainerArgs) -> ContainerArgsDict:
@@ -59,8 +55,8 @@ def container(args: ContainerArgs) -> ContainerArgsDict:
         "image": args.image,
         "env": [*_environment(args), *_secrets(args)],
         "ports": [
-            {"name": "http", "container_port": HTTP_PORT},
-            {"name": "health", "container_port": HEALTH_PORT},
+            {"name": "http", "container_port": ports.MODEL["http"]},
+            {"name": "health", "container_port": ports.MODEL["health"]},
         ],
         "resources": pods.resources(spec.resources),
         "security_context": pods.container_security(),
@@ -69,9 +65,9 @@ def container(args: ContainerArgs) -> ContainerArgsDict:
         "readiness_probe": pods.probe("ready", period=2, failures=2),
         # slow to judge: a busy model is alive
         "liveness_probe": pods.probe("live", period=10, failures=6),
-        "lifecycle": {"pre_stop": {"sleep": {"seconds": FORGET_SECONDS}}},
+        "lifecycle": {"pre_stop": {"sleep": {"seconds": PRE_STOP_SLEEP_SECONDS}}},
         "volume_mounts": _mounts(args),
-        "termination_message_path": _LAST_WORDS,
+        "termination_message_path": _TERMINATION_MESSAGE_PATH,
         # never the log's end: it may hold a secret that the model printed, and goes into events
         "termination_message_policy": "File",
     }
@@ -88,7 +84,7 @@ def _environment(args: ContainerArgs) -> list[EnvVarArgsDict]:
         "MODEL_TIMEOUT_SECONDS": str(spec.timeout_seconds),
         "MODEL_THREADS": str(spec.threads),
         "MODEL_WORKERS": str(spec.workers),
-        "MODEL_TERMINATION_LOG": _LAST_WORDS,
+        "MODEL_TERMINATION_LOG": _TERMINATION_MESSAGE_PATH,
         **({"MODEL_TOKENS": _TOKENS_FOLDER} if args.tokens else {}),
         **({"MODEL_SECRETS": ",".join(sorted(spec.secrets))} if spec.secrets else {}),
     }

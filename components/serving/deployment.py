@@ -7,11 +7,10 @@ from pulumi_kubernetes.apps.v1 import Deployment, DeploymentSpecArgsDict
 from pulumi_kubernetes.core.v1 import PodSpecArgsDict, VolumeArgsDict
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from components import pods
+from components import pods, ports
 from components.naming import annotation, labels, selector
-from components.secret_values import fingerprint, tokens_name
+from components.secrets_k8s import fingerprint, tokens_name
 from components.serving.container import (
-    HEALTH_PORT,
     TOKENS_VOLUME,
     ContainerArgs,
     container,
@@ -30,7 +29,7 @@ def deployment(
     args: ModelVersionArgs,
     meta: ObjectMetaArgsDict,
     parent: pulumi.Resource,
-    waits: Sequence[pulumi.Resource],
+    depends_on: Sequence[pulumi.Resource],
 ) -> Deployment:
     """Declare it; it is there once the version is Available."""
     deadline = f"{args.spec.deadline_seconds}s"
@@ -40,7 +39,7 @@ def deployment(
         spec=_spec(name, args),
         opts=pulumi.ResourceOptions(
             parent=parent,
-            depends_on=waits,
+            depends_on=depends_on,
             # only a version that nobody can have used gets here with another hash
             replace_on_changes=[_path("content-hash")],
             delete_before_replace=True,
@@ -55,7 +54,7 @@ def _path(key: str) -> str:
 
 
 def _annotations(args: ModelVersionArgs) -> dict[str, pulumi.Input[str]]:
-    told: dict[str, pulumi.Input[str]] = {
+    annotations: dict[str, pulumi.Input[str]] = {
         "content-hash": args.content_hash,
         "image-digest": args.image.apply(lambda image: image.partition("@")[2]),
         "language": args.spec.language,
@@ -64,25 +63,25 @@ def _annotations(args: ModelVersionArgs) -> dict[str, pulumi.Input[str]]:
         "published-at": args.published_at,
     }
     if args.git_ref:
-        told["git-ref"] = args.git_ref
+        annotations["git-ref"] = args.git_ref
     # the stack file is the truth: what the autoscaler or a hand wrote gives way to it
     forced: dict[str, pulumi.Input[str]] = {"pulumi.com/patchForce": "true"}
-    return {**{annotation(key): value for key, value in told.items()}, **forced}
+    return {**{annotation(key): value for key, value in annotations.items()}, **forced}
 
 
 def _spec(name: str, args: ModelVersionArgs) -> DeploymentSpecArgsDict:
-    told: dict[str, pulumi.Input[str]] = {
+    annotations: dict[str, pulumi.Input[str]] = {
         "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(HEALTH_PORT),
+        "prometheus.io/port": str(ports.MODEL["health"]),
         "prometheus.io/path": "/metrics",
     }
     if args.secrets:
-        told[annotation("secrets")] = fingerprint(args.secrets)
+        annotations[annotation("secrets")] = fingerprint(args.secrets)
     pod_meta: ObjectMetaArgsDict = {
         "labels": labels(COMPONENT, args.model, args.version),
-        "annotations": told,
+        "annotations": annotations,
     }
-    spec: DeploymentSpecArgsDict = {
+    return {
         "revision_history_limit": 3,
         "progress_deadline_seconds": args.spec.deadline_seconds,
         "selector": {"match_labels": selector(args.model, args.version)},
@@ -92,10 +91,9 @@ def _spec(name: str, args: ModelVersionArgs) -> DeploymentSpecArgsDict:
             "rolling_update": {"max_surge": 1, "max_unavailable": 0},
         },
         "template": {"metadata": pod_meta, "spec": _pod(name, args)},
+        # with an autoscaler the number is its own
+        **({} if args.spec.autoscaling else {"replicas": args.spec.replicas}),
     }
-    if not args.spec.autoscaling:  # with an autoscaler the number is its own
-        spec["replicas"] = args.spec.replicas
-    return spec
 
 
 def _pod(name: str, args: ModelVersionArgs) -> PodSpecArgsDict:
@@ -118,7 +116,7 @@ def _pod(name: str, args: ModelVersionArgs) -> PodSpecArgsDict:
                 "secret": {"secret_name": tokens_name(args.model), "default_mode": _TOKEN_MODE},
             }
         )
-    pod: PodSpecArgsDict = {
+    return {
         "containers": [only],
         "automount_service_account_token": False,
         "enable_service_links": False,
@@ -126,7 +124,5 @@ def _pod(name: str, args: ModelVersionArgs) -> PodSpecArgsDict:
         "termination_grace_period_seconds": grace_seconds(args.spec),
         "topology_spread_constraints": pods.spread(selector(args.model, args.version)),
         "volumes": volumes,
+        **({"node_selector": dict(args.spec.node_selector)} if args.spec.node_selector else {}),
     }
-    if args.spec.node_selector:
-        pod["node_selector"] = dict(args.spec.node_selector)
-    return pod

@@ -8,16 +8,17 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Secret
 
-from components.live.gate import Gate
+from components.cluster_state.availability_gate import AvailabilityGate
+from components.config import ModelSpec, RouteSpec, VersionSpec
+from components.languages import Runtime
 from components.naming import LATEST, labels
-from components.secret_values import secret, tokens_name
-from components.serving.contents import Content
+from components.secrets_k8s import secret, tokens_name
 from components.serving.model_image import HarnessImage, ModelImage
 from components.serving.model_version import ModelVersion
-from components.serving.published import now
+from components.serving.provenance import utc_timestamp
 from components.serving.version_args import COMPONENT, ModelVersionArgs
+from components.serving.version_content import Content
 from components.serving.weighted_route import WeightedRoute, WeightedRouteArgs
-from components.spec import ModelSpec, RouteSpec, VersionSpec
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,12 @@ class ModelArgs:
     namespace_name: str
     registry: str
     ingress_class: str
-    groundwork: CustomResource
-    harnesses: Mapping[str, HarnessImage]
-    """By language."""
+    traefik_ready: CustomResource
+    harnesses: Mapping[Runtime, HarnessImage]
     repositories: list[pulumi.Resource]
     """What must stand before an image is pushed."""
     contents: Mapping[str, Content]
-    gate: Gate
+    gate: AvailabilityGate
     spec: ModelSpec
 
 
@@ -65,7 +65,7 @@ class Model(pulumi.ComponentResource):
                     versions=self.versions,
                     gate=args.gate,
                 ),
-                pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork]),
+                pulumi.ResourceOptions(parent=self, depends_on=[args.traefik_ready]),
             )
         self.register_outputs({})
 
@@ -94,7 +94,7 @@ class Model(pulumi.ComponentResource):
             ModelVersionArgs(
                 namespace=args.namespace,
                 namespace_name=args.namespace_name,
-                groundwork=args.groundwork,
+                traefik_ready=args.traefik_ready,
                 ingress_class=args.ingress_class,
                 model=model,
                 version=version,
@@ -109,7 +109,7 @@ class Model(pulumi.ComponentResource):
                 content_hash=content.content_hash,
                 git_commit=content.commit,
                 git_ref=content.ref,
-                published_at=now(),
+                published_at=utc_timestamp(),
             ),
             child,
         )
@@ -127,7 +127,7 @@ class Model(pulumi.ComponentResource):
             version,
             content.tree,
             content.content_hash,
-            args.harnesses[spec.language],
+            args.harnesses[spec.runtime],
             pulumi.ResourceOptions(parent=self, depends_on=args.repositories),
         ).reference
 

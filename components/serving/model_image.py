@@ -1,4 +1,4 @@
-"""The images: one of the harness per language, and one per version on top of it."""
+"""The images: one of the harness per runtime, and one per version on top of it."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components import images
-from components.sources import Tree
-from components.staging import Harness, stage_harness, stage_version
+from components.build_context import Harness, stage_harness, stage_version
+from components.sources import SourceTree
 
 
 def repository_name(language: str) -> str:
@@ -16,17 +16,22 @@ def repository_name(language: str) -> str:
 
 
 class HarnessImage:
-    """The image that all versions of one language stand on."""
+    """The image that all versions of one runtime are built on."""
 
     def __init__(
         self, root: Path, registry: str, harness: Harness, opts: pulumi.ResourceOptions
     ) -> None:
-        self.language = harness.language
-        self.digits = harness.digest[: images.SHOWN_DIGITS]
+        runtime = harness.runtime
+        self.language = runtime.language
+        self.digits = harness.digest[: images.SHORT_HASH]
+        # the release only for people: the digits are other ones already
+        tag = "-".join(filter(None, (runtime.release, self.digits)))
         self.image = docker.Image(
-            f"harness-{self.language.name}",
-            image_name=f"{registry}/{repository_name(self.language.name)}:{self.digits}",
-            build=images.build(stage_harness(root, harness), {}),
+            f"harness-{runtime.name}",
+            image_name=f"{registry}/{repository_name(self.language.name)}:{tag}",
+            build=images.docker_build_args(
+                stage_harness(root, harness), {"BASE": runtime.base} if runtime.base else {}
+            ),
             opts=opts,
         )
 
@@ -40,19 +45,19 @@ class ModelImage:
         registry: str,
         model: str,
         version: str,
-        tree: Tree,
+        tree: SourceTree,
         content_hash: str,
         harness: HarnessImage,
         opts: pulumi.ResourceOptions,
     ) -> None:
         context = stage_version(root, harness.language, model, version, tree, content_hash)
-        tag = f"{version}-{content_hash[: images.SHOWN_DIGITS]}-{harness.digits}"
+        tag = f"{version}-{content_hash[: images.SHORT_HASH]}-{harness.digits}"
         self.image = docker.Image(
             f"{model}-{version}",
             # the tag names all that went in, so it never moves: registries may forbid moving
             image_name=f"{registry}/{model}:{tag}",
             # the base by its digest: the plugin does not notice a base that changed under its name
-            build=images.build(context, {"HARNESS": harness.image.repo_digest}),
+            build=images.docker_build_args(context, {"HARNESS": harness.image.repo_digest}),
             opts=opts,
         )
 

@@ -8,12 +8,12 @@ from pulumi_kubernetes.networking.v1 import Ingress
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components.naming import labels, object_name, selector
-from components.platform.steering import service_annotations
-from components.secret_values import secret
+from components.secrets_k8s import secret
 from components.serving.autoscaler import autoscaler
 from components.serving.deployment import deployment
-from components.serving.traffic import version_paths
 from components.serving.version_args import COMPONENT, ModelVersionArgs
+from components.traefik.routes import version_paths
+from components.traefik.shared_middlewares import service_annotations
 
 SERVICE_PORT = 80
 
@@ -43,10 +43,10 @@ class ModelVersion(pulumi.ComponentResource):
             "annotations": {"pulumi.com/skipAwait": "true"},
         }
         pods_of_version = selector(args.model, args.version)
-        waits = [args.tokens] if args.tokens is not None else []
+        depends_on = [args.tokens] if args.tokens is not None else []
         if args.secrets:
-            waits.append(secret(name, meta, args.secrets, child))
-        self.deployment = deployment(name, args, meta, self, waits)
+            depends_on.append(secret(name, meta, args.secrets, child))
+        self.deployment = deployment(name, args, meta, self, depends_on)
         if args.spec.autoscaling:
             autoscaler(
                 name,
@@ -67,7 +67,7 @@ class ModelVersion(pulumi.ComponentResource):
                 "selector": pods_of_version,
                 "ports": [{"name": "http", "port": SERVICE_PORT, "target_port": "http"}],
             },
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.groundwork]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.traefik_ready]),
         )
         PodDisruptionBudget(
             name,

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.core.v1 import Secret
 
-from components.spec import LimitsSpec, VersionSpec
+from components.config import LimitsSpec, VersionSpec
 
 COMPONENT = "model"
 """The label by which the cluster's inventory finds versions."""
@@ -19,7 +19,7 @@ class ModelVersionArgs:
 
     namespace: pulumi.Input[str]
     namespace_name: str
-    groundwork: CustomResource
+    traefik_ready: CustomResource
     """Stands once Traefik's definitions and shared objects do, which Services and routes name."""
     ingress_class: str
     model: str

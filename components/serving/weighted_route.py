@@ -1,4 +1,4 @@
-"""An address of a model that leads to its versions: registers what `traffic` says."""
+"""A route of a model: declares the objects that `traefik.routes` builds."""
 
 import json
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from components.live.gate import Gate
-from components.live.state import ROUTE, WEIGHTS
+from components.cluster_state.availability_gate import AvailabilityGate
+from components.cluster_state.state import ROUTE, WEIGHTS
+from components.config import LimitsSpec, RouteSpec
 from components.naming import LATEST, labels
-from components.serving import traffic
 from components.serving.model_version import ModelVersion
-from components.spec import LimitsSpec, RouteSpec
+from components.traefik import routes
 
 API_VERSION = "traefik.io/v1alpha1"
 COMPONENT = "route"
@@ -33,7 +33,7 @@ class WeightedRouteArgs:
     spec: RouteSpec
     limits: LimitsSpec
     versions: Mapping[str, ModelVersion]
-    gate: Gate
+    gate: AvailabilityGate
 
 
 class WeightedRoute:
@@ -43,75 +43,75 @@ class WeightedRoute:
     """
 
     def __init__(self, args: WeightedRouteArgs, opts: pulumi.ResourceOptions) -> None:
-        named = [args.versions[version] for version in sorted(traffic.versions(args.spec))]
-        done: list[pulumi.Resource] = [
+        required = [args.versions[version] for version in sorted(routes.versions(args.spec))]
+        dependencies: list[pulumi.Resource] = [
             # the Ingress waits for its Service
             item
-            for one in named
-            for item in (one.deployment, one.ingress)
+            for version in required
+            for item in (version.deployment, version.ingress)
         ]
-        may_move = _may_move(args)
+        available = _wait_until_available(args)
         for item in _objects(args):
-            done.append(
+            dependencies.append(
                 CustomResource(
                     item.name,
                     api_version=API_VERSION,
                     kind=item.kind,
                     metadata=_metadata(args, item),
-                    spec=_once(may_move, item.spec),
+                    spec=_spec_after(available, item.spec),
                     opts=pulumi.ResourceOptions.merge(
-                        opts, pulumi.ResourceOptions(depends_on=list(done))
+                        opts, pulumi.ResourceOptions(depends_on=list(dependencies))
                     ),
                 )
             )
 
 
-def _objects(args: WeightedRouteArgs) -> list[traffic.RouteObject]:
+def _objects(args: WeightedRouteArgs) -> list[routes.RouteObject]:
     if args.route == LATEST:
         [version] = args.spec.weights
-        return traffic.latest(args.namespace_name, args.model, version)
-    return traffic.objects(
-        traffic.Route(args.namespace_name, args.model, args.route, args.spec, args.limits)
+        return routes.latest(args.namespace_name, args.model, version)
+    return routes.objects(
+        routes.Route(args.namespace_name, args.model, args.route, args.spec, args.limits)
     )
 
 
-def _metadata(args: WeightedRouteArgs, item: traffic.RouteObject) -> ObjectMetaArgsDict:
-    meta: ObjectMetaArgsDict = {
+def _metadata(args: WeightedRouteArgs, item: routes.RouteObject) -> ObjectMetaArgsDict:
+    annotations = {WEIGHTS: json.dumps(dict(args.spec.weights)), ROUTE: serialize_route(args.spec)}
+    return {
         "name": item.name,
         "namespace": args.namespace,
         "labels": labels(COMPONENT, args.model),
+        **({"annotations": annotations} if item.carries_weights else {}),
     }
-    if item.shares:
-        meta["annotations"] = {
-            WEIGHTS: json.dumps(dict(args.spec.weights)),
-            ROUTE: as_text(args.spec),
-        }
-    return meta
 
 
-def as_text(spec: RouteSpec) -> str:
+def serialize_route(spec: RouteSpec) -> str:
     """A route as its annotation has it: everything of it, in a fixed order."""
     return json.dumps(spec.model_dump(mode="json"), sort_keys=True)
 
 
-def _may_move(args: WeightedRouteArgs) -> pulumi.Output[None] | None:
+def _wait_until_available(args: WeightedRouteArgs) -> pulumi.Output[None] | None:
     """Fails where traffic would move to a version that is not Available; None: nothing to ask.
 
     A version that shall get nothing is not asked: away from a broken one is always possible.
     """
     spec = args.spec
-    if pulumi.runtime.is_dry_run() or not args.gate.moves(args.model, args.route, as_text(spec)):
+    if pulumi.runtime.is_dry_run() or not args.gate.route_changed(
+        args.model, args.route, serialize_route(spec)
+    ):
         return None
-    asked = traffic.versions(spec) - {
+    versions = routes.versions(spec) - {
         version
         for version, weight in spec.weights.items()
         if not weight and version != spec.failover
     }
-    rolled_out = pulumi.Output.all(*[args.versions[name].deployment.id for name in sorted(asked)])
-    return rolled_out.apply(lambda _: args.gate.check(args.model, args.route, sorted(asked)))
+    rolled_out = pulumi.Output.all(
+        *[args.versions[name].deployment.id for name in sorted(versions)]
+    )
+    return rolled_out.apply(lambda _: args.gate.check(args.model, args.route, sorted(versions)))
 
 
-def _once(
+def _spec_after(
     allowed: pulumi.Output[None] | None, spec: dict[str, object]
 ) -> pulumi.Input[dict[str, object]]:
     return allowed.apply(lambda _: spec) if allowed else spec

@@ -1,12 +1,12 @@
-# One version of a model. The context is staged by the components: Dockerfile (this file),
-# requirements.txt (the user's, or empty), source/ (the user's files).
+# One version of a model. The build context has Dockerfile (this file), requirements.txt (the user's,
+# or empty) and source/ (the user's files).
 ARG HARNESS
 FROM ${HARNESS}
 
 USER 0:0
 
-# Packages before code: a change of code alone installs nothing. The harness's own packages are
-# constraints: another version of one of them would be noticed only in production.
+# Packages before code: a change of code alone installs nothing. The packages of the harness are
+# constraints: another version of one of them would cause errors only in production.
 RUN --mount=type=bind,source=requirements.txt,target=/run/requirements.txt \
     --mount=type=cache,target=/var/cache/pip \
     { pip install --cache-dir /var/cache/pip --requirement /run/requirements.txt \
@@ -15,8 +15,8 @@ RUN --mount=type=bind,source=requirements.txt,target=/run/requirements.txt \
         "the harness's own; the lines above say which. The harness needs:" \
         "$(tr '\n' ' ' < /opt/venv/harness-constraints.txt)" >&2; exit 1; }
 
-# A file that does not compile is not this build's business (templates, other Pythons); the harness
-# names it at the start if the handler needs it.
+# A file that does not compile (templates, other versions of Python) does not fail the build; the
+# harness reports it at the start if the handler imports it.
 COPY source/ /opt/model/
 RUN chmod -R u=rwX,go=rX /opt/model \
     && { python -m compileall -q --invalidation-mode unchecked-hash /opt/model || true; }

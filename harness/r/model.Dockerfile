@@ -1,5 +1,5 @@
-# One version of a model in R. The context is staged by the components: Dockerfile (this file),
-# dependencies (the user's, or empty), source/ (the user's files).
+# One version of a model in R. The build context has Dockerfile (this file), dependencies (the user's,
+# or empty) and source/ (the user's files).
 ARG HARNESS
 FROM ${HARNESS}
 

@@ -1,8 +1,10 @@
 """Fits both iris models and writes their weights as JSON: `python models/iris/train.py`.
 
 Stands outside the version folders: how weights came about is not part of a published version.
-Fitting is deterministic, so a second run writes the same bytes. JSON instead of a pickle: it can be
-read in a review, runs no code when loaded, and outlives scikit-learn's versions.
+Fitting has no random part; a second run on the same processor writes the same bytes. On another
+processor NumPy's linear algebra may add in another order, which changes the fitted coefficients in
+the fifth decimal. JSON instead of a pickle: it can be read in a review, runs no code when loaded,
+and outlives scikit-learn's versions.
 """
 
 import json
@@ -15,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 
 HERE = Path(__file__).resolve().parent
-DIGITS = 12  # more than the models are good for, fewer than processors differ in
+DIGITS = 12  # decimals kept of each weight
 
 
 def fit_v1() -> LogisticRegression:

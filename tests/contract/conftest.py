@@ -1,4 +1,4 @@
-"""The harnesses run as processes here; only R's codec is also imported."""
+"""The harnesses run as processes; only the serialization of R is also imported."""
 
 import sys
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local import packages
+from local.build import apt
 from tests.contract.harness_process import HarnessProcess, Serve
 
 _HARNESS = Path(__file__).resolve().parents[2] / "harness"
@@ -18,27 +18,27 @@ for _folder in ("python", "r"):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def programs_of_the_harnesses() -> None:
-    """R, where this machine lacks it."""
-    packages.install(packages.TEST_PACKAGES)
+def installed_programs() -> None:
+    """Install R where it is missing."""
+    apt.install(apt.TEST_PACKAGES)
 
 
 @pytest.fixture
 def package() -> str:
-    """The harness: Python's, where a module does not say that it is R's."""
+    """Return the package of the Python harness; modules for R override it."""
     return "model_harness"
 
 
 @pytest.fixture
 def serve(folder: Path, package: str) -> Iterator[Serve]:
-    """Serve functions of the module `predict` (or whole handlers) in a test's own `folder`."""
-    with ExitStack() as started:
+    """Serve functions of the module `predict`, or handlers, in the `folder` of the test."""
+    with ExitStack() as processes:
 
         def start(function: str, **settings: str) -> HarnessProcess:
             handler = function if ":" in function else f"predict:{function}"
             process = HarnessProcess(folder, handler, settings, package=package)
             process.start()
-            started.callback(process.end)
+            processes.callback(process.end)
             process.await_ready()
             return process
 
@@ -47,6 +47,6 @@ def serve(folder: Path, package: str) -> Iterator[Serve]:
 
 @pytest.fixture
 def threads() -> Iterator[ThreadPoolExecutor]:
-    """As many clients at once as a test needs."""
+    """Run up to 32 concurrent clients."""
     with ThreadPoolExecutor(32) as pool:
         yield pool

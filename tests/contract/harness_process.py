@@ -1,4 +1,4 @@
-"""A harness as a process of its own on loopback ports, as a container would run it."""
+"""A harness as a process on loopback ports, as a container runs it."""
 
 import http.client
 import json
@@ -13,15 +13,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.time_limits import at_most
+
 ROOT = Path(__file__).resolve().parents[2]
-# Each language's packages; R's stands on Python's.
+# The harness for R needs the package of the Python harness.
 HARNESS = os.pathsep.join(str(ROOT / "harness" / folder) for folder in ("python", "r"))
 START_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer; header names are in lower case."""
+    """An HTTP response; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -32,10 +34,10 @@ class Answer:
         return json.loads(self.body)
 
     def errors(self) -> list[str]:
-        found = self.json()
-        assert isinstance(found, dict), found
-        errors = found["errors"]
-        assert isinstance(errors, list), found
+        body = self.json()
+        assert isinstance(body, dict), body
+        errors = body["errors"]
+        assert isinstance(errors, list), body
         return errors
 
 
@@ -59,7 +61,7 @@ class HarnessProcess:
         self.end()
 
     def start(self) -> None:
-        """Return at once; the harness is not ready yet."""
+        """Start the process without waiting for it."""
         self.port, self.health_port = _free_ports(2)
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("MODEL_")
@@ -84,18 +86,18 @@ class HarnessProcess:
         )
 
     def await_ready(self) -> None:
-        """Until health says so."""
-        end = time.monotonic() + START_SECONDS
+        """Wait until the harness is ready."""
+        end = time.monotonic() + at_most(START_SECONDS)
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise AssertionError(f"the harness ended:\n{self.finish()[2]}")
             if self.health("ready") == 200:
                 return
             time.sleep(0.02)
-        raise AssertionError("the harness is not ready in time")
+        raise AssertionError("the harness was not ready in time")
 
     def end(self) -> None:
-        """Leave nothing behind, whatever the test did."""
+        """Kill the process if it runs."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.communicate()
@@ -104,19 +106,21 @@ class HarnessProcess:
         self.process.send_signal(signal.SIGTERM)
 
     def finish(self, seconds: float = START_SECONDS) -> tuple[int, str, str]:
-        """Wait for the end: (exit status, standard output, standard error)."""
-        output, errors = self.process.communicate(timeout=seconds)
+        """Wait for the end; return (exit status, standard output, standard error)."""
+        output, errors = self.process.communicate(timeout=at_most(seconds))
         return self.process.returncode, output.decode(), errors.decode()
 
     def child(self) -> int:
-        """Process id of the one that serves the function."""
+        """Return the process id of the serving process."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         return int(path.read_text().split()[0])
 
-    def health(self, what: str, timeout: float = 2.0) -> int | None:
-        """Status of /health/<what>; None while nobody listens."""
+    def health(self, probe: str, timeout: float = 2.0) -> int | None:
+        """Return the status of /health/<probe>; None while the port is closed."""
         try:
-            return self.ask("GET", f"/health/{what}", port=self.health_port, timeout=timeout).status
+            return self.request(
+                "GET", f"/health/{probe}", port=self.health_port, timeout=timeout
+            ).status
         except OSError:
             return None
 
@@ -124,9 +128,9 @@ class HarnessProcess:
         """Call the function with named arguments."""
         body = json.dumps({"data": data}).encode()
         headers = {"Content-Type": "application/json"}
-        return self.ask("POST", "/model", headers, body, timeout=timeout)
+        return self.request("POST", "/model", headers, body, timeout=timeout)
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -135,8 +139,8 @@ class HarnessProcess:
         port: int | None = None,
         timeout: float = 30.0,
     ) -> Answer:
-        """Send just these headers (besides Host and Content-Length)."""
-        began = time.monotonic()
+        """Send only these headers (and Host and Content-Length)."""
+        started = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
         try:
             connection.request(method, path, body, dict(headers or {}))
@@ -145,43 +149,43 @@ class HarnessProcess:
         finally:
             connection.close()
         names = {name.lower(): value for name, value in response.getheaders()}
-        return Answer(response.status, names, content, time.monotonic() - began)
+        return Answer(response.status, names, content, time.monotonic() - started)
 
     def connect(self) -> socket.socket:
-        """Return a bare connection to the front."""
+        """Return a TCP connection to the server."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=10)
 
 
 Serve = Callable[..., HarnessProcess]
-"""The fixture `serve`: a function's name, or a handler, and settings."""
+"""The fixture `serve`: takes the name of a function, or a handler, and settings."""
 
 
 def read_answer(connection: socket.socket) -> tuple[int, bytes]:
-    """Status and body of one answer on a bare connection."""
+    """Return status and body of one response on a TCP connection."""
     response = http.client.HTTPResponse(connection)
     response.begin()
     return response.status, response.read()
 
 
 def result(answer: Answer) -> object:
-    """What the function returned."""
-    found = answer.json()
-    assert isinstance(found, dict), found
-    assert answer.status == 200, found
-    return found["result"]
+    """Return the result of the function."""
+    body = answer.json()
+    assert isinstance(body, dict), body
+    assert answer.status == 200, body
+    return body["result"]
 
 
 def in_flight(
     threads: ThreadPoolExecutor, harness: HarnessProcess, count: int, data: Mapping[str, object]
 ) -> list[Future[Answer]]:
-    """Start calls and let them arrive."""
+    """Start calls and wait until they have arrived."""
     futures = [threads.submit(harness.call, data) for _ in range(count)]
     time.sleep(0.3)
     return futures
 
 
-def runs(process: object) -> bool:
-    """Whether it runs; what is dead and waits for its new parent does not."""
+def is_running(process: object) -> bool:
+    """Return whether a process runs; a zombie does not."""
     try:
         status = Path(f"/proc/{process}/stat").read_text()
     except FileNotFoundError:
@@ -192,9 +196,9 @@ def runs(process: object) -> bool:
 def _free_ports(count: int) -> list[int]:
     sockets = [socket.socket() for _ in range(count)]
     try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for unbound in sockets:
+            unbound.bind(("127.0.0.1", 0))
+        return [bound.getsockname()[1] for bound in sockets]
     finally:
-        for one in sockets:
-            one.close()
+        for bound in sockets:
+            bound.close()

@@ -3,33 +3,33 @@
 import re
 
 
-def differences(pattern: object, found: object, where: str = "$") -> list[str]:
-    """Return what does not match, each with its place; empty if all does."""
+def differences(pattern: object, actual: object, path: str = "$") -> list[str]:
+    """Return a message with the path of each difference."""
     if isinstance(pattern, dict):
-        if not isinstance(found, dict) or pattern.keys() != found.keys():
-            return [f"{where}: wanted the keys {sorted(pattern)}, found {found!r}"]
+        if not isinstance(actual, dict) or pattern.keys() != actual.keys():
+            return [f"{path}: expected the keys {sorted(pattern)}, got {actual!r}"]
         return [
-            d for key in pattern for d in differences(pattern[key], found[key], f"{where}.{key}")
+            d for key in pattern for d in differences(pattern[key], actual[key], f"{path}.{key}")
         ]
     if isinstance(pattern, list):
-        if not isinstance(found, list) or len(pattern) != len(found):
-            return [f"{where}: wanted {len(pattern)} values, found {found!r}"]
-        pairs = enumerate(zip(pattern, found, strict=True))
-        return [d for i, (one, other) in pairs for d in differences(one, other, f"{where}[{i}]")]
-    return [] if _matches(pattern, found) else [f"{where}: wanted {pattern!r}, found {found!r}"]
+        if not isinstance(actual, list) or len(pattern) != len(actual):
+            return [f"{path}: expected {len(pattern)} values, got {actual!r}"]
+        pairs = enumerate(zip(pattern, actual, strict=True))
+        return [d for i, (item, value) in pairs for d in differences(item, value, f"{path}[{i}]")]
+    return [] if _matches(pattern, actual) else [f"{path}: expected {pattern!r}, got {actual!r}"]
 
 
-def _matches(pattern: object, found: object) -> bool:
+def _matches(pattern: object, actual: object) -> bool:
     match pattern:
         case "<integer>":
-            return type(found) is int
+            return type(actual) is int
         case "<number>":
-            return type(found) in (int, float)
+            return type(actual) in (int, float)
         case "<string>":
-            return type(found) is str
+            return type(actual) is str
         case str() if pattern.startswith("~"):
-            return isinstance(found, str) and re.fullmatch(pattern[1:], found) is not None
+            return isinstance(actual, str) and re.fullmatch(pattern[1:], actual) is not None
         case bool() | None:
-            return found is pattern
+            return actual is pattern
         case _:
-            return type(found) is not bool and found == pattern
+            return type(actual) is not bool and actual == pattern

@@ -1,4 +1,4 @@
-"""R outside of the harness: what tests ask it directly."""
+"""R outside the harness."""
 
 import subprocess
 
@@ -11,13 +11,13 @@ for (line in readLines(file("stdin"), encoding = "UTF-8")) {
 
 
 def serialized(expressions: list[str]) -> list[bytes]:
-    """What R's `serialize` makes of each; an expression is one line."""
-    done = subprocess.run(
+    """Return the bytes that R's `serialize` writes for each expression of one line."""
+    completed = subprocess.run(
         ["Rscript", "--no-init-file", "-e", _EVALUATE],
         input="\n".join(expressions).encode() + b"\n",
         capture_output=True,
         env={"LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin"},
         check=False,
     )
-    assert done.returncode == 0, done.stderr.decode()
-    return [bytes.fromhex(line) for line in done.stdout.decode().split()]
+    assert completed.returncode == 0, completed.stderr.decode()
+    return [bytes.fromhex(line) for line in completed.stdout.decode().split()]

@@ -1,4 +1,4 @@
-"""What every harness says of its model, and that asking for it disturbs nobody."""
+"""The OpenAPI document of every harness, and request bodies where none is expected."""
 
 import http.client
 from collections.abc import Iterator
@@ -28,15 +28,13 @@ def harness(request: pytest.FixtureRequest) -> Iterator[HarnessProcess]:
         "/models/golden/labels/prod",
     ],
 )
-def test_the_document_is_valid_and_leads_back_to_where_it_stands(
-    harness: HarnessProcess, base: str
-) -> None:
-    document = harness.ask("GET", f"{base}/openapi.json").json()
+def test_document_is_valid_and_has_server_url_of_base(harness: HarnessProcess, base: str) -> None:
+    document = harness.request("GET", f"{base}/openapi.json").json()
     assert isinstance(document, dict)
     openapi_spec_validator.validate(document)
     assert document["servers"] == [{"url": base or "/"}]
     headers = {"Content-Type": "application/json"}
-    assert harness.ask("POST", f"{base}/model", headers, BODY).status == 200
+    assert harness.request("POST", f"{base}/model", headers, BODY).status == 200
     schema = document["paths"]["/model"]["post"]["requestBody"]["content"]["application/json"]
     named = schema["schema"]["oneOf"][0]["properties"]["data"]
     assert (list(named["properties"]), named["required"]) == (["name", "greeting"], ["name"])
@@ -44,7 +42,7 @@ def test_the_document_is_valid_and_leads_back_to_where_it_stands(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 @pytest.mark.parametrize("size", [10, 100_000, 3_000_000])
-def test_a_body_where_none_is_wanted_does_not_break_the_connection(
+def test_unexpected_body_does_not_break_connection(
     harness: HarnessProcess, method: str, size: int
 ) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", harness.port, timeout=10)

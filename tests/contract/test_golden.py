@@ -1,4 +1,4 @@
-"""Each harness passes the golden cases of harness/contract that are for its language."""
+"""Each harness passes the golden cases of harness/contract for its language."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ LENGTH = "inference-header-content-length"
 
 
 class Served(NamedTuple):
-    """What one process serves; cases that agree in it share the process."""
+    """What one process serves; cases with equal values share the process."""
 
     language: str
     handler: str
@@ -44,7 +44,7 @@ PAIRS = [
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[dict[Served, HarnessProcess]]:
-    """Started when first asked for, ended together."""
+    """Start a process for its first case, and end all together."""
     started: dict[Served, HarnessProcess] = {}
     yield started
     for process in started.values():
@@ -55,18 +55,18 @@ def _process(
     processes: dict[Served, HarnessProcess], language: str, case: Mapping
 ) -> HarnessProcess:
     settings = case.get("settings", {})
-    served = Served(language, case["handler"], tuple(sorted(settings.items())))
-    if served not in processes:
-        label = f"golden:{served.handler}"
+    key = Served(language, case["handler"], tuple(sorted(settings.items())))
+    if key not in processes:
+        label = f"golden:{key.handler}"
         package = PACKAGES[language]
         process = HarnessProcess(CONTRACT / "handlers", label, settings, package=package)
         process.start()
-        processes[served] = process
+        processes[key] = process
         process.await_ready()
-    return processes[served]
+    return processes[key]
 
 
-def _ask(harness: HarnessProcess, request: Mapping) -> Answer:
+def _send(harness: HarnessProcess, request: Mapping) -> Answer:
     assert request.keys() <= REQUEST_KEYS
     body = json.dumps(request["json"]) if "json" in request else request.get("body")
     content = None if body is None else body.encode()
@@ -75,7 +75,7 @@ def _ask(harness: HarnessProcess, request: Mapping) -> Answer:
         assert content is not None
         headers[LENGTH] = str(len(content))
         content += bytes.fromhex(request["binary"])
-    return harness.ask(
+    return harness.request(
         request.get("method", "POST"),
         request.get("path", "/models/golden/versions/v7/model"),
         headers,
@@ -84,12 +84,12 @@ def _ask(harness: HarnessProcess, request: Mapping) -> Answer:
 
 
 def _parts(answer: Answer) -> tuple[object, str]:
-    """The JSON, and in hexadecimal what is behind it."""
+    """Return the JSON, and the binary data after it in hexadecimal."""
     length = int(answer.headers.get(LENGTH, len(answer.body)))
     return json.loads(answer.body[:length]), answer.body[length:].hex()
 
 
-def test_each_case_has_a_name_of_its_own_and_no_unknown_key() -> None:
+def test_cases_have_unique_names_and_known_keys() -> None:
     names = [case["name"] for case in CASES]
     assert len(names) == len(set(names)) > 150
     assert set().union(*CASES) == CASE_KEYS
@@ -97,44 +97,44 @@ def test_each_case_has_a_name_of_its_own_and_no_unknown_key() -> None:
 
 @pytest.mark.parametrize(("language", "case"), PAIRS)
 def test_golden(language: str, case: dict, processes: dict[Served, HarnessProcess]) -> None:
-    wanted = case["answer"]
-    assert wanted.keys() <= ANSWER_KEYS
-    assert wanted.keys() & {"json", "result", "errors", "empty"}, "a case must say the body"
+    expected = case["answer"]
+    assert expected.keys() <= ANSWER_KEYS
+    assert expected.keys() & {"json", "result", "errors", "empty"}, "a case must have a body"
 
-    answer = _ask(_process(processes, language, case), case["request"])
+    answer = _send(_process(processes, language, case), case["request"])
 
-    assert answer.status == wanted["status"], answer.body
+    assert answer.status == expected["status"], answer.body
     headers = {"content-type": "application/json", "content-length": str(len(answer.body))}
-    if "empty" in wanted:
+    if "empty" in expected:
         assert answer.body == b""
         headers = {}
-    headers |= {name.lower(): value for name, value in wanted.get("headers", {}).items()}
+    headers |= {name.lower(): value for name, value in expected.get("headers", {}).items()}
     headers |= {"x-model-version": "v7"}
     for name, pattern in headers.items():
         assert differences(pattern, answer.headers.get(name)) == [], name
     assert differences("~[A-Z0-9]{16}", answer.headers["x-request-id"]) == []
-    if "empty" not in wanted:
-        found, binary = _parts(answer)
-        _check_body(wanted, found, answer.headers["x-request-id"])
-        assert binary == wanted.get("binary", "")
+    if "empty" not in expected:
+        body, binary = _parts(answer)
+        _check_body(expected, body, answer.headers["x-request-id"])
+        assert binary == expected.get("binary", "")
 
 
-def _check_body(wanted: Mapping, found: object, request_id: str) -> None:
-    assert isinstance(found, dict)
+def _check_body(expected: Mapping, body: object, request_id: str) -> None:
+    assert isinstance(body, dict)
     for name in ("request_id", "requestId"):
-        assert found.get(name, request_id) == request_id
-    if "json" in wanted:
-        assert differences(wanted["json"], found) == []
-    if "result" in wanted:
-        assert {"result", "request_id"} <= found.keys()
-        assert differences(wanted["result"], found["result"]) == []
-    if "errors" in wanted:
-        assert found.keys() == {"requestId", "errors"}
-        assert differences(wanted["errors"], found["errors"]) == []
+        assert body.get(name, request_id) == request_id
+    if "json" in expected:
+        assert differences(expected["json"], body) == []
+    if "result" in expected:
+        assert {"result", "request_id"} <= body.keys()
+        assert differences(expected["result"], body["result"]) == []
+    if "errors" in expected:
+        assert body.keys() == {"requestId", "errors"}
+        assert differences(expected["errors"], body["errors"]) == []
 
 
 @pytest.mark.parametrize(
-    ("pattern", "found"),
+    ("pattern", "actual"),
     [
         ({"a": 1}, {"a": 1, "b": 2}),
         ({"a": 1, "b": 2}, {"a": 1}),
@@ -148,5 +148,5 @@ def _check_body(wanted: Mapping, found: object, request_id: str) -> None:
         ("~a+", "aab"),
     ],
 )
-def test_a_pattern_that_does_not_match_says_so(pattern: object, found: object) -> None:
-    assert differences(pattern, found) != []
+def test_pattern_reports_difference(pattern: object, actual: object) -> None:
+    assert differences(pattern, actual) != []

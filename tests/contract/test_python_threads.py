@@ -1,4 +1,4 @@
-"""Functions that wait: in several threads, or in an event loop. Classes that load."""
+"""Functions that wait, in threads or in an event loop; handlers that are classes."""
 
 import json
 import threading
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.harness_process import Answer, HarnessProcess, Serve, in_flight, result
+from tests.support.time_limits import at_most
 
 FUNCTIONS = """
 import asyncio, sys, threading, time
@@ -41,10 +42,10 @@ async def fail(how):
     raise ValueError(how)
 
 class Loaded:
-    made = 0
+    instances = 0
 
     def __init__(self):
-        Loaded.made += 1
+        Loaded.instances += 1
         self.loaded = 0
 
     def load(self):
@@ -52,7 +53,7 @@ class Loaded:
         self.loaded += 1
 
     def predict(self, factor: int = 1):
-        return [self.made, self.loaded, factor]
+        return [self.instances, self.loaded, factor]
 
 class Plain:
     async def predict(self, x):
@@ -72,7 +73,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_just_so_many_threads_are_in_the_function(
+def test_function_runs_in_configured_number_of_threads(
     serve: Serve, threads: ThreadPoolExecutor
 ) -> None:
     harness = serve("wait", MODEL_THREADS="4")
@@ -80,25 +81,29 @@ def test_just_so_many_threads_are_in_the_function(
     answers = list(threads.map(harness.call, [{"seconds": 0.4}] * 8))
     seconds = time.monotonic() - began
     assert {answer.status for answer in answers} == {200}
-    assert 0.8 <= seconds < 1.5
+    assert 0.8 <= seconds < at_most(1.5)
     assert len({result(answer) for answer in answers}) >= 4
 
 
-def test_all_threads_busy_keep_nobody_waiting(serve: Serve, threads: ThreadPoolExecutor) -> None:
+def test_busy_threads_delay_no_other_request(serve: Serve, threads: ThreadPoolExecutor) -> None:
     harness = serve("wait", MODEL_THREADS="3", MODEL_IN_FLIGHT="5", MODEL_TIMEOUT_SECONDS="1")
     calls = in_flight(threads, harness, 5, {"seconds": 1.5})
-    refused = [harness.call({"seconds": 0}), harness.call({"second": 0}), harness.ask("GET", "/x")]
+    refused = [
+        harness.call({"seconds": 0}),
+        harness.call({"second": 0}),
+        harness.request("GET", "/x"),
+    ]
     assert [answer.status for answer in refused] == [429, 429, 404]
-    assert max(answer.seconds for answer in refused) < 0.5
+    assert max(answer.seconds for answer in refused) < at_most(0.5)
     assert harness.health("ready") == 200
     answers = [call.result() for call in calls]
     assert [answer.status for answer in answers] == [504] * 5
-    assert all(0.9 < answer.seconds < 1.6 for answer in answers)
+    assert all(0.9 < answer.seconds < at_most(1.6) for answer in answers)
     time.sleep(0.8)
     assert harness.call({"seconds": 0}).status == 200
 
 
-def test_threads_finish_what_is_in_flight(serve: Serve, threads: ThreadPoolExecutor) -> None:
+def test_threads_drain_before_exit(serve: Serve, threads: ThreadPoolExecutor) -> None:
     harness = serve("wait", MODEL_THREADS="2")
     calls = in_flight(threads, harness, 4, {"seconds": 0.6})
     harness.terminate()
@@ -106,40 +111,40 @@ def test_threads_finish_what_is_in_flight(serve: Serve, threads: ThreadPoolExecu
     assert harness.finish()[0] == 0
 
 
-def test_an_async_function_runs_for_all_in_flight_at_once(
+def test_async_calls_run_concurrently_up_to_limit(
     serve: Serve, threads: ThreadPoolExecutor
 ) -> None:
     harness = serve("wait_async", MODEL_IN_FLIGHT="20")
     began = time.monotonic()
     calls = in_flight(threads, harness, 20, {"seconds": 1})
-    over = harness.call({"seconds": 0})
-    assert over.status == 429
+    excess = harness.call({"seconds": 0})
+    assert excess.status == 429
     assert [call.result().status for call in calls] == [200] * 20
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < at_most(2)
 
 
-def test_a_time_out_cancels_an_async_call(serve: Serve) -> None:
+def test_timeout_cancels_async_call(serve: Serve) -> None:
     harness = serve("wait_async", MODEL_TIMEOUT_SECONDS="0.5")
     late = harness.call({"seconds": 20})
     assert late.status == 504
-    assert 0.4 < late.seconds < 1
+    assert 0.4 < late.seconds < at_most(1)
     time.sleep(0.2)
     assert result(harness.call({"seconds": 0})) == ["cancelled"]
     harness.terminate()
     status, _, errors = harness.finish()
-    assert (status, errors) == (0, "")  # what was ended by the time-out is no failure to log
+    assert (status, errors) == (0, "")  # a timeout is not logged as a failure
 
 
-def test_an_async_function_that_blocks_keeps_the_front_from_nothing(
+def test_blocking_async_function_does_not_block_server(
     serve: Serve, threads: ThreadPoolExecutor
 ) -> None:
     harness = serve("block", MODEL_TIMEOUT_SECONDS="0.6")
     calls = in_flight(threads, harness, 3, {"seconds": 1.2})
     wrong = harness.call({"second": 1})
-    assert (wrong.status, wrong.seconds < 0.3) == (400, True)
+    assert (wrong.status, wrong.seconds < at_most(0.3)) == (400, True)
     answers = [call.result() for call in calls]
     assert [answer.status for answer in answers] == [504] * 3
-    assert all(answer.seconds < 1.1 for answer in answers)
+    assert all(answer.seconds < at_most(1.1) for answer in answers)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +156,7 @@ def test_an_async_function_that_blocks_keeps_the_front_from_nothing(
         ("result", "TypeError: the result cannot be encoded: "),
     ],
 )
-def test_whatever_an_async_function_raises_is_its_own_500(
-    serve: Serve, how: str, error: str
-) -> None:
+def test_async_function_error_is_answered_with_500(serve: Serve, how: str, error: str) -> None:
     harness = serve("fail")
     answer = harness.call({"how": how})
     assert answer.status == 500
@@ -164,7 +167,7 @@ def test_whatever_an_async_function_raises_is_its_own_500(
     assert first["request_id"] == answer.headers["x-request-id"]
 
 
-def test_async_calls_are_finished_before_the_end(serve: Serve, threads: ThreadPoolExecutor) -> None:
+def test_async_calls_drain_before_exit(serve: Serve, threads: ThreadPoolExecutor) -> None:
     harness = serve("wait_async")
     calls = in_flight(threads, harness, 5, {"seconds": 0.8})
     harness.terminate()
@@ -172,33 +175,33 @@ def test_async_calls_are_finished_before_the_end(serve: Serve, threads: ThreadPo
     assert harness.finish()[0] == 0
 
 
-def test_a_class_is_made_and_loaded_once_before_it_is_ready(serve: Serve) -> None:
+def test_class_is_instantiated_and_loaded_once(serve: Serve) -> None:
     harness = serve("Loaded")
     assert result(harness.call({"factor": 3})) == [1, 1, 3]
     assert result(harness.call({})) == [1, 1, 1]
     assert harness.call({"self": 1}).status == 400
 
 
-def test_a_class_without_load_and_with_an_async_predict(serve: Serve) -> None:
+def test_class_with_async_predict_and_without_load(serve: Serve) -> None:
     assert result(serve("Plain").call({"x": 5})) == 5
 
 
-def test_an_object_that_can_be_called_is_a_handler(serve: Serve) -> None:
+def test_callable_object_is_a_handler(serve: Serve) -> None:
     assert result(serve("instance").call({"x": 5})) == -5
 
 
-def test_threads_for_an_async_function_are_refused(folder: Path) -> None:
+def test_async_function_with_threads_is_refused(folder: Path) -> None:
     harness = HarnessProcess(folder, "predict:wait_async", {"MODEL_THREADS": "2"})
     harness.start()
     status, _, errors = harness.finish()
     assert status == 1
     assert errors.splitlines()[-1] == (
-        "handler predict:wait_async is async, which needs no threads: up to 64 calls run at a time "
+        "handler predict:wait_async is async and uses no threads: up to 64 calls run at a time "
         "(limits.inFlight); remove threads: 2"
     )
 
 
-def test_many_threads_start_and_answer(serve: Serve) -> None:
+def test_256_threads_start_and_answer(serve: Serve) -> None:
     harness = serve("wait", MODEL_THREADS="256", MODEL_IN_FLIGHT="512")
     tasks = Path(f"/proc/{harness.child()}/task")
     assert len(list(tasks.iterdir())) > 257
@@ -209,6 +212,6 @@ def test_many_threads_start_and_answer(serve: Serve) -> None:
         return harness.call({"seconds": 0.5})
 
     with ThreadPoolExecutor(100) as many:
-        answers = [one.result() for one in [many.submit(call) for _ in range(100)]]
+        answers = [future.result() for future in [many.submit(call) for _ in range(100)]]
     assert {answer.status for answer in answers} == {200}
-    assert max(answer.seconds for answer in answers) < 3
+    assert max(answer.seconds for answer in answers) < at_most(3)

@@ -1,9 +1,9 @@
-"""What harness/r takes for R's serialization is what R itself reads and writes."""
+"""The serialization of harness/r agrees with R."""
 
 import base64
 
 import yaml
-from model_harness_r.writer import write
+from model_harness_r.serialization.serialize import serialize
 
 from tests.contract.harness_process import ROOT
 from tests.contract.r_process import serialized
@@ -35,24 +35,24 @@ ARGUMENTS = [
 ]
 
 
-def test_the_kept_bytes_are_those_that_r_writes() -> None:
+def test_recorded_bytes_are_those_that_r_writes() -> None:
     cases = CASES["results"] + CASES["refused"]
     assert len(cases) > 50
-    for case, found in zip(cases, serialized([case["r"] for case in cases]), strict=True):
-        assert found[:6] == b"B\n\x02\x00\x00\x00"
-        assert found[HEADER_BYTES:] == base64.b64decode(case["bytes"]), case["r"]
+    for case, actual in zip(cases, serialized([case["r"] for case in cases]), strict=True):
+        assert actual[:6] == b"B\n\x02\x00\x00\x00"
+        assert actual[HEADER_BYTES:] == base64.b64decode(case["bytes"]), case["r"]
 
 
-def test_r_reads_arguments_as_the_values_that_they_are() -> None:
+def test_r_unserializes_arguments_to_same_values() -> None:
     expressions = []
-    for value, wanted in ARGUMENTS:
-        data = ", ".join(f"0x{byte:02x}" for byte in write(("x",), [value]))
+    for value, expected in ARGUMENTS:
+        data = ", ".join(f"0x{byte:02x}" for byte in serialize(("x",), [value]))
         expressions.append(
-            f"identical(unserialize(as.raw(c({data}))), list(x = {wanted}), num.eq = FALSE)"
+            f"identical(unserialize(as.raw(c({data}))), list(x = {expected}), num.eq = FALSE)"
         )
     answers = serialized(expressions)
     true = serialized(["TRUE"])[0]
     wrong = [
-        wanted for (_, wanted), answer in zip(ARGUMENTS, answers, strict=True) if answer != true
+        expected for (_, expected), answer in zip(ARGUMENTS, answers, strict=True) if answer != true
     ]
     assert wrong == []

@@ -1,16 +1,16 @@
-"""What the Pulumi program writes is what the watcher reads: labels, annotations, routes."""
+"""The watcher reads the labels, annotations and routes that the Pulumi program writes."""
 
 import json
 
 import msgspec
 
 from components import naming
-from components.live import state
+from components.cluster_state import state
+from components.config import RouteSpec
 from components.serving import version_args, weighted_route
-from components.spec import RouteSpec
-from tests.support import watcher_objects as shapes
-from watcher import objects
-from watcher.objects import Key
+from tests.support import watcher_objects
+from watcher import resources
+from watcher.resources import VersionKey
 
 
 def selected(labels: dict[str, str], selector: str) -> bool:
@@ -18,32 +18,34 @@ def selected(labels: dict[str, str], selector: str) -> bool:
 
 
 def _terms(selector: str) -> list[tuple[str, str]]:
-    return [(name, value) for name, _, value in (one.partition("=") for one in selector.split(","))]
+    return [
+        (name, value) for name, _, value in (term.partition("=") for term in selector.split(","))
+    ]
 
 
-def test_the_watcher_selects_what_the_program_labels() -> None:
+def test_selectors_match_labels_of_program() -> None:
     version = naming.labels(version_args.COMPONENT, "iris", "v1")
     route = naming.labels(weighted_route.COMPONENT, "iris")
-    assert selected(version, objects.MODELS)
-    assert selected(route, objects.ROUTES)
-    assert not selected(version, objects.ROUTES)
-    assert not selected(route, objects.MODELS)
+    assert selected(version, resources.MODEL_SELECTOR)
+    assert selected(route, resources.ROUTE_SELECTOR)
+    assert not selected(version, resources.ROUTE_SELECTOR)
+    assert not selected(route, resources.MODEL_SELECTOR)
 
 
-def test_a_version_is_known_by_its_labels_and_told_by_its_annotations() -> None:
-    item = shapes.deployment(available=True)
+def test_parse_deployment_reads_labels_and_annotations_of_program() -> None:
+    item = watcher_objects.deployment(available=True)
     meta = item["metadata"]
     meta["labels"] = naming.labels(version_args.COMPONENT, "my-model", "v12")  # type: ignore[index]
     hashed = {naming.annotation("content-hash"): "92e0"}
     meta["annotations"] = hashed  # type: ignore[index]
-    found = objects.deployment(msgspec.json.encode(item))
-    assert found is not None
-    assert found.key == Key("my-model", "v12")
-    assert found.key.object_name == naming.object_name("my-model", "v12")
-    assert found.told == {"content-hash": "92e0"}
+    deployment = resources.parse_deployment(msgspec.json.encode(item))
+    assert deployment is not None
+    assert deployment.key == VersionKey("my-model", "v12")
+    assert deployment.key.object_name == naming.object_name("my-model", "v12")
+    assert deployment.annotations == {"content-hash": "92e0"}
 
 
-def test_a_route_is_read_as_the_program_writes_it() -> None:
+def test_parse_route_reads_annotations_of_program() -> None:
     spec = RouteSpec.model_validate(
         {
             "weights": {"v1": 90, "v2": 10},
@@ -59,23 +61,23 @@ def test_a_route_is_read_as_the_program_writes_it() -> None:
             "labels": naming.labels(weighted_route.COMPONENT, "my-model"),
             "annotations": {
                 state.WEIGHTS: json.dumps(dict(spec.weights)),
-                state.ROUTE: weighted_route.as_text(spec),
+                state.ROUTE: weighted_route.serialize_route(spec),
             },
         }
     }
-    found = objects.route(msgspec.json.encode(item))
-    assert found is not None
-    assert (found.model, found.route, found.weights) == ("my-model", "prod", {"v1": 90, "v2": 10})
-    assert (found.sticky, found.mirror, found.failover) == (
+    route = resources.parse_route(msgspec.json.encode(item))
+    assert route is not None
+    assert (route.model, route.route, route.weights) == ("my-model", "prod", {"v1": 90, "v2": 10})
+    assert (route.sticky, route.mirror, route.failover) == (
         True,
         {"version": "v3", "percent": 10},
         "v1",
     )
 
 
-def test_objects_of_a_route_without_a_split_and_those_of_others_are_left_alone() -> None:
+def test_objects_without_weights_or_model_labels_are_ignored() -> None:
     plain = {"metadata": {"name": "iris-prod", "labels": naming.labels("route", "iris")}}
-    assert objects.route(msgspec.json.encode(plain)) is None
-    item = shapes.deployment()
+    assert resources.parse_route(msgspec.json.encode(plain)) is None
+    item = watcher_objects.deployment()
     item["metadata"]["labels"] = naming.labels("ingress-controller")  # type: ignore[index]
-    assert objects.deployment(msgspec.json.encode(item)) is None
+    assert resources.parse_deployment(msgspec.json.encode(item)) is None

@@ -32,15 +32,3 @@ def project_copy(
     copy = ProjectCopy(tmp_path_factory.mktemp("project"))
     yield copy
     copy.give_back()
-
-
-@pytest.fixture
-def report(
-    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
-) -> Iterator[list[str]]:
-    """Lines to print whether or not the test passes: the figures that the issue asks for."""
-    lines: list[str] = []
-    yield lines
-    with capsys.disabled():
-        for line in lines:
-            print(f"\n  {request.node.name}: {line}", end="")

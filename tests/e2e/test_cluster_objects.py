@@ -13,7 +13,9 @@ PART_OF = "app.kubernetes.io/part-of=model-deployment"
 MODELS = {
     "iris-v1": ("iris", "v1"),
     "iris-v2": ("iris", "v2"),
+    "iris-v3": ("iris", "v3"),
     "echo-v1": ("echo", "v1"),
+    "echo-v2": ("echo", "v2"),
     "mpg-v1": ("mpg", "v1"),
 }
 LANGUAGES = {"iris": "python", "echo": "python", "mpg": "r"}

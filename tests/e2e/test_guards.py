@@ -46,7 +46,7 @@ def test_replicas_and_resources_of_a_published_version_may_change(
     text = project_copy.pulumi("preview").succeeded().text
     assert "Deployment echo-v1 update" in text
     # what it asks of the nodes: four Pods of 50m instead of two of 100m
-    assert "asked of the nodes: memory +512Mi" in text
+    assert "additional resource requests: memory +512Mi" in text
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_preview_tells_the_effect_on_traffic_and_changes_nothing(
     before = local_stack.declared()
     text = project_copy.pulumi("preview").succeeded().text
     assert "~ /models/iris/prod  v1 90 % -> 50 % (-40), v2 10 % -> 50 % (+40)" in text
-    assert "asked of the nodes" not in text
+    assert "additional resource requests" not in text
     assert local_stack.declared() == before
 
 

@@ -1,4 +1,4 @@
-"""Section 3 of the contract, the Domino dialect, through the front door."""
+"""The Domino protocol (docs/http.md) through the entry point."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ REQUEST_ID = re.compile(r"[A-Z0-9]{16}")
 BASES = {
     "versions/v1": {"v1"},
     "versions/v2": {"v2"},
-    "latest": {"v2"},
+    "versions/v3": {"v3"},
+    "latest": {"v3"},
     "prod": {"v1", "v2"},
     "labels/prod": {"v1", "v2"},
 }
@@ -96,7 +97,7 @@ def test_a_clients_request_id_comes_back() -> None:
 @pytest.mark.parametrize(
     "base",
     [
-        "versions/v10", "versions/v1x", "versions/v11", "versions/v", "versions/v3", "versions/V1",
+        "versions/v10", "versions/v1x", "versions/v11", "versions/v", "versions/v4", "versions/V1",
         "versions/v1-", "v1", "v10", "latestx", "prodx", "nothing", "labels/nothing",
         "labels/latest", "labels/v1",
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support import ground
+from tests.support import node_state
 
 MEMORY_MIB = 3 * 1024
 CORES = 0.5
@@ -10,9 +10,11 @@ SECONDS = 10.0
 
 
 def test_the_idle_stack_is_small(report: list[str]) -> None:
-    running = " ".join(ground.processes().values())
-    assert [part for part in ground.PARTS if part not in running] == []  # else it is not counted
-    memory, cores = ground.memory_mib(), ground.cores(SECONDS)
+    running = " ".join(node_state.processes().values())
+    assert [
+        part for part in node_state.PARTS if part not in running
+    ] == []  # else it is not counted
+    memory, cores = node_state.memory_mib(), node_state.cores(SECONDS)
     report.append(f"{memory:.0f} MiB, {cores:.2f} cores")
     assert 0 < memory < MEMORY_MIB
     assert 0 < cores < CORES

@@ -24,7 +24,7 @@ def test_the_label_shares_as_its_route_does() -> None:
 
 
 def test_latest_is_the_highest_version_alone() -> None:
-    assert answering_versions("iris", "latest", 20) == {"v2": 20}
+    assert answering_versions("iris", "latest", 20) == {"v3": 20}
 
 
 def test_a_version_answers_alone_at_its_own_address() -> None:

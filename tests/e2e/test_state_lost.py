@@ -6,6 +6,7 @@ run if the way back failed.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.beside import PLATFORM, Beside
 from tests.support.local_stack import ROOT, Object
 from tests.support.project_copy import MODELS, STACK_FILE
+from tests.support.second_stack import PLATFORM, SecondStack
 from tests.support.traffic import Stream
 
 NAMESPACE = "state-lost"
@@ -43,13 +44,13 @@ def _file() -> Object:
 
 
 @pytest.fixture
-def beside(tmp_path: Path) -> Iterator[Beside]:
-    made = Beside(tmp_path, _file())
-    made.remove()  # of a test that was killed
+def second_stack(tmp_path: Path) -> Iterator[SecondStack]:
+    stack = SecondStack(tmp_path, _file())
+    stack.remove()  # of a test that was killed
     try:
-        yield made
+        yield stack
     finally:
-        made.remove()
+        stack.remove()
 
 
 def _documented() -> str:
@@ -63,33 +64,54 @@ def _documented() -> str:
 
 
 def test_predictions_go_on_and_the_next_preview_shows_no_change(
-    beside: Beside, report: list[str]
+    second_stack: SecondStack, report: list[str]
 ) -> None:
-    beside.up()
-    beside.unchanged()
-    before, stood = _held(beside), beside.standing()
+    second_stack.up()
+    second_stack.assert_no_changes()
+    before, stood = _held(second_stack), second_stack.objects()
+    secrets = _secrets(second_stack)
 
     with Stream("iris", "prod", PER_SECOND, SECONDS, door=DOOR) as stream:
-        beside.lose_the_state()
-        beside.begin()
-        back = beside.shell(_documented()).succeeded()
-        beside.unchanged()
+        second_stack.lose_the_state()
+        second_stack.init()
+        back = second_stack.shell(_documented()).succeeded()
+        second_stack.assert_no_changes()
         stream.stop()
     report.append(f"back after {back.seconds:.1f} s")
     report.append(f"{len(stream.sent)} requests, {len(stream.failures())} failed")
     assert stream.failures() == []
     assert len(stream.sent) > PER_SECOND * back.seconds / 2
-    assert beside.standing() == stood, "something was written to the cluster"
+    assert second_stack.objects() == stood, "something was written to the cluster"
 
     left_out = [line for line in back.text.splitlines() if line.startswith("left out: ")]
     assert [line for line in left_out if "docker:index/image:Image" not in line] == []
-    assert _held(beside) == before
-    text = beside.up()
+    assert _held(second_stack) == before
+    text = second_stack.up()
     assert f" {len(before)} unchanged" in text
-    beside.destroy()
+    assert _secrets(second_stack) == secrets
+
+    # the next change meets no conflict with the field manager of the lost state
+    changed = _file()
+    changed["config"][MODELS]["iris"]["routes"]["prod"]["weights"] = {"v1": 80, "v2": 20}
+    second_stack.write(changed)
+    second_stack.up()
+    route = second_stack.kubectl("get", "traefikservice", "iris-prod", "-o", "yaml")
+    assert '{"v1": 80, "v2": 20}' in route
+    second_stack.assert_no_changes()
+    assert _secrets(second_stack) == secrets
+    second_stack.destroy()
 
 
-def _held(beside: Beside) -> dict[str, str]:
+def _secrets(second_stack: SecondStack) -> dict[str, tuple[str, Object]]:
+    """Uid and data of the generated Secrets."""
+    listed = json.loads(second_stack.kubectl("get", "secrets", "-o", "json"))
+    return {
+        item["metadata"]["name"]: (item["metadata"]["uid"], item["data"])
+        for item in listed["items"]
+    }
+
+
+def _held(second_stack: SecondStack) -> dict[str, str]:
     """Ids by URN, of all that a provider answers for."""
-    held = {item["urn"]: str(item.get("id", "")) for item in beside.state()}
+    held = {item["urn"]: str(item.get("id", "")) for item in second_stack.state()}
     return {urn: found for urn, found in held.items() if "pulumi:providers:" not in urn}

@@ -116,7 +116,7 @@ def test_a_change_appears_by_itself(browser: Browser) -> None:
         expect(log.get_by_role("listitem").first).to_contain_text("echo v98")
         versions.put("echo", "v98", versions.CRASHES)
         expect(row).to_contain_text("Failed", timeout=90_000)
-        expect(row).to_contain_text("exit code 3")
+        expect(row).to_contain_text("exited with code 3")
         expect(row).to_contain_text("the weights are of another flower")
         expect(shown.page.get_by_role("status")).to_contain_text("1 failed")
     expect(row).to_have_count(0, timeout=10_000)

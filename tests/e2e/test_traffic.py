@@ -16,7 +16,7 @@ from bench.traffic import sharing, steady
 from bench.traffic.__main__ import image_of_models
 from bench.traffic.client import Client
 from bench.traffic.ground import Ground
-from components.spec import RouteSpec
+from components.config import RouteSpec
 from tests.support import local_stack
 
 PORT = 8004

@@ -34,7 +34,7 @@ def test_every_mistake_is_told_and_nothing_is_touched(
 
     outcome = project_copy.pulumi(*command).failed()
 
-    assert f"The stack file has {len(EXPECTED)} mistakes; nothing was changed." in outcome.text
+    assert f"The stack file has {len(EXPECTED)} errors; nothing was changed." in outcome.text
     lines = [line.strip() for line in outcome.text.splitlines()]
     for expected in EXPECTED:
         told = [line for line in lines if line.startswith(expected)]

@@ -1,4 +1,4 @@
-"""The running stack's RabbitMQ from outside, as one who reads the events gets to it."""
+"""Access to the RabbitMQ of the running stack, as for a consumer of events."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.support import local_stack
 
 
 def secrets() -> dict[str, str]:
-    """What the broker's Secret holds, by its keys."""
-    found = json.loads(local_stack.kubectl("get", "secret", "message-broker", "-o", "json"))
-    return {key: base64.b64decode(value).decode() for key, value in found["data"].items()}
+    """Return the decoded values of the broker's Secret."""
+    secret = json.loads(local_stack.kubectl("get", "secret", "message-broker", "-o", "json"))
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
 
 
 @contextlib.contextmanager
 def consumer_url() -> Iterator[str]:
-    """An AMQP address that works while the block runs: the consumer's, through a port-forward."""
+    """Forward a port to the broker; yield the consumer's AMQP URL."""
     command = ("kubectl", "-n", local_stack.NAMESPACE, "port-forward")
     with subprocess.Popen(
         [*command, "service/message-broker", ":5672", "--address=127.0.0.1"],

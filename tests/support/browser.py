@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Browser, sync_playwright
 
-from local import packages
+from local.build import apt
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser without a window, while the block runs."""
-    packages.install(packages.TEST_PACKAGES)
+    apt.install(apt.TEST_PACKAGES)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]

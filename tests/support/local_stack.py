@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.time_limits import at_most
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "models"
 FRONT_DOOR = "http://localhost:8000"
@@ -64,7 +66,7 @@ def run(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        timeout=seconds,
+        timeout=at_most(seconds),
         check=False,
     )
     return Outcome(done.returncode, done.stdout, time.monotonic() - started)
@@ -111,7 +113,7 @@ def exported() -> Iterator[None]:
 def pulumi(*arguments: str, cwd: Path = ROOT, seconds: float = COMMAND_SECONDS) -> Outcome:
     """`pulumi ... --stack local`; waits for whoever else holds the stack's lock."""
     command = ("pulumi", *arguments, "--stack", "local", "--non-interactive", "--color", "never")
-    patience = time.monotonic() + LOCK_SECONDS
+    patience = time.monotonic() + at_most(LOCK_SECONDS)
     while True:
         outcome = run(*command, cwd=cwd, env=environment(), seconds=seconds)
         if "stack is currently locked" not in outcome.text or time.monotonic() > patience:
@@ -215,7 +217,7 @@ def declared() -> dict[str, tuple[str, int, str]]:
 
 
 def work_tree() -> str:
-    """`git status`, machine-readable: a clean tree is an empty text."""
+    """`git status`, machine-readable: a clean tree is an empty string."""
     return run("git", "status", "--porcelain").succeeded().text
 
 
@@ -229,7 +231,7 @@ def rolled_out(deployment: Object) -> bool:
 
 def settle(seconds: float = 120) -> None:
     """Wait until every Deployment is rolled out."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + at_most(seconds)
     while late := [
         item["metadata"]["name"] for item in objects("deployments") if not rolled_out(item)
     ]:

@@ -1,4 +1,4 @@
-"""A RabbitMQ node of the tests' own."""
+"""A RabbitMQ node that the tests start."""
 
 import subprocess
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ BINARIES = Path("/usr/lib/rabbitmq/bin")
 
 @dataclass
 class Rabbit:
-    """One node. `control` is rabbitmqctl."""
+    """One node; `control` runs rabbitmqctl."""
 
     port: int
     environment: dict[str, str]

@@ -34,6 +34,13 @@ class Recorder(Mocks):
 
     resources: list[Registered] = field(default_factory=list)
     outputs: dict[str, object] = field(default_factory=dict)
+    options: dict[tuple[str, str], pulumi.ResourceOptions] = field(default_factory=dict)
+    """By kind and name."""
+
+    def keep_options(self, args: pulumi.ResourceTransformationArgs) -> None:
+        """A stack transformation that changes nothing: mocks do not show a resource's options."""
+        kind = args.type_.rpartition(":")[2]
+        self.options[kind, args.name] = args.opts
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, object]]:
         self.resources.append(Registered(args.typ, args.name, args.inputs))
@@ -70,7 +77,16 @@ def record(program: Callable[[], None]) -> Recorder:
     settings._get_rpc_manager().clear()
     recorder = Recorder()
     pulumi.runtime.set_mocks(recorder, project="model-deployment", stack="test", preview=False)
-    _sync_await(stack.run_pulumi_func(program))
+    # the mocks keep the root of the program before this one, with its transformations
+    settings.get_root_resource()._transformations = []
+
+    def recorded_program() -> None:
+        pulumi.runtime.register_stack_transformation(recorder.keep_options)
+        program()
+
+    # the mocks keep the root of the program before this one, with its transformations
+    settings.get_root_resource()._transformations = []
+    _sync_await(stack.run_pulumi_func(recorded_program))
     root = settings.get_root_resource()
     assert isinstance(root, stack.Stack)
     recorder.outputs = dict(root.outputs)

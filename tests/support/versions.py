@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from tests.support import local_stack
 from tests.support.local_stack import Object
+from tests.support.time_limits import at_most
 
 CRASHES = "import sys; sys.stderr.write('the weights are of another flower'); sys.exit(3)"
 RUNS = "import time; open('/tmp/ready', 'w').close(); time.sleep(3600)"
@@ -84,7 +85,7 @@ def standing(model: str, version: str) -> Iterator[None]:
         name = f"{model}-{version}"
         local_stack.kubectl("delete", "deployment", name, "--ignore-not-found")
         local_stack.kubectl("wait", "--for=delete", f"deployment/{name}", "--timeout=30s")
-        end = time.monotonic() + 30
+        end = time.monotonic() + at_most(30)
         while not _end_is_told(name):  # until then the record would be made anew
             assert time.monotonic() < end, f"the end of {name} is not told"
             time.sleep(0.3)

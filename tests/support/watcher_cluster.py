@@ -1,4 +1,4 @@
-"""An API server in memory, for the watcher's tests: history, exact lists, conditional writes."""
+"""An API server in memory: history, lists at a revision, conditional writes."""
 
 import asyncio
 import copy
@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
 
-from watcher import raw
-from watcher.api import Listed
-from watcher.errors import ApiError, BrokerAwayError, ConflictError
+from watcher import k8s_types
+from watcher.errors import ApiError, BrokerUnavailableError, ConflictError
 from watcher.events import Event
+from watcher.kube_client import Page
 
 NAMESPACE = "models"
 DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
@@ -20,11 +20,11 @@ Object = dict[str, object]
 
 
 class Killed(BaseException):
-    """The process ends here, between two instructions."""
+    """Raised to simulate that the process is killed at this point."""
 
 
 class Cluster:
-    """What the watcher needs of an API server. `on_write(moment)` may raise, or count."""
+    """The API server. Tests set `on_write(moment)` to raise or to count writes."""
 
     def __init__(self) -> None:
         self.revision = 1000
@@ -33,18 +33,18 @@ class Cluster:
         self.compacted = 0
         self.down = False
         self.lag: dict[str, float] = {}
-        """Seconds until a watch of a path says anything."""
+        """Delay of a watch in seconds, by path."""
         self.on_write: Callable[[str], None] = lambda _moment: None
         self._changed = asyncio.Event()
         self._cuts = 0
 
-    # What happens in the cluster
+    # Changes made by tests
 
     def put(self, path: str, item: Object) -> None:
-        kept = self.objects.setdefault(path, {})
+        items = self.objects.setdefault(path, {})
         name = str(item["metadata"]["name"])  # type: ignore[index]
-        self._record(path, "MODIFIED" if name in kept else "ADDED", item)
-        kept[name] = item
+        self._record(path, "MODIFIED" if name in items else "ADDED", item)
+        items[name] = item
 
     def delete(self, path: str, name: str) -> None:
         self._record(path, "DELETED", self.objects[path].pop(name))
@@ -68,9 +68,9 @@ class Cluster:
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
-    # What the watcher asks
+    # The client interface
 
-    async def pages(self, path: str, selector: str, at: int | None = None) -> AsyncIterator[Listed]:
+    async def pages(self, path: str, selector: str, at: int | None = None) -> AsyncIterator[Page]:
         await asyncio.sleep(0)
         self._check()
         moment = self.revision if at is None else at
@@ -78,29 +78,31 @@ class Cluster:
             raise ApiError(410, "the resourceVersion is too old")
         if moment > self.revision:
             raise ApiError(504, "too large resource version")
-        standing: dict[str, Object] = {}
+        current: dict[str, Object] = {}
         for revision, where, kind, item in self.history:
             if where == path and revision <= moment:
                 name = str(item["metadata"]["name"])  # type: ignore[index]
-                standing.pop(name, None)
+                current.pop(name, None)
                 if kind != "DELETED":
-                    standing[name] = item
-        found = [item for item in standing.values() if _matches(item, selector)]
-        yield Listed([msgspec.Raw(msgspec.json.encode(item)) for item in found], moment)
+                    current[name] = item
+        matching = [item for item in current.values() if _matches(item, selector)]
+        yield Page([msgspec.Raw(msgspec.json.encode(item)) for item in matching], moment)
 
-    async def watch(self, path: str, selector: str, since: int) -> AsyncIterator[raw.WatchEvent]:
+    async def watch(
+        self, path: str, selector: str, since: int
+    ) -> AsyncIterator[k8s_types.WatchEvent]:
         self._check()
         if since < self.compacted:
             raise ApiError(410, "too old resource version")
         cuts, at = self._cuts, 0
         await asyncio.sleep(self.lag.get(path, 0))
-        yield raw.bookmark(since)
+        yield k8s_types.bookmark(since)
         while True:
             while at < len(self.history):
                 revision, where, kind, item = self.history[at]
                 at += 1
                 if where == path and revision > since and _matches(item, selector):
-                    yield raw.WatchEvent(kind, msgspec.Raw(msgspec.json.encode(item)))
+                    yield k8s_types.WatchEvent(kind, msgspec.Raw(msgspec.json.encode(item)))
             await self._changed.wait()
             if self._cuts != cuts or self.down:
                 raise ApiError(0, "the connection broke")
@@ -109,8 +111,8 @@ class Cluster:
         await asyncio.sleep(0)
         self._check()
         where, _, name = path.rpartition("/")
-        found = self.objects.get(where, {}).get(name)
-        return None if found is None else msgspec.json.encode(found)
+        item = self.objects.get(where, {}).get(name)
+        return None if item is None else msgspec.json.encode(item)
 
     async def create(self, path: str, body: Mapping[str, object]) -> bytes:
         await asyncio.sleep(0)
@@ -129,14 +131,14 @@ class Cluster:
         self._check()
         self.on_write("before")
         where, _, name = path.rpartition("/")
-        found = self.objects.get(where, {}).get(name)
-        if found is None:
-            raise ApiError(404, "not found")
-        meta = found["metadata"]
-        asked = body["metadata"]
-        if asked["resourceVersion"] != meta["resourceVersion"]:  # type: ignore[index]
+        item = self.objects.get(where, {}).get(name)
+        if item is None:
+            raise ApiError(404, "not item")
+        meta = item["metadata"]
+        changes = body["metadata"]
+        if changes["resourceVersion"] != meta["resourceVersion"]:  # type: ignore[index]
             raise ConflictError(409, "the object has been modified")
-        merged = copy.deepcopy(found)
+        merged = copy.deepcopy(item)
         _merge(merged, body)
         self.put(where, merged)
         self.on_write("after")
@@ -148,36 +150,36 @@ class Cluster:
 
 
 class Broker:
-    """RabbitMQ as the dispatcher sees it. `on_confirm` may raise after a message is stored."""
+    """An in-memory publisher. Tests set `on_confirm` to raise after a message is stored."""
 
     def __init__(self) -> None:
-        self.away = False
+        self.is_down = False
         self.messages: list[Event] = []
         self.on_confirm: Callable[[], None] = lambda: None
 
     async def publish(self, event: Event) -> None:
         await asyncio.sleep(0)
-        if self.away:
-            raise BrokerAwayError("connection refused")
+        if self.is_down:
+            raise BrokerUnavailableError("connection refused")
         self.messages.append(event)
         self.on_confirm()
 
-    def told(self) -> list[str]:
-        """Each event once, as `<routing key> <sequence>`, in the order of first arrival."""
-        return [f"{one.routing_key} {one.sequence}" for one in self.unique()]
+    def published(self) -> list[str]:
+        """Return each event once, as `<routing key> <sequence>`, in the order of first arrival."""
+        return [f"{event.routing_key} {event.sequence}" for event in self.unique()]
 
     def unique(self) -> list[Event]:
-        """Each event once; the same id with another content is a failure."""
-        seen: dict[str, Event] = {}
+        """Return each event once; fail if an id has two contents."""
+        events: dict[str, Event] = {}
         for message in self.messages:
-            assert seen.setdefault(message.id, message) == message
-        return list(seen.values())
+            assert events.setdefault(message.id, message) == message
+        return list(events.values())
 
 
 def _matches(item: Object, selector: str) -> bool:
     labels: Mapping[str, str] = item["metadata"].get("labels") or {}  # type: ignore[attr-defined]
-    for term in filter(None, selector.split(",")):
-        name, equals, value = term.partition("=")
+    for requirement in filter(None, selector.split(",")):
+        name, equals, value = requirement.partition("=")
         if name not in labels or (equals and labels[name] != value):
             return False
     return True
@@ -193,8 +195,8 @@ def _merge(target: Object, change: Mapping[str, object]) -> None:
             target[name] = value
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait until something is so; it must become so."""
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until the condition holds; fail after `seconds`."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.002)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from tests.support.time_limits import at_most
 from tests.support.watcher_cluster import Cluster
 from watcher.errors import ApiError
 
@@ -13,13 +14,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def application(cluster: Cluster) -> web.Application:
-    made = web.Application(middlewares=[_refusals])
+    app = web.Application(middlewares=[_errors_as_status])
 
-    async def listed(request: web.Request) -> web.StreamResponse:
+    async def list_or_watch(request: web.Request) -> web.StreamResponse:
         query = request.query
         selector = query.get("labelSelector", "")
         if query.get("watch") == "1":
-            return await _watched(cluster, request, selector)
+            return await _stream_watch(cluster, request, selector)
         at = query.get("resourceVersion")
         moment, _, start = query.get("continue", "").partition(".")
         at = moment or at
@@ -35,41 +36,43 @@ def application(cluster: Cluster) -> web.Application:
             )
         raise AssertionError
 
-    async def got(request: web.Request) -> web.StreamResponse:
-        found = await cluster.get(request.path)
-        return web.Response(status=404) if found is None else _body(found)
+    async def get_object(request: web.Request) -> web.StreamResponse:
+        body = await cluster.get(request.path)
+        return web.Response(status=404) if body is None else _body(body)
 
-    async def created(request: web.Request) -> web.StreamResponse:
+    async def create_object(request: web.Request) -> web.StreamResponse:
         return _body(await cluster.create(request.path, await request.json()))
 
-    async def patched(request: web.Request) -> web.StreamResponse:
+    async def patch_object(request: web.Request) -> web.StreamResponse:
         assert request.content_type == "application/merge-patch+json"
         return _body(await cluster.patch(request.path, await request.json()))
 
     lists = "/{api:api|apis}/{path:.*}/{kind:deployments|pods|leases|traefikservices|ingressroutes}"
-    made.router.add_get(lists, listed)
-    made.router.add_post(lists, created)
-    made.router.add_get(lists + "/{name}", got)
-    made.router.add_patch(lists + "/{name}", patched)
-    return made
+    app.router.add_get(lists, list_or_watch)
+    app.router.add_post(lists, create_object)
+    app.router.add_get(lists + "/{name}", get_object)
+    app.router.add_patch(lists + "/{name}", patch_object)
+    return app
 
 
-async def _watched(cluster: Cluster, request: web.Request, selector: str) -> web.StreamResponse:
-    answer = web.StreamResponse()
-    await answer.prepare(request)
+async def _stream_watch(
+    cluster: Cluster, request: web.Request, selector: str
+) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
     since = int(request.query["resourceVersion"])
     try:
         async for event in cluster.watch(request.path, selector, since):
-            await answer.write(msgspec.json.encode(event) + b"\n")
+            await response.write(msgspec.json.encode(event) + b"\n")
     except ApiError as error:
         status = {"type": "ERROR", "object": {"code": error.status, "message": str(error)}}
         if error.status:
-            await answer.write(msgspec.json.encode(status) + b"\n")
-    return answer
+            await response.write(msgspec.json.encode(status) + b"\n")
+    return response
 
 
 @web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _errors_as_status(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as error:
@@ -86,7 +89,7 @@ def _body(body: bytes) -> web.Response:
 
 
 class Server:
-    """Serves a cluster on a port of its own until the block ends."""
+    """Serve a cluster on a free port while the block runs."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._runner = web.AppRunner(application(cluster), shutdown_timeout=0.1)
@@ -101,5 +104,5 @@ class Server:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(at_most(5)):
             await self._runner.cleanup()

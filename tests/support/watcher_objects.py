@@ -1,4 +1,4 @@
-"""Deployments and Pods as the API server gives them, cut to what differs between tests."""
+"""Builders of Deployments and Pods with the fields that tests vary."""
 
 Object = dict[str, object]
 LABELS = {
@@ -23,7 +23,7 @@ def deployment(
     replicas: int = 1,
     ready: int = 0,
 ) -> Object:
-    """`available` None: a Deployment that its controller has not seen yet."""
+    """Build a Deployment; `available` None: without conditions, as before its first sync."""
     conditions: list[Object] = []
     if available is not None:
         overdue = progressing == "ProgressDeadlineExceeded"
@@ -117,20 +117,20 @@ def pod(
     }
 
 
-def crashed(code: int = 3, words: str = "no such file: model.pkl", **other: object) -> Object:
-    """How a container ended."""
+def crashed(code: int = 3, message: str = "no such file: model.pkl", **fields: object) -> Object:
+    """Build the state of a terminated container."""
     return {
         "exitCode": code,
         "reason": "Error",
-        "message": words,
+        "message": message,
         "startedAt": "2026-11-22T21:30:18Z",
         "finishedAt": "2026-11-22T21:30:19Z",
-        **other,
+        **fields,
     }
 
 
 def crash_looping(**changes: object) -> Object:
-    """A Pod in back-off."""
+    """Build a Pod in back-off."""
     waiting = {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}
     looping = container(waiting=waiting, last=crashed(), restarts=2)
     return pod(containers=[looping], phase="Running", **changes)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-# The functions that the golden cases call; the same ones as in golden.py.
+# The functions that the golden cases call, equal to those of golden.py.
 
 # Return the sum.
 add <- function(a, b) a + b
@@ -6,29 +6,29 @@ add <- function(a, b) a + b
 # Return a text; the second argument has a default.
 greet <- function(name, greeting = "Hello") paste0(greeting, ", ", name)
 
-# Return the names that no parameter has, sorted. I() keeps a single one an array.
-rest <- function(first, ...) list(first = first, others = I(sort(...names())))
+# Return the extra names, sorted. I() keeps a single name an array.
+sort_names <- function(first, ...) list(first = first, others = I(sort(...names())))
 
-# Return what came in.
+# Return the argument.
 echo <- function(value) value
 
-# Take and return nothing.
+# Accept and return nothing.
 nothing <- function() NULL
 
-# Return what JSON has no number for.
+# Return values that JSON cannot represent.
 not_numbers <- function() c(NaN, Inf, 1.5)
 
-# Fail as the user's code does.
+# Signal an error.
 fail <- function(message) stop(message)
 
-# Return after a while.
+# Sleep, then return.
 wait <- function(seconds) {
   Sys.sleep(seconds)
   seconds
 }
 
-# Return parts with names, of different kinds.
+# Return named values of different types.
 named <- function(x) list(half = x / 2, text = "x", large = x > 1)
 
-# Return what is JSON but no table.
+# Return a value that is JSON but not a table.
 deep <- function() list(a = list(list(b = 1)))

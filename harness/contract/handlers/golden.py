@@ -1,4 +1,4 @@
-"""The functions that the golden cases call. Another language's file has the same ones."""
+"""The functions that the golden cases call, equal in every language."""
 
 import time
 from dataclasses import dataclass
@@ -15,66 +15,66 @@ def greet(name, greeting="Hello"):
     return f"{greeting}, {name}"
 
 
-def rest(first, **others):
-    """Return the names that no parameter has, sorted."""
-    return {"first": first, "others": sorted(others)}
+def sort_names(first, **keywords):
+    """Return the extra names, sorted."""
+    return {"first": first, "others": sorted(keywords)}
 
 
 def echo(value):
-    """Return what came in."""
+    """Return the argument."""
     return value
 
 
 def nothing():
-    """Take and return nothing."""
+    """Accept and return nothing."""
 
 
 def not_numbers():
-    """Return what JSON has no number for."""
+    """Return values that JSON cannot represent."""
     return [float("nan"), float("inf"), 1.5]
 
 
 def fail(message):
-    """Fail as the user's code does."""
+    """Raise an exception."""
     raise ValueError(message)
 
 
 def wait(seconds):
-    """Return after a while."""
+    """Sleep, then return."""
     time.sleep(seconds)
     return seconds
 
 
 def named(x):
-    """Return parts with names, of different kinds."""
+    """Return named values of different types."""
     return {"half": x / 2, "text": "x", "large": x > 1}
 
 
 def deep():
-    """Return what is JSON but no table."""
+    """Return a value that is JSON but not a table."""
     return {"a": [{"b": 1}]}
 
 
-# From here on: what cases of Python alone call, since other languages have no type hints.
+# The cases of Python call the functions below: other languages have no type hints.
 
 
 def columns(x: list[float], y: list):
-    """Take whole columns."""
+    """Receive whole columns."""
     return {"x": x, "y": y}
 
 
 def matrix(rows: list[list[float]], scale: float = 1.0):
-    """Take all rows at once."""
+    """Receive all rows at once."""
     return [sum(row) * scale for row in rows]
 
 
 def hinted(number: int, text: str | None, *, flag: bool = False) -> str:
-    """Say what came in."""
+    """Return the arguments as text."""
     return f"{number} {text} {flag}"
 
 
 def measured(x: float) -> dict[str, str | float]:
-    """Return what is measured, by names of its own."""
+    """Return values by names that the hint does not have."""
     return {"kind": "x", "value": x}
 
 
@@ -87,12 +87,12 @@ class Petal:
 
 
 class Flower(TypedDict):
-    """What is known of a flower."""
+    """A flower with its area."""
 
     species: str
     area: float
 
 
 def typed(petal: Petal, species: Literal["setosa", "virginica"] = "setosa") -> Flower:
-    """Return a flower's area, roughly."""
+    """Return an approximate area."""
     return {"species": species, "area": petal.length * petal.width}

@@ -1,18 +1,19 @@
-"""The environment as typed settings; every mistake is reported at once, a line each."""
+"""The settings of one model container, decoded from its environment."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from model_harness.environment import EnvironmentDecoder
 from model_harness.errors import StartupError
 
 MODEL_NAME = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
 MODEL_VERSION = re.compile(r"v[1-9][0-9]*")
 HANDLER = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-HANDLER_WANTED = "<module>:<function>, like predict:predict"
-MOST_THREADS = 256
-MOST_WORKERS = 64
-DIRECTORY = re.compile(r"/.*")
+HANDLER_FORM = "<module>:<function>, like predict:predict"
+MAX_THREADS = 256
+MAX_WORKERS = 64
+MAX_PORT = 65535
 
 
 @dataclass(frozen=True)
@@ -25,22 +26,22 @@ class Settings:
     body_bytes: int = 10 * 1024 * 1024
     in_flight: int = 64
     timeout_seconds: float = 30.0
-    threads: int = 1  # calls of a plain function at once, in each process
+    threads: int = 1  # concurrent calls of a plain function in each process
     workers: int = 1  # processes
-    tokens: str | None = None  # a directory with a file for each; None: open to everybody
-    # The addresses are fixed in a pod; tests and a run by hand need others.
-    host: str = "0.0.0.0"  # noqa: S104 - a pod must answer on its own address
+    tokens: str | None = None  # a directory with one file per token; None: no token is required
+    # The addresses are fixed in a Pod; tests and manual runs need others.
+    host: str = "0.0.0.0"  # noqa: S104 - a Pod must answer on its address
     port: int = 8080
     health_port: int = 8081
 
     @property
     def version_number(self) -> int:
-        """`v12` is 12."""
+        """Return the integer of the version: `v12` is 12."""
         return int(self.version[1:])
 
     @property
-    def front(self) -> tuple[str, int]:
-        """Where this machine itself reaches the front."""
+    def local_address(self) -> tuple[str, int]:
+        """Return the address under which this machine reaches the HTTP server."""
         return ("127.0.0.1" if self.host == "0.0.0.0" else self.host, self.port)  # noqa: S104
 
     @classmethod
@@ -48,80 +49,30 @@ class Settings:
         cls,
         environment: Mapping[str, str],
         handler: re.Pattern[str] = HANDLER,
-        handler_wanted: str = HANDLER_WANTED,
+        handler_form: str = HANDLER_FORM,
     ) -> "Settings":
-        """Read `MODEL_*`. Raises StartupError that names every variable that is wrong.
+        """Decode `MODEL_*`. Raise StartupError with a line for every wrong variable.
 
-        `handler` is the form of a handler's name, which is the language's business.
+        `handler` is the pattern of a handler in the language of the harness, `handler_form` the
+        same in words.
         """
-        reader = _Reader(environment)
+        decoder = EnvironmentDecoder(environment)
         settings = cls(
-            name=reader.text(
+            name=decoder.text(
                 "MODEL_NAME", MODEL_NAME, "lower-case letters, digits and hyphens, like iris"
             ),
-            version=reader.text("MODEL_VERSION", MODEL_VERSION, "like v1"),
-            handler=reader.text("MODEL_HANDLER", handler, handler_wanted),
-            body_bytes=reader.whole("MODEL_BODY_BYTES", cls.body_bytes),
-            in_flight=reader.whole("MODEL_IN_FLIGHT", cls.in_flight),
-            timeout_seconds=reader.seconds("MODEL_TIMEOUT_SECONDS", cls.timeout_seconds),
-            threads=reader.whole("MODEL_THREADS", cls.threads, at_most=MOST_THREADS),
-            workers=reader.whole("MODEL_WORKERS", cls.workers, at_most=MOST_WORKERS),
-            tokens=reader.directory("MODEL_TOKENS"),
+            version=decoder.text("MODEL_VERSION", MODEL_VERSION, "a version like v1"),
+            handler=decoder.text("MODEL_HANDLER", handler, handler_form),
+            body_bytes=decoder.integer("MODEL_BODY_BYTES", cls.body_bytes),
+            in_flight=decoder.integer("MODEL_IN_FLIGHT", cls.in_flight),
+            timeout_seconds=decoder.seconds("MODEL_TIMEOUT_SECONDS", cls.timeout_seconds),
+            threads=decoder.integer("MODEL_THREADS", cls.threads, MAX_THREADS),
+            workers=decoder.integer("MODEL_WORKERS", cls.workers, MAX_WORKERS),
+            tokens=decoder.directory("MODEL_TOKENS"),
             host=environment.get("MODEL_HOST") or cls.host,
-            port=reader.whole("MODEL_PORT", cls.port, at_most=65535),
-            health_port=reader.whole("MODEL_HEALTH_PORT", cls.health_port, at_most=65535),
+            port=decoder.integer("MODEL_PORT", cls.port, MAX_PORT),
+            health_port=decoder.integer("MODEL_HEALTH_PORT", cls.health_port, MAX_PORT),
         )
-        if reader.mistakes:
-            raise StartupError("\n".join(reader.mistakes))
+        if decoder.errors:
+            raise StartupError("\n".join(decoder.errors))
         return settings
-
-
-class _Reader:
-    """Reads single variables and collects what is wrong with them."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.mistakes: list[str] = []
-
-    def text(self, name: str, pattern: re.Pattern[str], wanted: str) -> str:
-        found = self._environment.get(name, "")
-        if not found:
-            self.mistakes.append(f"{name} is not set; write {wanted}")
-        elif not pattern.fullmatch(found):
-            self.mistakes.append(f"{name} is {found!r}; write {wanted}")
-        return found
-
-    def directory(self, name: str) -> str | None:
-        found = self._environment.get(name)
-        if found is not None and not DIRECTORY.fullmatch(found):
-            # An empty one, too: it was meant to close the model.
-            wanted = "the path of a directory, or do not set it"
-            self.mistakes.append(f"{name} is {found!r}; write {wanted}")
-        return found
-
-    def whole(self, name: str, default: int, at_most: int = 2**31) -> int:
-        wanted = f"a whole number from 1 to {at_most}"
-        return int(self._number(name, default, at_most, int, wanted))
-
-    def seconds(self, name: str, default: float) -> float:
-        return self._number(name, default, 86400, float, "a number of seconds over 0, up to 86400")
-
-    def _number(
-        self,
-        name: str,
-        default: float,
-        at_most: float,
-        convert: Callable[[str], float],
-        wanted: str,
-    ) -> float:
-        found = self._environment.get(name)
-        if found is None:
-            return default
-        try:
-            number = convert(found)
-        except ValueError:
-            number = 0
-        if not 0 < number <= at_most:  # also refuses NaN
-            self.mistakes.append(f"{name} is {found!r}; write {wanted}")
-            return default
-        return number

@@ -1,1 +1,1 @@
-"""Puts R functions behind `model_harness`: its front, with R processes in the function's place."""
+"""Serves R functions: the HTTP server of `model_harness` with a pool of R processes."""

@@ -1,7 +1,7 @@
-"""`python -m model_harness_r.dependencies <file>`: installs a version's Debian packages.
+"""`python -m model_harness_r.dependencies <file>`: install the Debian packages of a version.
 
-One package a line, with its version, as in `r-cran-jsonlite=1.8.4+dfsg-1`; `#` begins a comment.
-The version is asked for because a published version of a model stays what it is.
+One package per line with its version, as in `r-cran-jsonlite=1.8.4+dfsg-1`; `#` begins a comment.
+The version is required because a published version of a model is immutable.
 """
 
 import os
@@ -16,60 +16,58 @@ _EXAMPLE = "r-cran-jsonlite=1.8.4+dfsg-1"
 
 
 class DependenciesError(Exception):
-    """The file cannot be installed; one sentence for each thing that is wrong."""
+    """Raised when the file cannot be installed; one line per mistake."""
 
 
-def read(text: str) -> list[tuple[str, str]]:
-    """Return (package, version) for each line. Raises DependenciesError with every mistake."""
-    found, mistakes = [], []
+def parse(text: str) -> list[tuple[str, str]]:
+    """Return (package, version) for each line. Raise DependenciesError with every mistake."""
+    packages, errors = [], []
     for number, line in enumerate(text.splitlines(), 1):
         content = line.partition("#")[0].strip()
         if not content:
             continue
         match = _LINE.fullmatch(content)
         if match:
-            found.append((match[1], match[2]))
+            packages.append((match[1], match[2]))
         else:
-            mistakes.append(
+            errors.append(
                 f"line {number} is {content[:100]!r}; write a Debian package and its version, "
                 f"like {_EXAMPLE}"
             )
-    if mistakes:
-        raise DependenciesError("\n".join(mistakes))
-    return found
+    if errors:
+        raise DependenciesError("\n".join(errors))
+    return packages
 
 
-def check(wanted: Iterable[tuple[str, str]], versions: Callable[[str], list[str]]) -> None:
-    """Raise DependenciesError for each package that Debian has not, or not in this version."""
-    mistakes = []
-    for package, version in wanted:
-        offered = versions(package)
-        if not offered:
-            mistakes.append(f"there is no Debian package {package!r} for this image")
-        elif version not in offered:
-            mistakes.append(
-                f"{package} is not to be had in version {version}; write "
-                f"{' or '.join(f'{package}={each}' for each in offered)}"
-            )
-    if mistakes:
-        raise DependenciesError("\n".join(mistakes))
+def check(packages: Iterable[tuple[str, str]], versions: Callable[[str], list[str]]) -> None:
+    """Raise DependenciesError for each package that Debian does not have in this version."""
+    errors = []
+    for package, version in packages:
+        available = versions(package)
+        if not available:
+            errors.append(f"Debian package {package!r} does not exist for this image")
+        elif version not in available:
+            choices = " or ".join(f"{package}={choice}" for choice in available)
+            errors.append(f"{package} is not available in version {version}; write {choices}")
+    if errors:
+        raise DependenciesError("\n".join(errors))
 
 
 def main(path: str) -> int:
-    """Exit status: that of apt-get, or 1 if there is nothing that it could be asked for."""
+    """Return the exit status: that of apt-get, or 1 for a wrong file."""
     try:
-        wanted = read(Path(path).read_text(encoding="utf-8"))
-        if not wanted:
+        packages = parse(Path(path).read_text(encoding="utf-8"))
+        if not packages:
             return 0
-        updated = _run("apt-get", "update")
-        if updated:
-            return updated
-        check(wanted, _versions)
+        status = _run("apt-get", "update")
+        if status:
+            return status
+        check(packages, _available_versions)
     except DependenciesError as error:
         print(f"dependencies:\n{error}", file=sys.stderr)
         return 1
-    packages = [f"{package}={version}" for package, version in wanted]
-    return _run("apt-get", "install", "-y", "--no-install-recommends", *packages)
+    pinned = [f"{package}={version}" for package, version in packages]
+    return _run("apt-get", "install", "-y", "--no-install-recommends", *pinned)
 
 
 def _run(*command: str) -> int:
@@ -77,8 +75,8 @@ def _run(*command: str) -> int:
     return subprocess.run(command, env=environment, check=False).returncode
 
 
-def _versions(package: str) -> list[str]:
-    """Return what apt offers; each line of its answer is `package | version | source`."""
+def _available_versions(package: str) -> list[str]:
+    """Return the versions that apt offers; it prints lines of `package | version | source`."""
     command = ["apt-cache", "madison", package]
     lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     return list(dict.fromkeys(line.split("|")[1].strip() for line in lines if "|" in line))

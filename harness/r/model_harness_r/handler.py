@@ -1,56 +1,61 @@
-"""A function of R as the handler that `model_harness` serves."""
+"""An R function as the handler that `model_harness` serves."""
 
 from functools import partial
 from typing import TypedDict, cast
 
-from model_harness.errors import RefusedError
-from model_harness.handler import Handler
-from model_harness.rows import Arguments
+from model_harness.binding.signature import Parameter, Signature
+from model_harness.binding.table_binding import Arguments
+from model_harness.errors import RequestError
+from model_harness.runtime.handler import Handler
 from model_harness.settings import Settings
-from model_harness.signature import Parameter, Signature
 
-from model_harness_r.dispatcher import Dispatcher
-from model_harness_r.pool import Pool
-from model_harness_r.writer import write
+from model_harness_r.pool.dispatcher import Dispatcher
+from model_harness_r.pool.worker_pool import WorkerPool
+from model_harness_r.serialization.serialize import serialize
 
-REST = "..."
+DOTS = "..."
 
 
 class Formals(TypedDict):
-    """What worker.R says of the function: four lists of the same length."""
+    """The formal arguments of the function, as worker.R reports them: four parallel lists."""
 
     names: list[str]
     required: list[bool]  # has no default
-    known: list[bool]  # its default is a constant
+    constant: list[bool]  # the default is a constant
     values: list[object]  # the constants
 
 
-def load(settings: Settings, pool: Pool) -> Handler:
-    """Wait for the processes. Raises StartupError."""
+def load(settings: Settings, pool: WorkerPool) -> Handler:
+    """Wait until all R processes are ready. Raise StartupError."""
     dispatcher = Dispatcher()
     signature = signature_of(cast("Formals", pool.start(dispatcher)))
-    request = partial(request_of, tuple(signature.order))
-    return Handler(settings.handler, signature, partial(dispatcher.serve, request))
+    encode = partial(encode_request, tuple(signature.order))
+    return Handler(settings.handler, signature, partial(dispatcher.start, encode))
 
 
 def signature_of(formals: Formals) -> Signature:
-    """R's rules: what stands behind `...` can only be given by name."""
+    """Return the signature by the rules of R: formals after `...` are keyword-only."""
     names = formals["names"]
-    rest = names.index(REST) if REST in names else len(names)
-    columns = zip(names, formals["required"], formals["known"], formals["values"], strict=True)
+    has_dots = DOTS in names
+    dots = names.index(DOTS) if has_dots else len(names)
+    columns = zip(names, formals["required"], formals["constant"], formals["values"], strict=True)
     parameters = [
-        Parameter(name, required, by_name=place > rest, default=value if known else None)
-        for place, (name, required, known, value) in enumerate(columns)
-        if name != REST
+        Parameter(
+            name,
+            required,
+            keyword_only=position > dots,
+            default=value if is_constant else None,
+        )
+        for position, (name, required, is_constant, value) in enumerate(columns)
+        if name != DOTS
     ]
-    has_rest = REST in names
-    return Signature(parameters, takes_rest=has_rest, open_ended=has_rest)
+    return Signature(parameters, accepts_extra=has_dots, accepts_varargs=has_dots)
 
 
-def request_of(order: tuple[str, ...], arguments: Arguments) -> bytes:
-    """Return what is sent to R, where names are given in full, never in part.
+def encode_request(order: tuple[str, ...], arguments: Arguments) -> bytes:
+    """Return the serialized arguments for R, with complete names: R must not match partially.
 
-    Raises RefusedError(400) for what R cannot hold.
+    Raise RequestError(400) for values that R cannot hold.
     """
     positional, named = arguments
     names, values = tuple(named), list(named.values())
@@ -58,6 +63,6 @@ def request_of(order: tuple[str, ...], arguments: Arguments) -> bytes:
         count = len(positional)
         unnamed = ("",) * (count - len(order))
         names, values = (*order[:count], *unnamed, *names), [*positional, *values]
-    if "" in named or REST in named:
-        raise RefusedError(400, "an argument's name is empty or '...'")
-    return write(names, values)
+    if "" in named or DOTS in named:
+        raise RequestError(400, "the name of an argument is empty or '...'")
+    return serialize(names, values)

@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 import yaml
 
-from local.rehearsal import rehearsal
 from tests.integration.aws.stacks import ROOT
+from tests.support.rehearsal import rehearsal
 
 Object = dict[str, Any]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import sys
 from collections.abc import Iterator
@@ -11,9 +12,9 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from local import environment
 from local.paths import Paths
-from local.plugins.install import install
+from local.pulumi import environment
+from local.pulumi.plugins.install import install
 from tests.integration.aws.account import Account, furnish
 from tests.integration.aws.stacks import PROGRAM, ROOT, Stack
 
@@ -38,11 +39,12 @@ def account(moto: str) -> Account:
 
 @pytest.fixture(scope="session")
 def pulumi_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("state") / "pulumi-home"
-    home.mkdir()
+    users = Paths.of_user()
+    paths = dataclasses.replace(users, state=tmp_path_factory.mktemp("state"))
+    paths.pulumi_home.mkdir()
     plugins = ["kubernetes", "docker", "aws"]
-    install(environment.pulumi(Paths.of_user()), home, Path(sys.executable), ROOT, plugins)
-    return home
+    install(environment.pulumi(users), paths, Path(sys.executable), ROOT, plugins)
+    return paths.pulumi_home
 
 
 @pytest.fixture(scope="module")

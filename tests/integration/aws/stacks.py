@@ -18,11 +18,11 @@ import sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 import yaml
-from components.platform import on_aws
-from components.spec import PlatformSpec
+from components.aws import aws_resources
+from components.config import PlatformSpec
 
 platform = PlatformSpec.model_validate(yaml.safe_load(Path("platform.yaml").read_text()))
-on_aws.build(platform, platform.aws, {REPOSITORIES!r})
+aws_resources.build(platform, platform.aws, {REPOSITORIES!r})
 """
 
 

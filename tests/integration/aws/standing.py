@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from local.rehearsal import ACCOUNT
 from tests.integration.aws.account import Account
+from tests.support.rehearsal import ACCOUNT
 
 Held = dict[str, Any]
 

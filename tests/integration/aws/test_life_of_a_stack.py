@@ -14,5 +14,5 @@ def test_without_an_endpoint_there_is_a_preview_and_no_update(
     stack.write({**account.platform, "aws": aws})
     assert "aws:lb:LoadBalancer" in stack.succeed("preview", "--suppress-progress")
     refused = stack.fail("up", "--yes", "--skip-preview", "--suppress-progress")
-    assert "speaks to this machine only" in refused
+    assert "on this machine only" in refused
     assert account.held() == before

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from local import unseen
-from local.blind import UNSEEN
-from local.errors import GroundError
+from local.errors import SetupError
 from local.paths import Paths
+from local.pulumi import offline_preview
+from local.pulumi.offline_preview import NOT_CHECKED
 
 
 @pytest.fixture
@@ -26,18 +26,18 @@ def test_it_shows_the_objects_the_traffic_and_what_it_could_not_see(
     name: str, paths: Paths, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobodys")  # whoever reads it fails
-    unseen.preview(paths, name)
+    offline_preview.preview(paths, name)
     shown = "".join(capfd.readouterr())
     for line in (
         "aws:lb/loadBalancer:LoadBalancer: (create)",
         "kubernetes:apps/v1:Deployment: (create)",
         "/models/iris/prod  v1 90 %, v2 10 %",
-        "the cluster could not be looked at",
-        *UNSEEN,
+        "cannot read the cluster state",
+        *NOT_CHECKED,
     ):
         assert line in shown
 
 
 def test_a_stack_without_a_file_is_refused_by_its_name(paths: Paths) -> None:
-    with pytest.raises(GroundError, match=r"no stacks/Pulumi.nope.yaml\n.*known: .*prod"):
-        unseen.preview(paths, "nope")
+    with pytest.raises(SetupError, match=r"stacks/Pulumi.nope.yaml does not exist\n.*: .*prod"):
+        offline_preview.preview(paths, "nope")

@@ -16,72 +16,62 @@ from typing import Any
 import pytest
 import requests
 
-from local.rehearsal import on_this_machine
 from tests.integration.aws import standing
 from tests.integration.aws.account import Account
 from tests.support import local_stack
-from tests.support.beside import Beside
+from tests.support.rehearsal import on_this_machine
+from tests.support.second_stack import SecondStack
+from tests.support.time_limits import at_most
 
 PARTS = ("harness_python", "harness_r", "deployment_watcher")
 """Images beside those of the models."""
 
 
 @pytest.fixture
-def beside(account: Account, pulumi_home: Path, tmp_path: Path) -> Iterator[Beside]:
+def second_stack(account: Account, pulumi_home: Path, tmp_path: Path) -> Iterator[SecondStack]:
     kubeconfig = local_stack.environment()["KUBECONFIG"]
     on_this_machine(Path(kubeconfig))
-    made = Beside(tmp_path, account.file, pulumi_home)
-    made.remove()  # of a rehearsal that was killed
+    stack = SecondStack(tmp_path, account.file, pulumi_home)
+    stack.remove()  # of a rehearsal that was killed
     try:
-        yield made
+        yield stack
     finally:
-        made.remove()
+        stack.remove()
 
 
-@pytest.fixture
-def report(
-    request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
-) -> Iterator[list[str]]:
-    """Lines to print whether or not the test passes: how long each act took."""
-    lines: list[str] = []
-    yield lines
-    with capsys.disabled():
-        print(f"\n  {request.node.name}: {', '.join(lines)}", end="")
-
-
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(at_most(1200))
 def test_production_from_nothing_to_nothing(
-    account: Account, beside: Beside, report: list[str]
+    account: Account, second_stack: SecondStack, report: list[str]
 ) -> None:
     before, neighbours = account.held(), _neighbours()
     act = _Acts(report)
 
-    act("up", beside.up)
-    _on_aws(account, beside)
-    _on_kubernetes(account, beside)
-    stands = beside.standing()
-    act("second up", lambda: _has_nothing_to_do(beside))
+    act("up", second_stack.up)
+    _on_aws(account, second_stack)
+    _on_kubernetes(account, second_stack)
+    stands = second_stack.objects()
+    act("second up", lambda: _has_nothing_to_do(second_stack))
 
     standing.drift(account, _first(account.models))
-    _drift(account, beside)
-    assert beside.standing() != stands
-    act("refresh of drift", lambda: _is_found(account, beside))
-    act("up that mends", beside.mend)
-    _on_aws(account, beside)
-    assert beside.standing() == stands
+    _drift(account, second_stack)
+    assert second_stack.objects() != stands
+    act("refresh of drift", lambda: _is_found(account, second_stack))
+    act("up that mends", second_stack.up_forced)
+    _on_aws(account, second_stack)
+    assert second_stack.objects() == stands
 
-    act("destroy refused", lambda: _is_refused(beside))
+    act("destroy refused", lambda: _is_refused(second_stack))
     changed = _changed(account)
-    beside.write(changed.file)
-    act("up of a change", beside.up)
-    _on_aws(changed, beside, protected=False)
-    _on_kubernetes(changed, beside)
-    assert _others(beside.standing()) == _others(stands)
+    second_stack.write(changed.file)
+    act("up of a change", second_stack.up)
+    _on_aws(changed, second_stack, protected=False)
+    _on_kubernetes(changed, second_stack)
+    assert _others(second_stack.objects()) == _others(stands)
 
-    act("destroy", beside.destroy)
+    act("destroy", second_stack.destroy)
     assert account.held() == before
-    assert beside.state() == []
-    assert (beside.exists(), beside.cluster_wide()) == (False, [])
+    assert second_stack.state() == []
+    assert (second_stack.exists(), second_stack.cluster_wide()) == (False, [])
     assert _neighbours() == neighbours, "the local stack was touched"
 
 
@@ -101,9 +91,9 @@ def _first(models: dict[str, Any]) -> str:
     return next(iter(models))
 
 
-def _on_aws(account: Account, beside: Beside, *, protected: bool = True) -> None:
+def _on_aws(account: Account, second_stack: SecondStack, *, protected: bool = True) -> None:
     """What leads in is what the cluster's Service has, by its own word."""
-    service = json.loads(beside.kubectl("get", "service", "ingress-controller", "-o", "json"))
+    service = json.loads(second_stack.kubectl("get", "service", "ingress-controller", "-o", "json"))
     ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
     standing.the_way_in(account, ports, protected=protected)
     standing.the_log(account)
@@ -112,9 +102,9 @@ def _on_aws(account: Account, beside: Beside, *, protected: bool = True) -> None
     assert answer.status_code == 200, "the target group's check would fail"
 
 
-def _on_kubernetes(account: Account, beside: Beside) -> None:
+def _on_kubernetes(account: Account, second_stack: SecondStack) -> None:
     """Each version is Available, and each route answers as its weights say."""
-    platform, found = account.platform, beside.standing()
+    platform, found = account.platform, second_stack.objects()
     for part, section in {
         "Deployment ingress-controller": "ingressController",
         "StatefulSet message-broker": "messageBroker",
@@ -140,29 +130,29 @@ def _asked(address: str, hostname: str) -> requests.Response:
     return answer
 
 
-def _has_nothing_to_do(beside: Beside) -> None:
+def _has_nothing_to_do(second_stack: SecondStack) -> None:
     """Neither in the state nor, with a refresh first, in what stands."""
     flags = ("--refresh", "--yes", "--skip-preview", "--expect-no-changes", "--suppress-progress")
-    beside.pulumi("up", *flags).succeeded()
+    second_stack.pulumi("up", *flags).succeeded()
 
 
-def _drift(account: Account, beside: Beside) -> None:
+def _drift(account: Account, second_stack: SecondStack) -> None:
     """Somebody's hand in the namespace: a route, a budget, a Service's port, a Pod too many."""
     model = _first(account.models)
     version = _first(account.models[model]["versions"])
     route = _first(account.models[model]["routes"])
-    beside.kubectl("delete", "poddisruptionbudget", f"{model}-{version}")
+    second_stack.kubectl("delete", "poddisruptionbudget", f"{model}-{version}")
     rules = [{"op": "replace", "path": "/spec/weighted/services/0/weight", "value": 1}]
     patch = ("--type=json", "-p", json.dumps(rules))
-    beside.kubectl("patch", "traefikservice", f"{model}-{route}", *patch)
+    second_stack.kubectl("patch", "traefikservice", f"{model}-{route}", *patch)
     ports = [{"op": "replace", "path": "/spec/ports/0/targetPort", "value": 9}]
     patch = ("--type=json", "-p", json.dumps(ports))
-    beside.kubectl("patch", "service", f"{model}-{version}", *patch)
-    beside.kubectl("scale", "deployment", "deployment-watcher", "--replicas=1")
+    second_stack.kubectl("patch", "service", f"{model}-{version}", *patch)
+    second_stack.kubectl("scale", "deployment", "deployment-watcher", "--replicas=1")
 
 
-def _is_found(account: Account, beside: Beside) -> None:
-    found = beside.pulumi("refresh", "--yes", "--skip-preview", "--diff").succeeded().text
+def _is_found(account: Account, second_stack: SecondStack) -> None:
+    found = second_stack.pulumi("refresh", "--yes", "--skip-preview", "--diff").succeeded().text
     for word in ("update", "ELBSecurityPolicy-2016-08", "0.0.0.0/0", "MUTABLE"):
         assert word in found, found
     model = _first(account.models)
@@ -176,13 +166,15 @@ def _is_found(account: Account, beside: Beside) -> None:
         assert any(line.strip().startswith(change) for line in lines[place - 2 : place]), found
 
 
-def _is_refused(beside: Beside) -> None:
+def _is_refused(second_stack: SecondStack) -> None:
     """Deletion protection holds. What leads to the load balancer goes; the next update mends it."""
     (balancer,) = (
-        item["urn"] for item in beside.state() if item["type"] == "aws:lb/loadBalancer:LoadBalancer"
+        item["urn"]
+        for item in second_stack.state()
+        if item["type"] == "aws:lb/loadBalancer:LoadBalancer"
     )
     flags = ("--yes", "--skip-preview", "--target-dependents", "--target", balancer)
-    assert "deletion protection is enabled" in beside.pulumi("destroy", *flags).failed().text
+    assert "deletion protection is enabled" in second_stack.pulumi("destroy", *flags).failed().text
 
 
 def _changed(account: Account) -> Account:

@@ -1,4 +1,4 @@
-"""A stack of a test: its program is data, its ground the environment of `make env`."""
+"""A stack of a test: its program is data, and it runs in the environment of `make env`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.plugins.versions import version_of
+from local.pulumi.plugins.versions import version_of
 from tests.support.engine_stack import EngineStack
 
 PROGRAM = '''

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.plugins.docker.client import executable
+from local.pulumi.plugins.docker.client import executable
 from tests.integration.plugins.stacks import Declared, Stack
 
 BASE = "python:3.11-slim-bookworm"
@@ -150,7 +150,7 @@ def test_what_cannot_be_honoured_is_refused(stack: Stack, repository: str) -> No
     declared.inputs["buildOnPreview"] = True
     stack.declare(declared)
     told = stack.fail("preview", "--suppress-progress")
-    assert "never builds at preview" in told
+    assert "only at an update" in told
     assert "build.shm" in told
     stack.declare(Declared("docker:index/container:Container", "box", {"image": "x"}))
     assert "serves docker:index/image:Image only" in stack.fail("preview", "--suppress-progress")

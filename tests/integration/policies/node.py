@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from local import versions
+from local.build import go_tools
 from local.paths import Paths
-from local.tools import build
+from tests.support.time_limits import at_most
 
 NODE = "policies-node"
 _HOP = "169.254.1.1"
@@ -122,7 +123,7 @@ class Node:
             return set().union(*pool.map(of, self.pods))
 
     def wait(self, what: str, *command: str) -> None:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + at_most(_PATIENCE)
         while True:
             try:
                 self.kubectl(*command)
@@ -151,7 +152,7 @@ def running(folder: Path) -> Iterator[Node]:
         for process in reversed(node.processes):
             process.terminate()
         for process in node.processes:
-            process.wait(timeout=30)
+            process.wait(timeout=at_most(30))
         _take_away()
 
 
@@ -176,9 +177,9 @@ def _api_server(node: Node) -> None:
 
 def _felix(node: Node) -> None:
     paths = Paths.of_user()
-    build.build(paths, build.CALICO)
+    go_tools.build(paths, go_tools.CALICO)
     module = "github.com/projectcalico/calico"
-    source = build.module_folder(paths, module, versions.CALICO)
+    source = go_tools.module_folder(paths, module, versions.CALICO)
     definitions = source / "libcalico-go/config/crd"
     node.kubectl("apply", "--server-side", "--filename", definitions)
     group = "crd.projectcalico.org"
@@ -215,7 +216,7 @@ def _felix(node: Node) -> None:
         "LOGSEVERITYSYS": "none",
     }
     node.start(
-        build.CALICO.folder(paths) / "calico-felix",
+        go_tools.CALICO.folder(paths) / "calico-felix",
         KUBECONFIG=str(node.folder / "kubeconfig"),
         **{f"FELIX_{name}": value for name, value in settings.items()},
     )

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from local import packages
+from local.build import apt
 from tests.integration.policies.node import Connection, Node, Pod, running
-from tests.support import declared
+from tests.support import rendered_manifests
+from tests.support.time_limits import at_most
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
 """pulumi-aws imports its own old names, and says so."""
@@ -55,16 +56,16 @@ def allowed() -> set[Connection]:
 
 
 @pytest.fixture(scope="module")
-def objects() -> list[declared.Object]:
-    return declared.objects("prod", NAMESPACE)
+def objects() -> list[rendered_manifests.Object]:
+    return rendered_manifests.objects("prod", NAMESPACE)
 
 
 @pytest.fixture(scope="module")
 def node(
-    objects: list[declared.Object], tmp_path_factory: pytest.TempPathFactory
+    objects: list[rendered_manifests.Object], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Node]:
     """A node with a Pod of each kind, labelled as production's are."""
-    packages.install(packages.TEST_PACKAGES)
+    apt.install(apt.TEST_PACKAGES)
     labels: dict[str, Mapping[str, str]] = {
         item["metadata"]["name"]: item["spec"]["template"]["metadata"]["labels"]
         for item in objects
@@ -93,13 +94,15 @@ def node(
 
 def settled(node: Node, wanted: set[Connection]) -> set[Connection]:
     """What is open once the agent has written its rules; the last look if it never fits."""
-    deadline = time.monotonic() + SETTLED_SECONDS
+    deadline = time.monotonic() + at_most(SETTLED_SECONDS)
     while (found := node.opened(PORTS)) != wanted and time.monotonic() < deadline:
         time.sleep(1)
     return found
 
 
-def test_each_way_is_open_and_no_other(node: Node, objects: list[declared.Object]) -> None:
+def test_each_way_is_open_and_no_other(
+    node: Node, objects: list[rendered_manifests.Object]
+) -> None:
     names = list(node.pods)
     every = {
         (source, target, port)

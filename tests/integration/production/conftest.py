@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import declared, local_stack
-from tests.support.declared import Object
+from tests.support import local_stack, rendered_manifests
+from tests.support.rendered_manifests import Object
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def namespace() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def objects(namespace: str) -> list[Object]:
-    return declared.objects("prod", namespace)
+    return rendered_manifests.objects("prod", namespace)
 
 
 def kubectl(*arguments: str) -> str:

@@ -21,11 +21,12 @@ from pathlib import Path
 
 import pytest
 
+from local.build.wheel_programs import wheel_program
 from local.paths import Paths
-from local.tools.wheel import program
 from tests.integration.production.conftest import kubectl
 from tests.support import local_stack
-from tests.support.declared import Object
+from tests.support.rendered_manifests import Object
+from tests.support.time_limits import at_most
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
 HEADERS = {
@@ -90,7 +91,7 @@ def ports(
     found: dict[str, int] = {}
     command = [_with_own_port(_and_proxy(each), found) for each in _arguments(objects)]
     environment = {**os.environ, "KUBECONFIG": local_stack.environment()["KUBECONFIG"]}
-    traefik = program(Paths.of_user(), "traefik", "traefik")
+    traefik = wheel_program(Paths.of_user(), "traefik", "traefik")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([traefik, *command], env=environment, stdout=log, stderr=log)
     try:
@@ -98,7 +99,7 @@ def ports(
         yield found
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=at_most(60))
         kubectl("delete", "ingressclass", name)
 
 
@@ -128,7 +129,7 @@ def _with_own_port(argument: str, found: dict[str, int]) -> str:
 
 
 def _wait(port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + at_most(START_SECONDS)
     while True:
         try:
             if {ask(port, path)[0] for path in ("/route/", "/ingress/")} == {418, 503}:

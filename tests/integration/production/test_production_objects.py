@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from local.build.wheel_programs import wheel_program
 from local.paths import Paths
-from local.tools.wheel import program
 from tests.integration.production.conftest import kubectl
-from tests.support.declared import ROOT, Object
+from tests.support.rendered_manifests import ROOT, Object
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
 """pulumi-aws imports its own old names, and says so."""
@@ -62,7 +62,7 @@ def findings(
     for place, item in enumerate(objects):
         if item["kind"] != "CustomResourceDefinition":  # Traefik's own
             (folder / f"{place}.yaml").write_text(yaml.safe_dump(item))
-    checkov = program(Paths.of_user(), "checkov", "checkov")
+    checkov = wheel_program(Paths.of_user(), "checkov", "checkov")
     done = subprocess.run(
         [
             sys.executable, checkov, "--directory", folder, "--framework", "kubernetes",

@@ -1,4 +1,4 @@
-"""A RabbitMQ of the tests' own: private ports, data in a temporary folder."""
+"""Start a RabbitMQ node on free ports with data in a temporary folder."""
 
 import contextlib
 import shutil
@@ -11,15 +11,16 @@ import pika.exceptions
 import pytest
 
 from bench.events.broker import free_port, node_environment
-from local import packages
+from local.build import apt
 from tests.support.rabbit import BINARIES, Rabbit
+from tests.support.time_limits import at_most
 
 START_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
 def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
-    packages.install(packages.TEST_PACKAGES)
+    apt.install(apt.TEST_PACKAGES)
     base = tmp_path_factory.mktemp("rabbit")
     base.chmod(0o700)
     port = free_port()
@@ -28,21 +29,21 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
     process = subprocess.Popen(
         [BINARIES / "rabbitmq-server"], env=environment, stdout=output, stderr=output
     )
-    made = Rabbit(port, environment)
+    node = Rabbit(port, environment)
     try:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + at_most(START_SECONDS)
         while True:
             try:
-                pika.BlockingConnection(pika.URLParameters(made.url)).close()
+                pika.BlockingConnection(pika.URLParameters(node.url)).close()
                 break
             except (pika.exceptions.AMQPError, OSError):
                 assert process.poll() is None, (base / "output").read_text()
                 assert time.monotonic() < deadline, "RabbitMQ does not start"
                 time.sleep(0.3)
-        yield made
+        yield node
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=at_most(30))
         epmd = shutil.which("epmd")
         if epmd:
             subprocess.run([epmd, "-kill"], env=environment, capture_output=True, check=False)
@@ -50,7 +51,7 @@ def rabbit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit]:
 
 @pytest.fixture
 def channel(rabbit: Rabbit) -> Iterator[pika.adapters.blocking_connection.BlockingChannel]:
-    """A channel, the exchange, and a quorum queue `events` that gets everything."""
+    """Open a channel and declare the exchange and a quorum queue `events` for all events."""
     connection = pika.BlockingConnection(pika.URLParameters(rabbit.url))
     opened = connection.channel()
     opened.exchange_declare("model-events", "topic", durable=True)

@@ -1,4 +1,4 @@
-"""What RabbitMQ is told to hold, taken by a real one: users, queues, limits, dead letters."""
+"""RabbitMQ imports the definitions: users, queues, limits, dead letters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import pika.exceptions
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from components.platform.broker_config import topology
-from components.platform.broker_credentials import generated
+from components.rabbitmq.broker_config import topology
+from components.rabbitmq.broker_credentials import generated
 from tests.support.rabbit import Rabbit
+from tests.support.time_limits import at_most
 
 #: In place of `/`, which other tests use.
 VIRTUAL_HOST = "definitions"
@@ -26,7 +27,7 @@ Channel = Callable[[str], BlockingChannel]
 
 @pytest.fixture
 def channel(rabbit: Rabbit, tmp_path: Path) -> Iterator[Channel]:
-    """A channel of a user; users and queues are as the program gives them."""
+    """Import the definitions of the program; return a function that opens a user's channel."""
     secret = generated()
     for name, text in (("users", secret["users.json"]), ("topology", json.dumps(topology()))):
         file = tmp_path / f"{name}.json"
@@ -59,8 +60,8 @@ def publish(channel: BlockingChannel, key: str = "iris.v1.failed") -> None:
 
 
 def get(channel: BlockingChannel, queue: str) -> tuple[int, str]:
-    """Number and routing key of the next message, waited for."""
-    deadline = time.monotonic() + 10
+    """Wait for the next message; return its delivery tag and routing key."""
+    deadline = time.monotonic() + at_most(10)
     while True:
         method, _, _ = channel.basic_get(queue)
         if method is not None:
@@ -77,19 +78,19 @@ def refused(action: Callable[[], object]) -> bool:
     return False
 
 
-def test_an_event_is_kept_before_anybody_has_made_a_queue(channel: Channel) -> None:
+def test_event_is_stored_without_consumer_queue(channel: Channel) -> None:
     publish(channel("watcher"))
     assert get(channel("consumer"), EVENTS)[1] == "iris.v1.failed"
 
 
-def test_what_a_consumer_refuses_is_a_dead_letter(channel: Channel) -> None:
+def test_rejected_message_becomes_dead_letter(channel: Channel) -> None:
     publish(channel("watcher"))
     consumer = channel("consumer")
     consumer.basic_reject(get(consumer, EVENTS)[0], requeue=False)
     assert get(consumer, DEAD)[1] == "iris.v1.failed"
 
 
-def test_what_a_consumer_fails_at_again_and_again_is_a_dead_letter(channel: Channel) -> None:
+def test_repeatedly_requeued_message_becomes_dead_letter(channel: Channel) -> None:
     publish(channel("watcher"))
     consumer = channel("consumer")
     for _ in range(21):
@@ -97,13 +98,11 @@ def test_what_a_consumer_fails_at_again_and_again_is_a_dead_letter(channel: Chan
     assert get(consumer, DEAD)[1] == "iris.v1.failed"
 
 
-def test_a_queue_of_a_consumer_s_own_has_limits_without_asking_for_them(
-    channel: Channel, rabbit: Rabbit
-) -> None:
+def test_policy_limits_queue_of_consumer(channel: Channel, rabbit: Rabbit) -> None:
     consumer = channel("consumer")
     consumer.queue_declare("mine", durable=True, arguments={"x-queue-type": "quorum"})
     consumer.queue_bind("mine", EVENTS, "iris.*.failed")
-    # another limit by the same policy, since nobody waits for a day
+    # a shorter limit by the same policy, because the real one is a day
     limit = json.dumps({"message-ttl": 1, "dead-letter-exchange": DEAD})
     command = ("set_policy", "queues", ".*", limit, "--apply-to", "queues")
     rabbit.control(*command, "--vhost", VIRTUAL_HOST)
@@ -111,7 +110,7 @@ def test_a_queue_of_a_consumer_s_own_has_limits_without_asking_for_them(
     assert get(consumer, DEAD)[1] == "iris.v1.failed"
 
 
-def test_nobody_may_more_than_he_needs(channel: Channel) -> None:
+def test_users_have_only_required_permissions(channel: Channel) -> None:
     assert refused(lambda: channel("watcher").basic_get(EVENTS))
     assert refused(lambda: channel("watcher").queue_declare("mine"))
     assert refused(lambda: channel("consumer").queue_declare("model-actions"))

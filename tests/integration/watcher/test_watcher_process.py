@@ -1,4 +1,4 @@
-"""The watcher as a process: an API server over HTTP, a real RabbitMQ, and kill -9."""
+"""The watcher as a process, with an API server over HTTP, a real RabbitMQ, and SIGKILL."""
 
 import asyncio
 import contextlib
@@ -15,8 +15,9 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from bench.events.broker import free_port
-from tests.support import watcher_objects as shapes
+from tests.support import watcher_objects
 from tests.support.rabbit import Rabbit
+from tests.support.time_limits import at_most
 from tests.support.watcher_cluster import DEPLOYMENTS, LEASES, Cluster
 from tests.support.watcher_http import Server
 
@@ -25,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
-def _end_what_was_started() -> Iterator[None]:
+def _kill_started_processes() -> Iterator[None]:
     yield
     while _STARTED:
         with contextlib.suppress(ProcessLookupError):
@@ -33,7 +34,7 @@ def _end_what_was_started() -> Iterator[None]:
 
 
 class Watcher:
-    """One process and its addresses."""
+    """A watcher process and its ports."""
 
     def __init__(self, api: str, rabbit: Rabbit, **changes: str) -> None:
         self.port, self.health_port = free_port(), free_port()
@@ -54,7 +55,7 @@ class Watcher:
         }
 
     async def start(self) -> asyncio.subprocess.Process:
-        """A process that ends with the test, however that ends."""
+        """Start the process; the fixture kills it after the test."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -71,7 +72,7 @@ class Watcher:
             return answer.status, await answer.text()
 
     async def until_ready(self) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(at_most(20)):
             while True:
                 try:
                     status, _ = await self.get("/health/ready", self.health_port)
@@ -83,18 +84,20 @@ class Watcher:
 
 
 async def all_confirmed(cluster: Cluster, versions: int) -> None:
-    """Wait until each version has a record, and its events are with the broker."""
+    """Wait until each version has a record and the broker has confirmed its events."""
 
     def confirmed() -> bool:
-        kept = cluster.objects.get(LEASES, {}).values()
+        leases = cluster.objects.get(LEASES, {}).values()
         texts = [
-            one["metadata"].get("annotations", {}).get("model-deployment.io/record")  # type: ignore[attr-defined]
-            for one in kept
+            lease["metadata"].get("annotations", {}).get("model-deployment.io/record")  # type: ignore[attr-defined]
+            for lease in leases
         ]
-        found = [json.loads(text) for text in texts if text]
-        return len(found) == versions and all(one["sequence"] == one["confirmed"] for one in found)
+        decoded = [json.loads(text) for text in texts if text]
+        return len(decoded) == versions and all(
+            record["sequence"] == record["confirmed"] for record in decoded
+        )
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(at_most(30)):
         quiet = 0
         while quiet < 20:  # what has just been changed is stored a moment later
             quiet = quiet + 1 if confirmed() else 0
@@ -102,19 +105,21 @@ async def all_confirmed(cluster: Cluster, versions: int) -> None:
 
 
 def messages(channel: BlockingChannel) -> list[dict[str, object]]:
-    """All that the queue holds; a repetition must be the same to the byte, and is left out."""
-    seen: dict[str, bytes] = {}
+    """Read all messages of the queue once; fail if a repeated message differs."""
+    bodies: dict[str, bytes] = {}
     while True:
         method, properties, body = channel.basic_get("events", auto_ack=True)
         if method is None:
-            return [json.loads(one) for one in seen.values()]
-        assert seen.setdefault(properties.message_id, body) == body
+            return [json.loads(body) for body in bodies.values()]
+        assert bodies.setdefault(properties.message_id, body) == body
 
 
-def test_it_serves_publishes_and_ends_cleanly(rabbit: Rabbit, channel: BlockingChannel) -> None:
-    async def story() -> None:
+def test_watcher_serves_publishes_and_exits_on_sigterm(
+    rabbit: Rabbit, channel: BlockingChannel
+) -> None:
+    async def scenario() -> None:
         cluster = Cluster()
-        cluster.put(DEPLOYMENTS, shapes.deployment(available=True, ready=1))
+        cluster.put(DEPLOYMENTS, watcher_objects.deployment(available=True, ready=1))
         async with Server(cluster) as api:
             watcher = Watcher(api.url, rabbit)
             process = await watcher.start()
@@ -127,23 +132,23 @@ def test_it_serves_publishes_and_ends_cleanly(rabbit: Rabbit, channel: BlockingC
             assert "watcher_events_published_total 1.0" in metrics
             assert 'watcher_versions{state="Available"} 1.0' in metrics
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(at_most(5)):
                 _, errors = await process.communicate()
             assert process.returncode == 0, errors
             assert b"guest" not in errors
             lease = cluster.objects[LEASES]["deployment-watcher"]
             assert "holderIdentity" not in lease["spec"]  # type: ignore[operator]
             assert [json.loads(line)["level"] for line in errors.splitlines()].count("error") == 0
-        assert [one["id"] for one in messages(channel)] == ["uid-1-1"]
+        assert [event["id"] for event in messages(channel)] == ["uid-1-1"]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_wrong_credentials_end_it_with_a_sentence(rabbit: Rabbit) -> None:
-    async def story() -> None:
+def test_wrong_credentials_exit_with_message(rabbit: Rabbit) -> None:
+    async def scenario() -> None:
         async with Server(Cluster()) as api:
             process = await Watcher(api.url, rabbit, WATCHER_BROKER_PASSWORD="s3cret").start()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(at_most(20)):
                 _, errors = await process.communicate()
         assert process.returncode == 1
         last = errors.decode().strip().splitlines()[-1]
@@ -152,11 +157,11 @@ def test_wrong_credentials_end_it_with_a_sentence(rabbit: Rabbit) -> None:
         assert b"s3cret" not in errors
         assert b"Traceback" not in errors
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_missing_settings_are_all_told_at_once() -> None:
-    async def story() -> None:
+def test_all_missing_settings_are_reported() -> None:
+    async def scenario() -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -166,27 +171,29 @@ def test_missing_settings_are_all_told_at_once() -> None:
         )
         _, errors = await process.communicate()
         assert process.returncode == 1
-        told = [line.split()[0] for line in errors.decode().splitlines()]
-        assert told == [
+        names = [line.split()[0] for line in errors.decode().splitlines()]
+        assert names == [
             "WATCHER_NAMESPACE",
-            "not",
             "WATCHER_BROKER_HOST",
             "WATCHER_BROKER_USER",
             "WATCHER_BROKER_PASSWORD",
             "WATCHER_PORT",
+            "WATCHER_API_SERVER",
         ]
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
-def test_killed_again_and_again_it_loses_nothing(rabbit: Rabbit, channel: BlockingChannel) -> None:
-    async def story() -> None:
+def test_repeated_kills_lose_no_event(rabbit: Rabbit, channel: BlockingChannel) -> None:
+    async def scenario() -> None:
         chance = random.Random(1)
         cluster = Cluster()
         names = [f"m{number}" for number in range(5)]
         available = dict.fromkeys(names, True)
         for name in names:
-            cluster.put(DEPLOYMENTS, shapes.deployment(name, uid=f"uid-{name}", available=True))
+            cluster.put(
+                DEPLOYMENTS, watcher_objects.deployment(name, uid=f"uid-{name}", available=True)
+            )
         changes = dict.fromkeys(names, 1)
         async with Server(cluster) as api:
             watcher = Watcher(api.url, rabbit)
@@ -199,7 +206,9 @@ def test_killed_again_and_again_it_loses_nothing(rabbit: Rabbit, channel: Blocki
                     changes[name] += 1
                     cluster.put(
                         DEPLOYMENTS,
-                        shapes.deployment(name, uid=f"uid-{name}", available=available[name]),
+                        watcher_objects.deployment(
+                            name, uid=f"uid-{name}", available=available[name]
+                        ),
                     )
                     await asyncio.sleep(chance.random() / 50)
                 process.kill()
@@ -209,11 +218,11 @@ def test_killed_again_and_again_it_loses_nothing(rabbit: Rabbit, channel: Blocki
             await all_confirmed(cluster, len(names))
             process.terminate()
             await process.wait()
-        told = messages(channel)
+        events = messages(channel)
         for name in names:
-            mine = [one["data"] for one in told if one["subject"] == f"{name}/v1"]
-            assert [data["sequence"] for data in mine] == [*range(1, changes[name] + 1)]  # type: ignore[index]
-            states = [data["state"] for data in mine]  # type: ignore[index]
+            published = [event["data"] for event in events if event["subject"] == f"{name}/v1"]
+            assert [data["sequence"] for data in published] == [*range(1, changes[name] + 1)]  # type: ignore[index]
+            states = [data["state"] for data in published]  # type: ignore[index]
             assert states == [("Available", "Unavailable")[i % 2] for i in range(changes[name])]
 
-    asyncio.run(story())
+    asyncio.run(scenario())

@@ -13,39 +13,45 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.support.rabbit import Rabbit
+from tests.support.time_limits import at_most
 from watcher import events
-from watcher.errors import BrokerAwayError, FatalError
-from watcher.objects import Key
+from watcher.errors import BrokerUnavailableError, FatalError
 from watcher.publisher import Publisher
+from watcher.resources import VersionKey
 from watcher.settings import Broker
-from watcher.transitions import Standing, State
+from watcher.transitions import State, VersionStatus
 
 ROOT = Path(__file__).resolve().parents[3]
-EVENT = events.event(
-    "models", Key("iris", "v1"), Standing("uid-1", State.FAILED, "OOMKilled"), None, 7, "now"
+EVENT = events.build_event(
+    "models",
+    VersionKey("iris", "v1"),
+    VersionStatus("uid-1", State.FAILED, "OOMKilled"),
+    None,
+    7,
+    "now",
 )
 
 
 @pytest.fixture
 def publishing() -> Callable[[Broker, Callable[[Publisher], Awaitable[None]]], None]:
-    def run(broker: Broker, story: Callable[[Publisher], Awaitable[None]]) -> None:
-        publisher = Publisher(broker, threads=2, refused_seconds=0.5)
+    def run(broker: Broker, scenario: Callable[[Publisher], Awaitable[None]]) -> None:
+        publisher = Publisher(broker, threads=2, auth_grace_seconds=0.5)
         try:
-            asyncio.run(asyncio.wait_for(_call(story, publisher), 60))
+            asyncio.run(asyncio.wait_for(_call(scenario, publisher), 60))
         finally:
             publisher.close()
 
     return run
 
 
-async def _call(story: Callable[[Publisher], Awaitable[None]], publisher: Publisher) -> None:
-    await story(publisher)
+async def _call(scenario: Callable[[Publisher], Awaitable[None]], publisher: Publisher) -> None:
+    await scenario(publisher)
 
 
 Publishing = Callable[[Broker, Callable[[Publisher], Awaitable[None]]], None]
 
 
-def test_an_event_arrives_whole_and_persistent(
+def test_published_event_is_persistent_and_unchanged(
     rabbit: Rabbit, channel: BlockingChannel, publishing: Publishing
 ) -> None:
     publishing(rabbit.broker, lambda publisher: publisher.publish(EVENT))
@@ -56,82 +62,82 @@ def test_an_event_arrives_whole_and_persistent(
     assert properties.content_type == "application/cloudevents+json"
 
 
-def test_an_event_that_no_queue_takes_is_not_counted_as_told(
+def test_unroutable_event_raises_until_queue_is_bound(
     rabbit: Rabbit, channel: BlockingChannel, publishing: Publishing
 ) -> None:
     channel.queue_unbind("events", "model-events", "#")
 
-    async def story(publisher: Publisher) -> None:
-        with pytest.raises(BrokerAwayError, match="no queue is bound"):
+    async def scenario(publisher: Publisher) -> None:
+        with pytest.raises(BrokerUnavailableError, match="no queue is bound"):
             await publisher.publish(EVENT)
         channel.queue_bind("events", "model-events", "#")
         await publisher.publish(EVENT)
 
-    publishing(rabbit.broker, story)
+    publishing(rabbit.broker, scenario)
 
 
-def test_a_missing_exchange_is_waited_for(rabbit: Rabbit, publishing: Publishing) -> None:
-    async def story(publisher: Publisher) -> None:
-        with pytest.raises(BrokerAwayError, match="no exchange 'absent'"):
+def test_missing_exchange_raises_broker_unavailable(rabbit: Rabbit, publishing: Publishing) -> None:
+    async def scenario(publisher: Publisher) -> None:
+        with pytest.raises(BrokerUnavailableError, match="no exchange 'absent'"):
             await publisher.publish(EVENT)
 
-    publishing(replace(rabbit.broker, exchange="absent"), story)
+    publishing(replace(rabbit.broker, exchange="absent"), scenario)
 
 
 @pytest.mark.parametrize(
     "wrong", [{"password": "s3cret"}, {"user": "nobody"}, {"virtual_host": "/absent"}]
 )
-def test_wrong_credentials_are_one_clear_sentence_without_the_password(
+def test_wrong_credentials_raise_message_without_password(
     rabbit: Rabbit, publishing: Publishing, wrong: dict[str, str]
 ) -> None:
     broker = replace(rabbit.broker, **wrong)  # type: ignore[arg-type]
 
-    async def story(publisher: Publisher) -> None:
-        with pytest.raises(BrokerAwayError, match="refuses user"):
+    async def scenario(publisher: Publisher) -> None:
+        with pytest.raises(BrokerUnavailableError, match="refuses user"):
             await publisher.probe()  # it may only not have loaded its definitions yet
         await asyncio.sleep(0.5)
-        with pytest.raises(FatalError, match="refuses user") as told:
+        with pytest.raises(FatalError, match="refuses user") as raised:
             await publisher.probe()
-        assert "s3cret" not in str(told.value)
-        assert "WATCHER_BROKER_PASSWORD" in str(told.value)
+        assert "s3cret" not in str(raised.value)
+        assert "WATCHER_BROKER_PASSWORD" in str(raised.value)
 
-    publishing(broker, story)
+    publishing(broker, scenario)
     assert "s3cret" not in repr(broker)
 
 
-def test_nobody_there_is_away_not_fatal(publishing: Publishing) -> None:
-    async def story(publisher: Publisher) -> None:
-        with pytest.raises(BrokerAwayError):
+def test_refused_connection_raises_broker_unavailable(publishing: Publishing) -> None:
+    async def scenario(publisher: Publisher) -> None:
+        with pytest.raises(BrokerUnavailableError):
             await publisher.publish(EVENT)
 
-    publishing(Broker("127.0.0.1", 9, "guest", "guest"), story)
+    publishing(Broker("127.0.0.1", 9, "guest", "guest"), scenario)
 
 
 async def _confirmed(publisher: Publisher) -> bool:
     try:
         await publisher.publish(EVENT)
-    except BrokerAwayError:
+    except BrokerUnavailableError:
         return False
     return True
 
 
-def test_a_restart_of_the_broker_costs_attempts_not_events(
+def test_publisher_recovers_after_broker_restart(
     rabbit: Rabbit, channel: BlockingChannel, publishing: Publishing
 ) -> None:
-    async def story(publisher: Publisher) -> None:
+    async def scenario(publisher: Publisher) -> None:
         await publisher.publish(EVENT)
         await asyncio.to_thread(rabbit.control, "stop_app")
-        with pytest.raises(BrokerAwayError):
+        with pytest.raises(BrokerUnavailableError):
             await publisher.publish(EVENT)
         await asyncio.to_thread(rabbit.control, "start_app")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(at_most(20)):
             while not await _confirmed(publisher):
                 await asyncio.sleep(0.2)
 
-    publishing(rabbit.broker, story)
+    publishing(rabbit.broker, scenario)
 
 
-def test_the_consumer_of_the_documentation_gets_an_event(
+def test_documented_consumer_receives_event(
     rabbit: Rabbit, channel: BlockingChannel, publishing: Publishing, tmp_path: Path
 ) -> None:
     text = (ROOT / "docs" / "events.md").read_text()

@@ -1,4 +1,4 @@
-"""The harness is a package of its own, which the repository's other code never imports."""
+"""Make the package of the harness importable: other code of the repository never imports it."""
 
 import sys
 from pathlib import Path

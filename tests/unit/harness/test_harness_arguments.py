@@ -1,4 +1,4 @@
-"""Signatures, the Domino dialect's bodies, and JSON."""
+"""Signatures, the requests and responses of Domino, and JSON."""
 
 import datetime
 import decimal
@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pydantic
 import pytest
-from model_harness import encoding
-from model_harness.domino import Domino
-from model_harness.errors import RefusedError, StartupError
+from model_harness.binding.signature import Signature
+from model_harness.errors import RequestError, StartupError
+from model_harness.protocols import json_encoding
+from model_harness.protocols.domino import Domino
 from model_harness.settings import Settings
-from model_harness.signature import Signature
 
 DOMINO = Domino(Settings("iris", "v3", "predict:predict"))
 
@@ -24,8 +24,8 @@ def plain(a, b=2):
     return a, b
 
 
-def open_ended(first, *others, key, **rest):
-    return first, others, key, rest
+def open_signature(first, *extra, key, **keywords):
+    return first, extra, key, keywords
 
 
 def hinted(x: "float", items: list = (), mapping: dict | None = None, loose: float = None):  # noqa: RUF013
@@ -36,39 +36,43 @@ def unresolvable(x: "NoSuchType", y: int):  # noqa: F821
     return x, y
 
 
-def refusal(function: Callable[..., object], request: object) -> list[str]:
-    with pytest.raises(RefusedError) as caught:
+def request_errors(function: Callable[..., object], request: object) -> list[str]:
+    with pytest.raises(RequestError) as caught:
         DOMINO.arguments(json.dumps(request).encode(), Signature.of(function, "f"))
     assert caught.value.status == 400
     return caught.value.errors
 
 
 @pytest.mark.parametrize(
-    ("function", "request_", "wanted"),
+    ("function", "request_", "result"),
     [
         (plain, {"data": {"a": 1}}, (1, 2)),
         (plain, {"parameters": [1, 3]}, (1, 3)),
-        (open_ended, {"data": {"first": 1, "key": 2, "z": 3}}, (1, (), 2, {"z": 3})),
+        (open_signature, {"data": {"first": 1, "key": 2, "z": 3}}, (1, (), 2, {"z": 3})),
         (hinted, {"data": {"x": 1, "items": [], "mapping": None}}, (1, [], None, None)),
         (hinted, {"data": {"x": 1.5, "loose": None}}, (1.5, (), None, None)),
         (unresolvable, {"data": {"x": "a", "y": "b"}}, ("a", "b")),
     ],
 )
-def test_what_fits_reaches_the_function(
-    function: Callable[..., object], request_: object, wanted: object
+def test_matching_arguments_reach_function(
+    function: Callable[..., object], request_: object, result: object
 ) -> None:
     body = json.dumps(request_).encode()
     positional, named = DOMINO.arguments(body, Signature.of(function, "f"))
-    assert function(*positional, **named) == wanted
+    assert function(*positional, **named) == result
 
 
 @pytest.mark.parametrize(
     ("function", "request_", "errors"),
     [
         (plain, {"data": {}}, ["argument 'a' is missing"]),
-        (open_ended, {"data": {}}, ["argument 'first' is missing", "argument 'key' is missing"]),
         (
-            open_ended,
+            open_signature,
+            {"data": {}},
+            ["argument 'first' is missing", "argument 'key' is missing"],
+        ),
+        (
+            open_signature,
             {"parameters": [1, 2]},
             [
                 "argument 'key' is missing",
@@ -80,37 +84,37 @@ def test_what_fits_reaches_the_function(
         (hinted, {"data": {"x": None}}, ["argument 'x' must be a number, not null"]),
     ],
 )
-def test_what_does_not_fit_is_named(
+def test_wrong_arguments_are_named(
     function: Callable[..., object], request_: object, errors: list[str]
 ) -> None:
-    assert refusal(function, request_) == errors
+    assert request_errors(function, request_) == errors
 
 
-def test_errors_stay_small_whatever_comes_in() -> None:
-    errors = refusal(plain, {"data": {"x" * 100_000 + str(n): n for n in range(100)}})
+def test_errors_are_truncated() -> None:
+    errors = request_errors(plain, {"data": {"x" * 100_000 + str(n): n for n in range(100)}})
     assert len(errors) == 21
     assert errors[-1] == "and 81 more"
     assert sum(map(len, errors)) < 5000
 
 
 @pytest.mark.parametrize("function", [len, lambda a, /, b: a], ids=["builtin", "lambda"])
-def test_a_function_that_cannot_be_called_by_name_is_refused(
+def test_signature_refuses_positional_only_arguments(
     function: Callable[..., object],
 ) -> None:
     with pytest.raises(StartupError, match="handler f cannot be called by name: "):
         Signature.of(function, "handler f")
 
 
-def test_a_function_without_a_signature_is_refused() -> None:
-    with pytest.raises(StartupError, match="has no signature that can be read"):
+def test_signature_refuses_function_without_signature() -> None:
+    with pytest.raises(StartupError, match="has no readable signature"):
         Signature.of(type, "handler f")
 
 
-def test_an_answer_has_the_dialects_fields_and_types() -> None:
-    answer = json.loads(DOMINO.success({"a": 1}, 0.0123456, "ABCDEFGHIJ012345"))
-    assert answer["result"] == {"a": 1}
-    assert (answer["model_time_in_ms"], answer["timing"]) == (12, 12.3456)
-    assert answer["release"]["model_version_number"] == 3
+def test_domino_response_has_fields_and_types() -> None:
+    response = json.loads(DOMINO.success({"a": 1}, 0.0123456, "ABCDEFGHIJ012345"))
+    assert response["result"] == {"a": 1}
+    assert (response["model_time_in_ms"], response["timing"]) == (12, 12.3456)
+    assert response["release"]["model_version_number"] == 3
 
 
 class Pair(NamedTuple):
@@ -128,7 +132,7 @@ class Odd:
 
 
 @pytest.mark.parametrize(
-    ("value", "wanted"),
+    ("value", "expected"),
     [
         (np.float64(1.5), 1.5),
         (np.int8(3), 3),
@@ -170,16 +174,16 @@ class Odd:
         ),
     ],
 )
-def test_results_become_plain_json(value: object, wanted: object) -> None:
-    assert json.loads(encoding.encode(value)) == wanted
+def test_result_is_encoded_as_json(value: object, expected: object) -> None:
+    assert json.loads(json_encoding.encode(value)) == expected
 
 
 @pytest.mark.parametrize("value", [Odd(), {1, 2}, 2**70, b"bytes", "\ud800", 1j, {(1, 2): 3}])
-def test_what_is_no_json_says_so(value: object) -> None:
+def test_result_that_is_not_json_raises_type_error(value: object) -> None:
     with pytest.raises(TypeError, match="the result cannot be encoded: "):
-        encoding.encode({"deep": [value]})
+        json_encoding.encode({"deep": [value]})
 
 
-def test_deep_nesting_is_refused_not_crashed_on() -> None:
-    with pytest.raises(RefusedError, match="not JSON"):
-        encoding.decode(b"[" * 100_000)
+def test_deeply_nested_json_is_refused() -> None:
+    with pytest.raises(RequestError, match="not JSON"):
+        json_encoding.decode(b"[" * 100_000)

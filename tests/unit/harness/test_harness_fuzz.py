@@ -1,19 +1,21 @@
-"""Whatever comes in: an answer, none of them the harness's own failure, and no malformed call."""
+"""Every request gets a response, never an error of the harness, and no malformed call."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Generator
-from operator import methodcaller
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from model_harness.front import Front
-from model_harness.handler import Handler
+from model_harness.binding.signature import Signature
+from model_harness.http.app import App
+from model_harness.observability.metrics import RequestCounters
+from model_harness.runtime.scheduler import CallScheduler
 from model_harness.settings import Settings
-from model_harness.signature import Signature
 
 from tests.support.fuzzed import by_column, by_value
 from tests.support.malformed import HOSTILE, INFERENCES, TABLES, mutated
+
+pytestmark = pytest.mark.slow
 
 SETTINGS = Settings("iris", "v1", "predict:predict", body_bytes=10_000)
 BASES = ["", "/models/iris/versions/v1", "/models/iris/prod", "/models/iris/labels/prod"]
@@ -23,7 +25,7 @@ INFER = ["/v2/models/iris/infer", "/v2/models/iris/versions/v1/infer"]
 STATUSES = {200, 204, 400, 404, 405, 413, 415}
 
 
-class _Now(Awaitable[bytes]):
+class _CompleteBody(Awaitable[bytes]):
     def __init__(self, body: bytes) -> None:
         self.body = body
 
@@ -33,37 +35,38 @@ class _Now(Awaitable[bytes]):
 
 
 class Request:
-    """Granian's scope and protocol in one, for a body that is there."""
+    """Granian's scope and protocol in one, with a complete body."""
 
     def __init__(self, method: str, path: str, headers: dict[str, str], body: bytes) -> None:
         self.method, self.path, self.body = method, path, body
         self.headers = {"content-length": str(len(body)), **headers}
-        self.answers: list[tuple[int, dict[str, str], bytes]] = []
+        self.responses: list[tuple[int, dict[str, str], bytes]] = []
 
     def __call__(self) -> Awaitable[bytes]:
-        return _Now(self.body)
+        return _CompleteBody(self.body)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield self.body
         yield b""
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        self.answers.append((status, dict(headers), body))
+        self.responses.append((status, dict(headers), body))
 
 
-FRONTS = {}
+APPS = {}
 for _function in (by_value, by_column):
-    FRONTS[_function.__name__] = Front(SETTINGS)
-    _handler = Handler("f", Signature.of(_function, "f"), methodcaller("use", _function))
-    FRONTS[_function.__name__].open(_handler)
+    _scheduler = CallScheduler(SETTINGS.in_flight, SETTINGS.timeout_seconds)
+    _scheduler.set_function(_function)
+    APPS[_function.__name__] = App(SETTINGS, _scheduler, RequestCounters())
+    APPS[_function.__name__].open(Signature.of(_function, "f"))
 
 
-def answer(function: str, request: Request) -> tuple[int, dict[str, str], bytes]:
-    coroutine = FRONTS[function].answer(request, request)
+def respond(function: str, request: Request) -> tuple[int, dict[str, str], bytes]:
+    coroutine = APPS[function].handle(request, request)
     with pytest.raises(StopIteration):
         coroutine.send(None)
-    assert len(request.answers) == 1
-    status, headers, body = request.answers[0]
+    assert len(request.responses) == 1
+    status, headers, body = request.responses[0]
     assert status in STATUSES, body
     assert headers["x-request-id"]
     assert len(body) < 20_000
@@ -73,7 +76,7 @@ def answer(function: str, request: Request) -> tuple[int, dict[str, str], bytes]
     return status, headers, body
 
 
-functions = st.sampled_from(sorted(FRONTS))
+functions = st.sampled_from(sorted(APPS))
 fuzz = settings(
     max_examples=400, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
@@ -81,23 +84,25 @@ fuzz = settings(
 
 @fuzz
 @given(functions, mutated(TABLES))
-def test_any_json_to_domino_and_mlflow(function: str, body: object) -> None:
+def test_mutated_json_gets_response_of_domino_and_mlflow(function: str, body: object) -> None:
     content = json.dumps(body).encode()
     for end in ENDS[:2]:
         request = Request("POST", end, {"content-type": "application/json"}, content)
-        answer(function, request)
+        respond(function, request)
 
 
 @fuzz
 @given(functions, st.sampled_from(INFERENCES), st.data())
-def test_any_tensors(function: str, template: tuple[object, bytes], data: st.DataObject) -> None:
-    good, binary = template
-    content = json.dumps(data.draw(mutated([good]))).encode()
+def test_mutated_tensors_get_response(
+    function: str, template: tuple[object, bytes], data: st.DataObject
+) -> None:
+    valid, binary = template
+    content = json.dumps(data.draw(mutated([valid]))).encode()
     if data.draw(st.integers(0, 9)) == 7:
         binary = data.draw(st.binary(max_size=20))
-    off = data.draw(st.sampled_from([0, 0, 0, 0, 1, -1]))
-    length = {"inference-header-content-length": str(len(content) + off)} if binary else {}
-    answer(function, Request("POST", INFER[0], length, content + binary))
+    offset = data.draw(st.sampled_from([0, 0, 0, 0, 1, -1]))
+    length = {"inference-header-content-length": str(len(content) + offset)} if binary else {}
+    respond(function, Request("POST", INFER[0], length, content + binary))
 
 
 @fuzz
@@ -115,14 +120,14 @@ def test_any_tensors(function: str, template: tuple[object, bytes], data: st.Dat
     ),
     st.binary(max_size=30),
 )
-def test_any_request(
+def test_arbitrary_request_gets_response(
     function: str, method: str, path: str, headers: dict[str, str], body: bytes
 ) -> None:
-    answer(function, Request(method, path, headers, body))
+    respond(function, Request(method, path, headers, body))
 
 
 @pytest.mark.parametrize("end", [*ENDS[:2], INFER[0]])
 @pytest.mark.parametrize("body", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_bodies(end: str, body: bytes) -> None:
-    for function in FRONTS:
-        answer(function, Request("POST", end, {"content-type": "application/json"}, body))
+def test_hostile_body_gets_response(end: str, body: bytes) -> None:
+    for function in APPS:
+        respond(function, Request("POST", end, {"content-type": "application/json"}, body))

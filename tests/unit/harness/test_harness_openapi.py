@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid by the standard, and true of what the harness takes."""
+"""The OpenAPI document is valid and agrees with what the harness accepts."""
 
 import json
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import openapi_spec_validator
 import pandas as pd
 import pydantic
 import pytest
-from model_harness import encoding, openapi
-from model_harness.domino import Domino
-from model_harness.errors import RefusedError
+from model_harness.binding.signature import Parameter, Signature
+from model_harness.errors import RequestError
+from model_harness.protocols import json_encoding, openapi
+from model_harness.protocols.domino import Domino
 from model_harness.settings import Settings
-from model_harness.signature import Parameter, Signature
 
 SETTINGS = Settings("iris", "v3", "predict:predict")
 
@@ -50,59 +50,61 @@ def arrays(x: np.ndarray, frame: pd.DataFrame = None, default: object = object()
     return x
 
 
-def plain(a, b: float = 1.5, **rest):
+def plain(a, b: float = 1.5, **extra):
     return a
 
 
-def none():
+def no_arguments():
     return None
 
 
-def document(function: Callable[..., object], base: str = "/models/iris/prod") -> dict:
-    found = openapi.document(Signature.of(function, "f"), SETTINGS, base)
-    return json.loads(encoding.encode(found))
+def document_of(function: Callable[..., object], base: str = "/models/iris/prod") -> dict:
+    document = openapi.openapi_document(Signature.of(function, "f"), SETTINGS, base)
+    return json.loads(json_encoding.encode(document))
 
 
-@pytest.mark.parametrize("function", [typed, arrays, plain, none])
-def test_the_document_is_valid(function: Callable[..., object]) -> None:
-    openapi_spec_validator.validate(document(function))
+@pytest.mark.parametrize("function", [typed, arrays, plain, no_arguments])
+def test_document_is_valid(function: Callable[..., object]) -> None:
+    openapi_spec_validator.validate(document_of(function))
 
 
-def test_it_says_what_the_function_says() -> None:
-    found = document(typed)
-    assert found["info"] == {
+def test_document_has_docstring_and_hints_of_function() -> None:
+    document = document_of(typed)
+    assert document["info"] == {
         "title": "iris",
         "version": "v3",
         "description": "Name a flower.\n\nIn two lines.",
     }
-    assert found["servers"] == [{"url": "/models/iris/prod"}]
-    schemas = found["components"]["schemas"]
+    assert document["servers"] == [{"url": "/models/iris/prod"}]
+    schemas = document["components"]["schemas"]
     assert schemas["Petal"]["description"] == "A petal; measures in cm."
     assert {"Petal", "Flower", "Point"} <= schemas.keys()
-    answer = found["paths"]["/model"]["post"]["responses"]["200"]["content"]["application/json"]
-    assert answer["schema"]["properties"]["result"] == {"$ref": "#/components/schemas/Flower"}
+    response = document["paths"]["/model"]["post"]["responses"]["200"]["content"][
+        "application/json"
+    ]
+    assert response["schema"]["properties"]["result"] == {"$ref": "#/components/schemas/Flower"}
 
 
-def test_of_the_bare_path_too() -> None:
-    assert document(plain, "")["servers"] == [{"url": "/"}]
+def test_document_of_bare_path_has_root_server() -> None:
+    assert document_of(plain, "")["servers"] == [{"url": "/"}]
 
 
-def test_tokens_are_told_where_there_are_some() -> None:
-    assert "security" not in document(plain)
+def test_document_requires_authentication_where_tokens_are_set() -> None:
+    assert "security" not in document_of(plain)
     settings = Settings("iris", "v3", "predict:predict", tokens="/tokens")
-    found = openapi.document(Signature.of(plain, "f"), settings, "")
-    openapi_spec_validator.validate(json.loads(encoding.encode(found)))
-    assert found["security"] == [{"bearer": []}, {"basic": []}]
+    document = openapi.openapi_document(Signature.of(plain, "f"), settings, "")
+    openapi_spec_validator.validate(json.loads(json_encoding.encode(document)))
+    assert document["security"] == [{"bearer": []}, {"basic": []}]
 
 
-def test_a_signature_of_another_language_has_one_as_well() -> None:
-    signature = Signature([Parameter("na.rm"), Parameter("n", required=False)], takes_rest=True)
-    found = json.loads(encoding.encode(openapi.document(signature, SETTINGS, "")))
-    openapi_spec_validator.validate(found)
+def test_document_of_signature_without_hints_is_valid() -> None:
+    signature = Signature([Parameter("na.rm"), Parameter("n", required=False)], accepts_extra=True)
+    document = json.loads(json_encoding.encode(openapi.openapi_document(signature, SETTINGS, "")))
+    openapi_spec_validator.validate(document)
 
 
 @pytest.mark.parametrize(
-    ("function", "body", "fits"),
+    ("function", "body", "is_valid"),
     [
         (typed, {"data": {"petal": {"length": 1}}}, True),
         (typed, {"data": {"petal": {"length": 1}, "species": "b", "points": []}}, True),
@@ -116,22 +118,22 @@ def test_a_signature_of_another_language_has_one_as_well() -> None:
         (plain, {"data": {"b": 1}}, False),
         (plain, {"data": {"a": 1, "b": "x"}}, False),
         (plain, {"parameters": [1, 2, 3]}, False),
-        (none, {"data": {}}, True),
-        (none, {"parameters": []}, True),
-        (none, {"data": {"a": 1}}, False),
+        (no_arguments, {"data": {}}, True),
+        (no_arguments, {"parameters": []}, True),
+        (no_arguments, {"data": {"a": 1}}, False),
     ],
 )
-def test_the_document_and_the_harness_agree(
-    function: Callable[..., object], body: dict, *, fits: bool
+def test_document_agrees_with_harness(
+    function: Callable[..., object], body: dict, *, is_valid: bool
 ) -> None:
-    found = document(function)
-    operation = found["paths"]["/model"]["post"]
+    document = document_of(function)
+    operation = document["paths"]["/model"]["post"]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    validator = jsonschema.Draft202012Validator({**schema, "components": found["components"]})
-    assert validator.is_valid(body) is fits
-    taken = True
+    validator = jsonschema.Draft202012Validator({**schema, "components": document["components"]})
+    assert validator.is_valid(body) is is_valid
+    is_accepted = True
     try:
         Domino(SETTINGS).arguments(json.dumps(body).encode(), Signature.of(function, "f"))
-    except RefusedError:
-        taken = False
-    assert taken is fits
+    except RequestError:
+        is_accepted = False
+    assert is_accepted is is_valid

@@ -1,4 +1,4 @@
-"""The harness's environment: typed, and every mistake at once."""
+"""Settings from the environment; every mistake is reported at once."""
 
 import re
 
@@ -6,17 +6,17 @@ import pytest
 from model_harness.errors import StartupError
 from model_harness.settings import Settings
 
-GOOD = {"MODEL_NAME": "iris", "MODEL_VERSION": "v12", "MODEL_HANDLER": "predict:predict"}
+VALID = {"MODEL_NAME": "iris", "MODEL_VERSION": "v12", "MODEL_HANDLER": "predict:predict"}
 
 
-def mistakes(**changed: str) -> list[str]:
+def errors(**changed: str) -> list[str]:
     with pytest.raises(StartupError) as caught:
-        Settings.from_environment(GOOD | changed)
+        Settings.from_environment(VALID | changed)
     return str(caught.value).splitlines()
 
 
-def test_what_is_not_set_has_the_contracts_defaults() -> None:
-    settings = Settings.from_environment(GOOD)
+def test_unset_variables_have_defaults() -> None:
+    settings = Settings.from_environment(VALID)
     assert (settings.body_bytes, settings.in_flight) == (10485760, 64)
     assert settings.timeout_seconds == 30
     assert (settings.threads, settings.workers, settings.tokens) == (1, 1, None)
@@ -24,9 +24,9 @@ def test_what_is_not_set_has_the_contracts_defaults() -> None:
     assert settings.version_number == 12
 
 
-def test_what_is_set_is_used() -> None:
+def test_variables_are_decoded() -> None:
     settings = Settings.from_environment(
-        GOOD
+        VALID
         | {
             "MODEL_BODY_BYTES": "1",
             "MODEL_IN_FLIGHT": "2",
@@ -43,20 +43,20 @@ def test_what_is_set_is_used() -> None:
     assert (settings.port, settings.health_port) == (3, 4)
 
 
-def test_a_languages_own_form_of_a_handler() -> None:
-    form = re.compile(r"[a-z]+:[a-z]+[.][a-z]+")
-    settings = Settings.from_environment(GOOD | {"MODEL_HANDLER": "a:b.c"}, form, "like a:b.c")
+def test_handler_pattern_depends_on_language() -> None:
+    pattern = re.compile(r"[a-z]+:[a-z]+[.][a-z]+")
+    settings = Settings.from_environment(VALID | {"MODEL_HANDLER": "a:b.c"}, pattern, "like a:b.c")
     assert settings.handler == "a:b.c"
     with pytest.raises(StartupError, match=r"MODEL_HANDLER is 'predict:predict'; write like"):
-        Settings.from_environment(GOOD, form, "like a:b.c")
+        Settings.from_environment(VALID, pattern, "like a:b.c")
 
 
-def test_an_empty_environment_misses_three() -> None:
+def test_empty_environment_lacks_three_variables() -> None:
     with pytest.raises(StartupError) as caught:
         Settings.from_environment({})
     assert str(caught.value).splitlines() == [
         "MODEL_NAME is not set; write lower-case letters, digits and hyphens, like iris",
-        "MODEL_VERSION is not set; write like v1",
+        "MODEL_VERSION is not set; write a version like v1",
         "MODEL_HANDLER is not set; write <module>:<function>, like predict:predict",
     ]
 
@@ -96,13 +96,13 @@ def test_an_empty_environment_misses_three() -> None:
         ("MODEL_HEALTH_PORT", "0"),
     ],
 )
-def test_each_mistake_is_one_line_with_name_value_and_way_out(name: str, value: str) -> None:
-    (line,) = mistakes(**{name: value})
+def test_wrong_variable_is_reported_with_name_value_and_remedy(name: str, value: str) -> None:
+    (line,) = errors(**{name: value})
     assert line.startswith(f"{name} is {value!r}; write ")
 
 
-def test_the_mistakes_come_together() -> None:
-    lines = mistakes(MODEL_NAME="I", MODEL_IN_FLIGHT="x", MODEL_TIMEOUT_SECONDS="y")
+def test_all_wrong_variables_are_reported() -> None:
+    lines = errors(MODEL_NAME="I", MODEL_IN_FLIGHT="x", MODEL_TIMEOUT_SECONDS="y")
     assert [line.split()[0] for line in lines] == [
         "MODEL_NAME",
         "MODEL_IN_FLIGHT",

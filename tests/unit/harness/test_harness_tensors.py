@@ -1,4 +1,4 @@
-"""Tensors in and out, as bytes and as JSON, with and without numpy."""
+"""Input and output tensors, in binary and in JSON, with and without numpy."""
 
 import json
 import math
@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 import pydantic
 import pytest
-from model_harness import open_inference, tensor_metadata, tensor_results
-from model_harness.errors import RefusedError
-from model_harness.exchange import Content
-from model_harness.rows import Rows
-from model_harness.signature import Signature
-from model_harness.tensors import CODES, Tensor
+from model_harness.binding.signature import Signature
+from model_harness.binding.table_binding import Rows
+from model_harness.errors import RequestError
+from model_harness.protocols import open_inference, tensor_metadata, tensor_results
+from model_harness.protocols.encoders import RawBody
+from model_harness.protocols.tensors import CODES, Tensor
 
 MODEL: dict[str, object] = {"model_name": "m", "model_version": "v1"}
 
@@ -27,7 +27,7 @@ MODEL: dict[str, object] = {"model_name": "m", "model_version": "v1"}
 def infer(
     function: Callable[..., object], request: dict, binary: bytes = b""
 ) -> tuple[dict, bytes]:
-    """The JSON of an answer and what is behind it."""
+    """Return the JSON of a response and the binary data after it."""
     head = json.dumps(request).encode()
     invocation, encoder = open_inference.arguments(
         head + binary, str(len(head)), Signature.of(function, "f"), MODEL
@@ -37,33 +37,31 @@ def infer(
         result = [function(*positional, **named) for positional, named in invocation.calls]
     else:
         result = function(*invocation[0], **invocation[1])
-    answer = encoder.success(result, 0.0, "ABCDEFGHIJ012345")
-    if not isinstance(answer, Content):
-        return json.loads(answer), b""
-    headers = dict(answer.headers)
+    response = encoder.success(result, 0.0, "ABCDEFGHIJ012345")
+    if not isinstance(response, RawBody):
+        return json.loads(response), b""
+    headers = dict(response.headers)
     assert headers["content-type"] == "application/octet-stream"
     length = int(headers["inference-header-content-length"])
-    return json.loads(answer.body[:length]), answer.body[length:]
+    return json.loads(response.content[:length]), response.content[length:]
 
 
 def tensor(name: str, shape: list[int], datatype: str, data: object = None, size: int = -1) -> dict:
-    one: dict[str, object] = {"name": name, "shape": shape, "datatype": datatype}
-    return one | ({"parameters": {"binary_data_size": size}} if size >= 0 else {"data": data})
+    head: dict[str, object] = {"name": name, "shape": shape, "datatype": datatype}
+    return head | ({"parameters": {"binary_data_size": size}} if size >= 0 else {"data": data})
 
 
 def echo(value):
     return value
 
 
-def whole(value: np.ndarray):
+def echo_array(value: np.ndarray):
     return value
 
 
 @pytest.mark.parametrize("datatype", CODES)
-@pytest.mark.parametrize("function", [echo, whole])
-def test_every_datatype_comes_and_goes_in_binary(
-    datatype: str, function: Callable[..., object]
-) -> None:
+@pytest.mark.parametrize("function", [echo, echo_array])
+def test_binary_tensor_of_every_datatype(datatype: str, function: Callable[..., object]) -> None:
     code = CODES[datatype]
     values = [True, False, True] if datatype == "BOOL" else [1, 0, 100]
     raw = struct.pack(f"<3{code}", *values)
@@ -71,34 +69,38 @@ def test_every_datatype_comes_and_goes_in_binary(
         "parameters": {"binary_data_output": True},
         "inputs": [tensor("value", [3], datatype, size=len(raw))],
     }
-    answer, binary = infer(function, request, raw)
-    output = answer["outputs"][0]
+    response, binary = infer(function, request, raw)
+    output = response["outputs"][0]
     assert output["parameters"]["binary_data_size"] == len(binary)
-    found = struct.unpack(f"<3{CODES[output['datatype']]}", binary)
-    assert list(found) == values
-    if function is whole:
+    elements = struct.unpack(f"<3{CODES[output['datatype']]}", binary)
+    assert list(elements) == values
+    if function is echo_array:
         assert (output["datatype"], binary) == (datatype, raw)
 
 
-def test_a_binary_tensor_reaches_a_function_of_arrays_without_a_copy() -> None:
+def test_binary_tensor_is_passed_as_array_without_copy() -> None:
     raw = struct.pack("<4f", 1, 2, 3, math.nan)
-    seen = []
+    arrays = []
 
-    def keep(value: np.ndarray):
-        seen.append(value)
+    def record(value: np.ndarray):
+        arrays.append(value)
         return value
 
-    answer, binary = infer(
-        keep,
+    response, binary = infer(
+        record,
         {
             "inputs": [tensor("value", [2, 2], "FP32", size=16)],
             "outputs": [{"name": "output-0", "parameters": {"binary_data": True}}],
         },
         raw,
     )
-    assert (seen[0].dtype, seen[0].shape, seen[0].base is not None) == (np.float32, (2, 2), True)
-    assert not seen[0].flags.owndata
-    assert (answer["outputs"][0]["shape"], binary) == ([2, 2], raw)
+    assert (arrays[0].dtype, arrays[0].shape, arrays[0].base is not None) == (
+        np.float32,
+        (2, 2),
+        True,
+    )
+    assert not arrays[0].flags.owndata
+    assert (response["outputs"][0]["shape"], binary) == ([2, 2], raw)
 
 
 @dataclass
@@ -135,22 +137,22 @@ class Part:
         (pd.Series(["a", "b"]), "BYTES", [2], ["a", "b"]),
     ],
 )
-def test_what_a_result_is_as_a_tensor(
+def test_result_is_encoded_as_tensor(
     value: object, datatype: str, shape: list[int], data: list[object]
 ) -> None:
-    written, raw = tensor_results.write("o", value, binary=False)
-    if isinstance(written["data"], np.ndarray):
-        written["data"] = [None if one != one else one for one in written["data"].tolist()]  # noqa: PLR0124 - NaN
+    encoded, raw = tensor_results.encode("o", value, binary=False)
+    if isinstance(encoded["data"], np.ndarray):
+        encoded["data"] = [None if item != item else item for item in encoded["data"].tolist()]  # noqa: PLR0124 - NaN
     if datatype == "FP64":
-        written["data"] = [
-            None if isinstance(one, float) and not math.isfinite(one) else one
-            for one in written["data"]
+        encoded["data"] = [
+            None if isinstance(item, float) and not math.isfinite(item) else item
+            for item in encoded["data"]
         ]
-    assert (written, raw) == (
+    assert (encoded, raw) == (
         {"name": "o", "datatype": datatype, "shape": shape, "data": data},
         b"",
     )
-    binary, raw = tensor_results.write("o", value, binary=True)
+    binary, raw = tensor_results.encode("o", value, binary=True)
     assert binary["parameters"] == {"binary_data_size": len(raw)}
 
 
@@ -169,9 +171,9 @@ def test_what_a_result_is_as_a_tensor(
         1j,
     ],
 )
-def test_what_is_no_tensor_says_so(value: object) -> None:
+def test_result_that_is_not_a_tensor_raises_type_error(value: object) -> None:
     with pytest.raises(TypeError, match="the result "):
-        tensor_results.write("o", value, binary=False)
+        tensor_results.encode("o", value, binary=False)
 
 
 @pytest.mark.parametrize(
@@ -182,32 +184,32 @@ def test_what_is_no_tensor_says_so(value: object) -> None:
     ],
     ids=["dict", "DataFrame"],
 )
-def test_what_has_names_is_an_output_for_each(result: object) -> None:
+def test_named_values_become_outputs(result: object) -> None:
     def function(value: list):
         return result
 
-    answer, _ = infer(function, {"inputs": [tensor("value", [1], "FP64", [1])]})
-    assert [(one["name"], one["data"]) for one in answer["outputs"]] == [
+    response, _ = infer(function, {"inputs": [tensor("value", [1], "FP64", [1])]})
+    assert [(output["name"], output["data"]) for output in response["outputs"]] == [
         ("name", ["a", "b"]),
         ("share", [0.5, 0.25]),
     ]
 
 
-def test_the_rows_of_dataclasses_are_an_output_for_each_field() -> None:
-    answer, _ = infer(lambda x: Part("p", x), {"inputs": [tensor("x", [2], "FP64", [1, 2])]})
-    assert [(one["name"], one["data"]) for one in answer["outputs"]] == [
+def test_dataclass_per_row_becomes_output_per_field() -> None:
+    response, _ = infer(lambda x: Part("p", x), {"inputs": [tensor("x", [2], "FP64", [1, 2])]})
+    assert [(output["name"], output["data"]) for output in response["outputs"]] == [
         ("name", ["p", "p"]),
         ("share", [1, 2]),
     ]
 
 
-def test_a_frame_is_made_of_tensors() -> None:
+def test_tensors_are_passed_as_data_frame() -> None:
     def function(frame: pd.DataFrame):
         return frame["a"] + frame["b"]
 
     inputs = [tensor("a", [2], "FP32", [1, 2]), tensor("b", [2, 1], "INT8", [3, 4])]
-    answer, _ = infer(function, {"inputs": inputs})
-    assert answer["outputs"][0]["data"] == [4, 6]
+    response, _ = infer(function, {"inputs": inputs})
+    assert response["outputs"][0]["data"] == [4, 6]
 
 
 class Sized(TypedDict):
@@ -218,7 +220,7 @@ class Sized(TypedDict):
 @dataclass
 class Counted:
     count: int
-    found: bool
+    is_exact: bool
 
 
 class Checked(pydantic.BaseModel):
@@ -227,61 +229,61 @@ class Checked(pydantic.BaseModel):
 
 
 @pytest.mark.parametrize(
-    ("returned", "result", "outputs"),
+    ("return_hint", "result", "outputs"),
     [
         (Sized, {"name": "a", "size": 1.5}, [("name", "BYTES"), ("size", "FP64")]),
-        (Counted, Counted(3, found=True), [("count", "INT64"), ("found", "BOOL")]),
+        (Counted, Counted(3, is_exact=True), [("count", "INT64"), ("is_exact", "BOOL")]),
         (Checked, Checked(names=["a"]), [("names", "BYTES"), ("value", "FP64")]),
         (int, 5, [("output-0", "INT64")]),
         (list[str], ["a", "b"], [("output-0", "BYTES")]),
     ],
 )
-def test_metadata_and_answers_have_the_same_outputs(
-    returned: type, result: object, outputs: list[tuple[str, str]]
+def test_metadata_and_response_have_same_outputs(
+    return_hint: type, result: object, outputs: list[tuple[str, str]]
 ) -> None:
     def function() -> object:
         return result
 
-    function.__annotations__["return"] = returned
-    described = tensor_metadata.describe(Signature.of(function, "f"), "m", "v1")["outputs"]
-    answered = infer(function, {"inputs": []})[0]["outputs"]
-    assert isinstance(described, list)
-    for found in (described, answered):
-        assert [(one["name"], one["datatype"]) for one in found] == outputs
+    function.__annotations__["return"] = return_hint
+    metadata = tensor_metadata.describe(Signature.of(function, "f"), "m", "v1")["outputs"]
+    response = infer(function, {"inputs": []})[0]["outputs"]
+    assert isinstance(metadata, list)
+    for actual in (metadata, response):
+        assert [(output["name"], output["datatype"]) for output in actual] == outputs
 
 
-@pytest.mark.parametrize("returned", [dict, dict[str, float], Mapping[str, int], pd.DataFrame])
-def test_metadata_names_no_output_that_only_an_answer_can_name(returned: type) -> None:
+@pytest.mark.parametrize("return_hint", [dict, dict[str, float], Mapping[str, int], pd.DataFrame])
+def test_metadata_has_no_outputs_where_only_responses_have_names(return_hint: type) -> None:
     def function() -> object: ...
 
-    function.__annotations__["return"] = returned
+    function.__annotations__["return"] = return_hint
     assert tensor_metadata.describe(Signature.of(function, "f"), "m", "v1")["outputs"] == []
 
 
-def test_beside_whole_columns_a_tensor_of_one_element_is_a_value() -> None:
+def test_tensor_of_one_element_is_a_value_for_function_of_columns() -> None:
     def function(value: np.ndarray, scale: float = 1.0):
         return value * scale
 
     inputs = [tensor("value", [2], "FP64", [1, 2]), tensor("scale", [1], "FP64", [10])]
     assert infer(function, {"inputs": inputs})[0]["outputs"][0]["data"] == [10, 20]
     inputs[1] = tensor("scale", [2], "FP64", [10, 10])
-    with pytest.raises(RefusedError, match="argument 'scale' takes one value"):
+    with pytest.raises(RequestError, match="argument 'scale' takes one value"):
         infer(function, {"inputs": inputs})
 
 
-def test_values_are_nested_as_the_shape_says() -> None:
-    found = Tensor("t", "INT64", [2, 1, 2], [1, 2, 3, 4]).values()
-    assert found == [[[1, 2]], [[3, 4]]]
+def test_values_are_nested_by_shape() -> None:
+    values = Tensor("t", "INT64", [2, 1, 2], [1, 2, 3, 4]).values()
+    assert values == [[[1, 2]], [[3, 4]]]
 
 
-def test_without_numpy_tensors_work_just_as_well(tmp_path: Path) -> None:
-    (tmp_path / "numpy.py").write_text("raise ImportError('there is no numpy here')")
+def test_tensors_work_without_numpy(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("raise ImportError('numpy is not installed')")
     program = """
 import json, sys
-from model_harness import open_inference
-from model_harness.signature import Signature
+from model_harness.protocols import open_inference
+from model_harness.binding.signature import Signature
 def double(x: list) -> list:
-    return [2 * one for one in x]
+    return [2 * item for item in x]
 x = {"name": "x", "shape": [2], "datatype": "FP32", "parameters": {"binary_data_size": 8}}
 head = json.dumps({"inputs": [x]}).encode()
 invocation, encoder = open_inference.arguments(
@@ -290,13 +292,13 @@ invocation, encoder = open_inference.arguments(
 print(encoder.success(double(**invocation[1]), 0, "").decode())
 assert not {"numpy", "pandas", "pydantic", "msgspec"} & set(sys.modules)
 """
-    harness = Path(open_inference.__file__).parents[1]
-    done = subprocess.run(
+    harness = Path(open_inference.__file__).parents[2]
+    completed = subprocess.run(
         [sys.executable, "-c", program],
         env={"PYTHONPATH": f"{tmp_path}:{harness}"},
         capture_output=True,
         check=False,
         text=True,
     )
-    assert done.stderr == ""
-    assert json.loads(done.stdout)["outputs"][0]["data"] == [2, 4]
+    assert completed.stderr == ""
+    assert json.loads(completed.stdout)["outputs"][0]["data"] == [2, 4]

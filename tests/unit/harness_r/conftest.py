@@ -1,4 +1,4 @@
-"""R's half of the harness is a folder of its own, as in its image."""
+"""Make both packages of the R harness importable."""
 
 import sys
 from pathlib import Path

@@ -1,32 +1,39 @@
-"""Which call goes where, with processes that only remember what they were sent."""
+"""Dispatching of calls, with fake processes that record requests."""
 
 import os
 import time
 
 import pytest
-from model_harness.calls import Calls
-from model_harness.domino import Domino
-from model_harness.errors import RefusedError
-from model_harness.exchange import Exchange
-from model_harness.rows import Arguments, Rows
+from model_harness.binding.table_binding import Arguments, Rows
+from model_harness.errors import RequestError
+from model_harness.http.response import Responder, ResponseContext
+from model_harness.observability.metrics import RequestCounters
+from model_harness.protocols.domino import Domino
+from model_harness.runtime.scheduler import CallScheduler
 from model_harness.settings import Settings
-from model_harness_r.dispatcher import AHEAD_SECONDS, MOST_AHEAD, Dispatcher, Lane
-from model_harness_r.process import PACKET, RESULT, Answer
-from model_harness_r.writer import write
+from model_harness_r.pool.dispatcher import (
+    MAX_PIPELINE_DEPTH,
+    PIPELINE_SECONDS,
+    Dispatcher,
+    WorkerChannel,
+)
+from model_harness_r.pool.process import PACKET_BYTES, RESULT, Answer
+from model_harness_r.serialization.serialize import serialize
 
 DOMINO = Domino(Settings("mpg", "v1", "predict:predict"))
-LONG = b"l" * (PACKET + 1)
+CONTEXT = ResponseContext("v1", RequestCounters())
+LONG = b"l" * (PACKET_BYTES + 1)
 
 
-class Process:
-    """R reads a request when the test says so."""
+class FakeProcess:
+    """Reads and answers a request when the test calls for it."""
 
     def __init__(self) -> None:
-        self.answers_from, self._hold = os.pipe()
-        self.rest_to = -1
-        self.room = 16
+        self.answer_fd, self._write_fd = os.pipe()
+        self.overflow_fd = -1
+        self.capacity = 16
         self.sent: list[bytes] = []
-        self.killed = ""
+        self.kill_reason = ""
         self._read = 0
         self._answers: list[Answer] = []
 
@@ -34,31 +41,31 @@ class Process:
         self.sent.append(request)
         return True
 
-    def reads(self) -> None:
+    def read_next(self) -> None:
         self._read += 1
 
-    def says(self, seconds: float = 0.0) -> None:
-        """The answer to what was read."""
-        self._answers.append(Answer(RESULT, write(("x",), [self._read]), seconds))
+    def answer(self, seconds: float = 0.0) -> None:
+        """Answer the last request that was read."""
+        self._answers.append(Answer(RESULT, serialize(("x",), [self._read]), seconds))
 
-    def take_back(self) -> int:
+    def reclaim(self) -> int:
         count = len(self.sent) - self._read
         del self.sent[self._read :]
         return count
 
     def answers(self) -> list[Answer]:
-        found, self._answers = self._answers, []
-        return found
+        answers, self._answers = self._answers, []
+        return answers
 
-    def kill(self, why: str) -> None:
-        self.killed = why
+    def kill(self, reason: str) -> None:
+        self.kill_reason = reason
 
-    def reason(self) -> str:
+    def exit_reason(self) -> str:
         return "it ended"
 
 
 class Client:
-    """Takes the first answer."""
+    """Keeps the first response."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -69,215 +76,220 @@ class Client:
             self.status, self.body = status, body
 
 
-class Ground:
-    """A dispatcher whose own thread is not started: each step is the test's."""
+class Harness:
+    """A dispatcher without its thread: the test runs each step."""
 
     def __init__(self, count: int) -> None:
-        self.calls = Calls(100, 10, 0)
+        self.scheduler = CallScheduler(100, 10, 0)
         self.dispatcher = Dispatcher()
-        self.dispatcher._calls = self.calls
-        self.dispatcher._request_of = lambda arguments: bytes(str(arguments[0][0]), "ascii")
-        self.calls.hand_to(self.dispatcher)
-        self.processes = [Process() for _ in range(count)]
-        self.lanes: list[Lane] = [self.dispatcher.join(one) for one in self.processes]  # type: ignore[arg-type]
+        self.dispatcher._scheduler = self.scheduler
+        self.dispatcher._encode = lambda arguments: bytes(str(arguments[0][0]), "ascii")
+        self.scheduler.set_executor(self.dispatcher)
+        self.processes = [FakeProcess() for _ in range(count)]
+        self.channels: list[WorkerChannel] = [
+            self.dispatcher.add_worker(process)  # type: ignore[arg-type]
+            for process in self.processes
+        ]
 
-    def ask(self, arguments: Arguments | Rows | str) -> Client:
+    def submit(self, arguments: Arguments | Rows | str) -> Client:
         client = Client()
         if isinstance(arguments, str):
             arguments = ([arguments], {})
-        exchange = Exchange(client, "ABCDEFGHIJ012345", "v1", DOMINO)
-        self.calls.admit(exchange, DOMINO, arguments)
+        responder = Responder(client, "ABCDEFGHIJ012345", CONTEXT, DOMINO)
+        self.scheduler.submit(responder, DOMINO, arguments)
         return client
 
-    def hear(self, number: int = 0) -> None:
-        """What the thread does when an answer is there."""
-        dispatcher, done = self.dispatcher, []
+    def poll(self, number: int = 0) -> None:
+        """Do what the thread does for an answer."""
+        dispatcher, answered = self.dispatcher, []
         with dispatcher._lock:
-            dispatcher._hear(self.lanes[number], done)
-            dispatcher._send_on()
-        for job, answer in done:
+            dispatcher._read_answers(self.channels[number], answered)
+            dispatcher._dispatch()
+        for job, answer in answered:
             dispatcher._finish(job, answer)
 
-    def is_quick(self) -> None:
-        """Let each process answer one call at once."""
+    def make_fast(self) -> None:
+        """Let each process answer a call without delay."""
         for _ in self.processes:
-            self.ask("quick")
+            self.submit("fast")
         for number, process in enumerate(self.processes):
-            process.reads()
-            process.says()
-            self.hear(number)
+            process.read_next()
+            process.answer()
+            self.poll(number)
             process.sent.clear()
             process._read = 0
 
 
 @pytest.fixture
-def one() -> Ground:
-    return Ground(1)
+def one_process() -> Harness:
+    return Harness(1)
 
 
 @pytest.fixture
-def two() -> Ground:
-    return Ground(2)
+def two_processes() -> Harness:
+    return Harness(2)
 
 
-def sent(ground: Ground) -> list[list[str]]:
-    return [[request.decode()[:5] for request in one.sent] for one in ground.processes]
+def sent(harness: Harness) -> list[list[str]]:
+    return [[request.decode()[:5] for request in process.sent] for process in harness.processes]
 
 
-def test_before_it_is_known_to_be_quick_a_process_gets_one_call(two: Ground) -> None:
+def test_new_process_receives_one_call(two_processes: Harness) -> None:
     for name in "abc":
-        two.ask(name)
-    assert sent(two) == [["a"], ["b"]]
+        two_processes.submit(name)
+    assert sent(two_processes) == [["a"], ["b"]]
 
 
-def test_quick_calls_go_ahead_to_whoever_has_least_to_do(two: Ground) -> None:
-    two.is_quick()
-    for number in range(2 * MOST_AHEAD + 3):
-        two.ask(str(number))
-    assert [len(names) for names in sent(two)] == [MOST_AHEAD, MOST_AHEAD]
-    assert sent(two)[0][:3] == ["0", "2", "4"]
+def test_fast_calls_are_pipelined_to_process_with_fewest_jobs(two_processes: Harness) -> None:
+    two_processes.make_fast()
+    for number in range(2 * MAX_PIPELINE_DEPTH + 3):
+        two_processes.submit(str(number))
+    assert [len(names) for names in sent(two_processes)] == [MAX_PIPELINE_DEPTH, MAX_PIPELINE_DEPTH]
+    assert sent(two_processes)[0][:3] == ["0", "2", "4"]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "ahead"), [(0.0, 8), (0.001, 5), (0.0026, 1), (0.5, 1), (-3.0, 8)]
+    ("seconds", "depth"), [(0.0, 8), (0.001, 5), (0.0026, 1), (0.5, 1), (-3.0, 8)]
 )
-def test_slower_ones_go_less_far_ahead(one: Ground, seconds: float, ahead: int) -> None:
-    one.ask("first")
-    one.processes[0].reads()
-    one.processes[0].says(seconds)
-    one.hear()
+def test_pipeline_depth_depends_on_duration(
+    one_process: Harness, seconds: float, depth: int
+) -> None:
+    one_process.submit("first")
+    one_process.processes[0].read_next()
+    one_process.processes[0].answer(seconds)
+    one_process.poll()
     for number in range(10):
-        one.ask(str(number))
-    assert len(sent(one)[0]) == 1 + ahead
+        one_process.submit(str(number))
+    assert len(sent(one_process)[0]) == 1 + depth
 
 
-def test_a_small_pipe_holds_less(one: Ground) -> None:
-    one.processes[0].room = 2
-    one.is_quick()
+def test_pipeline_depth_is_limited_by_capacity(one_process: Harness) -> None:
+    one_process.processes[0].capacity = 2
+    one_process.make_fast()
     for name in "abcd":
-        one.ask(name)
-    assert sent(one) == [["a", "b"]]
+        one_process.submit(name)
+    assert sent(one_process) == [["a", "b"]]
 
 
-def test_what_a_slow_call_keeps_waiting_goes_elsewhere_in_order(two: Ground) -> None:
-    two.is_quick()
+def test_jobs_behind_slow_call_move_to_other_process_in_order(two_processes: Harness) -> None:
+    two_processes.make_fast()
     for name in "abcdef":
-        two.ask(name)
-    assert sent(two) == [["a", "c", "e"], ["b", "d", "f"]]
-    for process in two.processes:
-        process.reads()
+        two_processes.submit(name)
+    assert sent(two_processes) == [["a", "c", "e"], ["b", "d", "f"]]
+    for process in two_processes.processes:
+        process.read_next()
     now = time.perf_counter()
-    two.lanes[1].began = now + 1  # so that only the first one is late
-    with two.dispatcher._lock:
-        two.dispatcher._look(now + 2 * AHEAD_SECONDS)
-        two.dispatcher._send_on()
-    assert sent(two) == [["a"], ["b", "d", "f", "c", "e"]]
+    two_processes.channels[1].started = now + 1  # only the first process is slow
+    with two_processes.dispatcher._lock:
+        two_processes.dispatcher._reclaim_stalled(now + 2 * PIPELINE_SECONDS)
+        two_processes.dispatcher._dispatch()
+    assert sent(two_processes) == [["a"], ["b", "d", "f", "c", "e"]]
 
 
-def test_a_long_request_goes_alone_and_is_not_overtaken(one: Ground) -> None:
-    one.is_quick()
+def test_long_request_is_not_pipelined_or_overtaken(one_process: Harness) -> None:
+    one_process.make_fast()
     names = ["a", "b", LONG.decode(), "c", "d"]
-    clients = [one.ask(name) for name in names]
-    seen = []
+    clients = [one_process.submit(name) for name in names]
+    steps = []
     for _ in names:
-        seen.append(sent(one)[0])
-        one.processes[0].reads()
-        one.processes[0].says()
-        one.hear()
+        steps.append(sent(one_process)[0])
+        one_process.processes[0].read_next()
+        one_process.processes[0].answer()
+        one_process.poll()
     first = ["a", "b"]
-    assert seen == [first, first, [*first, "lllll"], [*first, "lllll", "c", "d"], seen[3]]
+    assert steps == [first, first, [*first, "lllll"], [*first, "lllll", "c", "d"], steps[3]]
     assert {client.status for client in clients} == {200}
 
 
-def test_of_an_ended_process_only_the_call_that_it_had_read_fails(two: Ground) -> None:
-    two.is_quick()
-    clients = {name: two.ask(name) for name in "abcdef"}
-    first, second = two.processes
-    first.reads()
-    first.says()
-    first.reads()
-    two.dispatcher.leave(two.lanes[0])
-    assert sent(two)[1] == ["b", "d", "f", "e"]
+def test_ended_process_fails_only_call_that_it_read(two_processes: Harness) -> None:
+    two_processes.make_fast()
+    clients = {name: two_processes.submit(name) for name in "abcdef"}
+    first, second = two_processes.processes
+    first.read_next()
+    first.answer()
+    first.read_next()
+    two_processes.dispatcher.remove_worker(two_processes.channels[0])
+    assert sent(two_processes)[1] == ["b", "d", "f", "e"]
     for _ in second.sent:
-        second.reads()
-        second.says()
-    two.hear(1)
+        second.read_next()
+        second.answer()
+    two_processes.poll(1)
     statuses = {name: client.status for name, client in clients.items()}
     assert statuses == {"a": 200, "b": 200, "c": 500, "d": 200, "e": 200, "f": 200}
     assert b"WorkerEndedError: it ended; a new one is being started" in clients["c"].body
 
 
-def expire(ground: Ground, client: Client) -> None:
-    """End the time of one call."""
-    for call in ground.calls._open:
-        call.deadline = 0.0 if call.exchange._transport is client else time.perf_counter() + 10
-    ground.calls.expire(time.perf_counter())
+def expire(harness: Harness, client: Client) -> None:
+    """Time out a call."""
+    for call in harness.scheduler._open:
+        call.deadline = 0.0 if call.responder._transport is client else time.perf_counter() + 10
+    harness.scheduler.expire(time.perf_counter())
     assert client.status == 504
 
 
-def test_a_call_past_its_time_ends_the_process_that_is_in_it(one: Ground) -> None:
-    one.is_quick()
-    hangs, other = one.ask("hangs"), one.ask("other")
-    one.processes[0].reads()
-    expire(one, hangs)
-    assert one.processes[0].killed == "its call took too long"
-    one.ask("later")
-    assert sent(one) == [["hangs"]], "nothing more goes to one that was killed"
-    one.dispatcher.leave(one.lanes[0])
-    assert other.status == 0
-    assert len(one.dispatcher._waiting) == 2
-    assert not one.calls._overdue
+def test_timed_out_running_call_kills_process(one_process: Harness) -> None:
+    one_process.make_fast()
+    hangs, queued = one_process.submit("hangs"), one_process.submit("other")
+    one_process.processes[0].read_next()
+    expire(one_process, hangs)
+    assert one_process.processes[0].kill_reason == "its call took too long"
+    one_process.submit("later")
+    assert sent(one_process) == [["hangs"]], "a killed process receives no calls"
+    one_process.dispatcher.remove_worker(one_process.channels[0])
+    assert queued.status == 0
+    assert len(one_process.dispatcher._queue) == 2
+    assert not one_process.scheduler._timed_out
 
 
-def test_a_call_past_its_time_that_was_not_read_ends_nobody(one: Ground) -> None:
-    one.is_quick()
-    runs, waits = one.ask("runs"), one.ask("waits")
-    one.processes[0].reads()
-    expire(one, waits)
-    assert sent(one) == [["runs"]]
-    one.processes[0].says()
-    one.hear()
-    assert (runs.status, one.processes[0].killed) == (200, "")
-    assert not one.calls._overdue
+def test_timed_out_unread_call_kills_no_process(one_process: Harness) -> None:
+    one_process.make_fast()
+    runs, waits = one_process.submit("runs"), one_process.submit("waits")
+    one_process.processes[0].read_next()
+    expire(one_process, waits)
+    assert sent(one_process) == [["runs"]]
+    one_process.processes[0].answer()
+    one_process.poll()
+    assert (runs.status, one_process.processes[0].kill_reason) == (200, "")
+    assert not one_process.scheduler._timed_out
 
 
-def test_a_call_past_its_time_that_was_answered_ends_nobody(one: Ground) -> None:
-    one.is_quick()
-    late, innocent = one.ask("late"), one.ask("innocent")
-    one.processes[0].reads()
-    one.processes[0].says()
-    one.processes[0].reads()  # nobody has heard yet that the first one is done
-    expire(one, late)
-    one.processes[0].says()
-    one.hear()
-    assert (innocent.status, one.processes[0].killed) == (200, "")
-    assert not one.calls._overdue
+def test_timed_out_answered_call_kills_no_process(one_process: Harness) -> None:
+    one_process.make_fast()
+    late, innocent = one_process.submit("late"), one_process.submit("innocent")
+    one_process.processes[0].read_next()
+    one_process.processes[0].answer()
+    one_process.processes[0].read_next()  # the answer to the first call was not read yet
+    expire(one_process, late)
+    one_process.processes[0].answer()
+    one_process.poll()
+    assert (innocent.status, one_process.processes[0].kill_reason) == (200, "")
+    assert not one_process.scheduler._timed_out
 
 
-def test_rows_go_one_after_the_other_until_the_time_is_over(one: Ground) -> None:
-    client = one.ask(Rows(3, lambda number: ([f"row {number}"], {})))
-    assert sent(one) == [["row 0"]]
+def test_rows_are_sent_one_by_one_until_timeout(one_process: Harness) -> None:
+    client = one_process.submit(Rows(3, lambda number: ([f"row {number}"], {})))
+    assert sent(one_process) == [["row 0"]]
     for _ in range(2):
-        one.processes[0].reads()
-        one.processes[0].says(0.25)
-        one.hear()
-    assert sent(one) == [["row 0", "row 1", "row 2"]]
-    expire(one, client)
-    assert sent(one) == [["row 0", "row 1"]], "the last one was not read"
-    assert not one.dispatcher._waiting
-    assert not one.calls._overdue
+        one_process.processes[0].read_next()
+        one_process.processes[0].answer(0.25)
+        one_process.poll()
+    assert sent(one_process) == [["row 0", "row 1", "row 2"]]
+    expire(one_process, client)
+    assert sent(one_process) == [["row 0", "row 1"]], "the last row was not read"
+    assert not one_process.dispatcher._queue
+    assert not one_process.scheduler._timed_out
 
 
-def test_no_rows_are_an_empty_answer(one: Ground) -> None:
-    assert one.ask(Rows(0, lambda number: ([number], {}))).status == 200
-    assert sent(one) == [[]]
+def test_no_rows_return_empty_result(one_process: Harness) -> None:
+    assert one_process.submit(Rows(0, lambda number: ([number], {}))).status == 200
+    assert sent(one_process) == [[]]
 
 
-def test_what_r_cannot_hold_is_refused(one: Ground) -> None:
+def test_request_error_of_encode_is_answered(one_process: Harness) -> None:
     def refuse(_: Arguments) -> bytes:
-        raise RefusedError(400, "not like this")
+        raise RequestError(400, "unsupported")
 
-    one.dispatcher._request_of = refuse
-    assert one.ask("x").status == 400
-    assert not one.calls.full()
-    assert one.calls.in_flight() == 0
+    one_process.dispatcher._encode = refuse
+    assert one_process.submit("x").status == 400
+    assert not one_process.scheduler.is_full()
+    assert one_process.scheduler.in_flight() == 0

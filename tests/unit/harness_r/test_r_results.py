@@ -1,4 +1,4 @@
-"""What R serialized, and the JSON that it becomes."""
+"""Results that R serialized, and their JSON."""
 
 import base64
 import json
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from model_harness import encoding
-from model_harness_r.layout import HEADER
-from model_harness_r.reader import read
+from model_harness.protocols import json_encoding
+from model_harness_r.serialization.deserialize import deserialize
+from model_harness_r.serialization.sexp_types import HEADER
 
 CASES = yaml.safe_load(Path(__file__).with_name("results.yaml").read_text(encoding="utf-8"))
 
@@ -18,23 +18,23 @@ def serialized(case: dict) -> bytes:
 
 
 @pytest.mark.parametrize("case", CASES["results"], ids=lambda case: case["r"])
-def test_a_result_becomes_json(case: dict) -> None:
-    found = json.loads(encoding.encode(read(serialized(case))))
-    assert found == case["json"]
-    assert type(found) is type(case["json"])
+def test_result_is_deserialized_to_json(case: dict) -> None:
+    value = json.loads(json_encoding.encode(deserialize(serialized(case))))
+    assert value == case["json"]
+    assert type(value) is type(case["json"])
 
 
 @pytest.mark.parametrize("case", CASES["refused"], ids=lambda case: case["r"])
-def test_what_json_has_not_is_refused_by_name(case: dict) -> None:
+def test_result_that_is_not_json_is_refused_with_its_type(case: dict) -> None:
     with pytest.raises(TypeError) as raised:
-        read(serialized(case))
+        deserialize(serialized(case))
     assert case["message"] in str(raised.value)
 
 
-def test_a_number_keeps_every_digit() -> None:
-    assert read(serialized(CASES["results"][0])) == 22.638350924442673
+def test_double_keeps_every_digit() -> None:
+    assert deserialize(serialized(CASES["results"][0])) == 22.638350924442673
 
 
-def test_another_format_is_refused() -> None:
-    with pytest.raises(TypeError, match="another format"):
-        read(b"X\n" + serialized(CASES["results"][2])[2:])
+def test_other_format_is_refused() -> None:
+    with pytest.raises(TypeError, match="not in serialization format version 2"):
+        deserialize(b"X\n" + serialized(CASES["results"][2])[2:])

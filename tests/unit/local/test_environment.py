@@ -1,4 +1,4 @@
-"""Where things lie, and what `make env` prints: nothing of the user's is shadowed."""
+"""The folders, and the environment that `make env` prints."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from local import environment
-from local.errors import GroundError
+from local.build import go_tools
+from local.errors import SetupError
 from local.paths import ROOT, Paths
-from local.tools import build
+from local.pulumi import environment
 
 
-def test_folders_follow_the_xdg_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_follow_xdg_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/c")
     monkeypatch.setenv("XDG_STATE_HOME", "/s")
     paths = Paths.of_user()
     assert (paths.cache, paths.state) == (Path("/c/model-deployment"), Path("/s/model-deployment"))
 
 
-def test_folders_without_xdg_variables_are_in_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_without_xdg_variables_are_in_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", "")  # set but empty is as good as unset
     monkeypatch.setenv("HOME", "/h")
@@ -31,7 +31,7 @@ def test_folders_without_xdg_variables_are_in_the_home(monkeypatch: pytest.Monke
     assert paths.state == Path("/h/.local/state/model-deployment")
 
 
-def test_no_folder_is_in_the_work_tree() -> None:
+def test_paths_are_outside_of_the_work_tree() -> None:
     paths = Paths.of_user()
     assert not any(path.is_relative_to(ROOT) for path in (paths.cache, paths.state, paths.run))
 
@@ -44,43 +44,41 @@ def program(folder: Path, name: str) -> Path:
     return file
 
 
-def test_the_users_own_tools_come_first(
+def test_users_tools_take_precedence(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = [program(tmp_path / "bin", name) for name in ("pulumi", "kubectl")]
-    program(build.PULUMI.folder(paths), "pulumi")
-    program(build.KUBERNETES.folder(paths), "kubectl")
+    program(go_tools.PULUMI.folder(paths), "pulumi")
+    program(go_tools.KUBERNETES.folder(paths), "kubectl")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert [environment.pulumi(paths), environment.kubectl(paths)] == own
     assert environment.local(paths)["PATH"].startswith(f"{tmp_path}/bin:")
 
 
-def test_built_tools_serve_where_the_user_has_none(
+def test_built_tool_is_used_without_users_tool(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    built = program(build.PULUMI.folder(paths), "pulumi")
+    built = program(go_tools.PULUMI.folder(paths), "pulumi")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert environment.pulumi(paths) == built
 
 
 @pytest.mark.parametrize("name", ["pulumi", "kubectl"])
-def test_a_missing_tool_is_named_with_the_way_to_get_it(
+def test_missing_tool_error_names_tool_and_url(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(GroundError, match=f"there is no {name} on PATH.*\n.*https://"):
+    with pytest.raises(SetupError, match=f"{name} is not on PATH.*\n.*https://"):
         getattr(environment, name)(paths)
 
 
-def test_the_environment_evaluated_twice_stays_the_same(
-    paths: Paths, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_environment_is_idempotent(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     once = environment.local(paths)
     monkeypatch.setenv("PATH", once["PATH"])
     assert environment.local(paths) == once
 
 
-def test_make_env_needs_nothing_that_runs_or_is_built(tmp_path: Path) -> None:
+def test_make_env_works_before_make_up(tmp_path: Path) -> None:
     env = {
         "PATH": f"/it's here:{os.environ['PATH']}",
         "HOME": str(tmp_path),
@@ -92,11 +90,11 @@ def test_make_env_needs_nothing_that_runs_or_is_built(tmp_path: Path) -> None:
         env=env, capture_output=True, text=True, check=True, cwd=ROOT,
     )  # fmt: skip
     assert all(line.startswith("export ") for line in printed.stdout.splitlines())
-    shown = subprocess.run(
+    evaluated = subprocess.run(
         ["sh", "-c", f"{printed.stdout}\necho $KUBECONFIG; echo $PULUMI_CONFIG_PASSPHRASE"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    kubeconfig, passphrase = shown.stdout.splitlines()
+    kubeconfig, passphrase = evaluated.stdout.splitlines()
     assert kubeconfig == f"{tmp_path}/.local/state/model-deployment/kubeconfig"
-    assert passphrase == environment.PASSPHRASE.read_text().strip(), "an inherited one would win"
-    assert not any(tmp_path.iterdir()), "it only prints"
+    assert passphrase == environment.PASSPHRASE.read_text().strip(), "it overrides an inherited one"
+    assert not any(tmp_path.iterdir()), "make env writes no files"

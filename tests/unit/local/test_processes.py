@@ -1,4 +1,4 @@
-"""The ground's processes are found by their environment, and one command works at a time."""
+"""Node processes are identified by their environment; the lock; mount points."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from local import lock, mounts, supervise
-from local.errors import GroundError
+from local import lock, mounts
+from local.errors import SetupError
+from local.node import supervisord
 from local.paths import Paths
 
 IGNORES_TERM = (
@@ -22,103 +23,114 @@ IGNORES_TERM = (
 
 
 @pytest.fixture
-def marked_process(paths: Paths) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(["sleep", "60"], env={supervise.MARK: str(paths.state)}) as process:
+def owned_process(paths: Paths) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        ["sleep", "60"], env={supervisord.OWNER_VARIABLE: str(paths.state)}
+    ) as process:
         yield process
         process.kill()
 
 
-def test_processes_are_found_by_their_environment(
-    paths: Paths, marked_process: subprocess.Popen[str]
+def test_owned_processes_are_identified_by_environment(
+    paths: Paths, owned_process: subprocess.Popen[str]
 ) -> None:
-    other = {**os.environ, supervise.MARK: f"{paths.state}-of-another"}
-    with subprocess.Popen(["sleep", "60"], env=other) as stranger:
-        assert supervise.marked(paths) == {marked_process.pid: "sleep"}
-        stranger.kill()
+    env = {**os.environ, supervisord.OWNER_VARIABLE: f"{paths.state}-of-another"}
+    with subprocess.Popen(["sleep", "60"], env=env) as other_process:
+        assert supervisord.owned_processes(paths) == {owned_process.pid: "sleep"}
+        other_process.kill()
 
 
-def test_what_is_kept_is_not_ended(paths: Paths, marked_process: subprocess.Popen[str]) -> None:
-    supervise.end_marked(paths, keep=("sle",))
-    assert marked_process.poll() is None
-    reaper = threading.Thread(target=marked_process.wait)
+def test_processes_of_earlier_version_are_owned(paths: Paths) -> None:
+    env = {"MODEL_DEPLOYMENT_GROUND": str(paths.state)}
+    with subprocess.Popen(["sleep", "60"], env=env) as process:
+        assert supervisord.owned_processes(paths) == {process.pid: "sleep"}
+        process.kill()
+
+
+def test_kill_owned_spares_excepted_processes(
+    paths: Paths, owned_process: subprocess.Popen[str]
+) -> None:
+    supervisord.kill_owned(paths, except_prefixes=("sle",))
+    assert owned_process.poll() is None
+    reaper = threading.Thread(target=owned_process.wait)
     reaper.start()
-    supervise.end_marked(paths)
+    supervisord.kill_owned(paths)
     reaper.join(5)
-    assert marked_process.returncode == -15
+    assert owned_process.returncode == -15
 
 
-def test_a_process_that_does_not_heed_is_killed(paths: Paths) -> None:
-    env = {**os.environ, supervise.MARK: str(paths.state)}
+def test_terminate_kills_process_that_ignores_sigterm(paths: Paths) -> None:
+    env = {**os.environ, supervisord.OWNER_VARIABLE: str(paths.state)}
     command = [sys.executable, "-c", IGNORES_TERM]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE) as process:
         assert process.stdout
         process.stdout.readline()
         reaper = threading.Thread(target=process.wait)
         reaper.start()
-        supervise.end(lambda: list(supervise.marked(paths)), grace=0.3)
+        supervisord.terminate(lambda: list(supervisord.owned_processes(paths)), grace=0.3)
         reaper.join(5)
         assert process.returncode == -9
 
 
-def test_without_a_supervisor_there_are_no_states_and_nothing_to_stop(paths: Paths) -> None:
-    assert supervise.states(paths) == {}
-    supervise.stop(paths, "kubelet")
-    supervise.shut_down(paths)
+def test_without_supervisord_there_are_no_states(paths: Paths) -> None:
+    assert supervisord.states(paths) == {}
+    supervisord.stop(paths, "kubelet")
+    supervisord.shut_down(paths)
 
 
-def test_a_stale_socket_is_no_supervisor(paths: Paths) -> None:
+def test_stale_socket_has_no_states(paths: Paths) -> None:
     paths.run.mkdir(parents=True)
     paths.supervisor_socket.touch()
-    assert supervise.states(paths) == {}
-    supervise.stop(paths, "kubelet")
+    assert supervisord.states(paths) == {}
+    supervisord.stop(paths, "kubelet")
 
 
-def test_a_second_command_waits_and_says_for_whom(
+def test_second_command_waits_and_prints_process_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said: list[str] = []
-    told = threading.Event()
-    monkeypatch.setattr(lock, "say", lambda text: (said.append(text), told.set()))
+    printed: list[str] = []
+    is_waiting = threading.Event()
+    monkeypatch.setattr(lock, "print_line", lambda text: (printed.append(text), is_waiting.set()))
     order: list[str] = []
 
     def second() -> None:
-        with lock.alone(tmp_path):
+        with lock.exclusive_lock(tmp_path):
             order.append("second")
 
-    with lock.alone(tmp_path):
+    with lock.exclusive_lock(tmp_path):
         waiting = threading.Thread(target=second)
         waiting.start()
-        assert told.wait(5)
+        assert is_waiting.wait(5)
         order.append("first")
     waiting.join(5)
     assert order == ["first", "second"]
-    assert f"process {os.getpid()}" in said[0]
+    assert f"process {os.getpid()}" in printed[0]
 
 
-def test_a_lock_whose_file_was_deleted_meanwhile_is_taken_anew(
+def test_lock_is_acquired_again_after_its_file_is_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`make clean` removes the folder while the other one waits."""
+    """`make clean` deletes the folder while the second command waits."""
     folder = tmp_path / "state"
-    told = threading.Event()
-    monkeypatch.setattr(lock, "say", lambda text: told.set())
-    held: list[bool] = []
+    is_waiting = threading.Event()
+    monkeypatch.setattr(lock, "print_line", lambda text: is_waiting.set())
+    is_locked: list[bool] = []
 
     def second() -> None:
-        with lock.alone(folder), (folder / "lock").open() as again:
+        with lock.exclusive_lock(folder), (folder / "lock").open() as file:
             try:
-                fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                held.append(True)
+                is_locked.append(True)
 
-    with lock.alone(folder):
+    with lock.exclusive_lock(folder):
         waiting = threading.Thread(target=second)
         waiting.start()
-        assert told.wait(5)
+        assert is_waiting.wait(5)
         (folder / "lock").unlink()
         folder.rmdir()
     waiting.join(5)
-    assert held == [True]
+    assert is_locked == [True]
 
 
 TABLE = """\
@@ -130,16 +142,16 @@ ext4 / ext4 rw 0 0
 """
 
 
-def test_mounts_below_our_folders_are_found_innermost_first() -> None:
-    assert mounts.below([Path("/s"), Path("/r")], TABLE) == [
+def test_mounts_below_are_listed_innermost_first() -> None:
+    assert mounts.mounts_below([Path("/s"), Path("/r")], TABLE) == [
         "/s/containerd/rootfs/dev/shm",
         "/s/containerd/rootfs",
         "/s/kubelet/pods/a b",
     ]
 
 
-def test_nothing_is_deleted_below_a_mount_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mounts, "below", lambda folders, table: ["/s/x"])
+def test_unmount_fails_for_busy_mount(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "mounts_below", lambda folders, table: ["/s/x"])
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: None)
-    with pytest.raises(GroundError, match="still mounted: /s/x"):
+    with pytest.raises(SetupError, match="/s/x is still mounted"):
         mounts.unmount(Path("/s"))

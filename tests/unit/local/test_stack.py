@@ -1,4 +1,4 @@
-"""`pulumi up` after a crash, on a cluster of the user's, and where something is missing."""
+"""`pulumi up` after a crash and on an external cluster."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from local import environment
-from local.errors import GroundError
-from local.foreign import ForeignCluster
+from local.errors import SetupError
 from local.paths import Paths
-from local.stack import PROJECT, Stack, interrupted, unlock
+from local.pulumi import environment
+from local.pulumi.external_cluster import ExternalCluster
+from local.pulumi.stack import PROJECT, Stack, remove_stale_lock, was_interrupted
 
 DEAD = 2**22 + 1  # above the kernel's highest process id
 
@@ -35,36 +35,36 @@ def holder(pid: int, host: str | None = None) -> str:
 @pytest.mark.parametrize(
     "text",
     [holder(DEAD), holder(os.getpid()), '{"pid": 12'],
-    ids=["its process ended", "its id is another program's", "half written"],
+    ids=["process ended", "id of another program", "truncated"],
 )
-def test_the_lock_of_a_killed_update_is_taken_away(tmp_path: Path, text: str) -> None:
+def test_stale_lock_is_removed(tmp_path: Path, text: str) -> None:
     file = lock(tmp_path, text)
-    unlock(tmp_path, "local")
+    remove_stale_lock(tmp_path, "local")
     assert list(file.parent.iterdir()) == []
 
 
-def test_the_lock_of_another_machine_stays(tmp_path: Path) -> None:
+def test_lock_of_another_machine_is_kept(tmp_path: Path) -> None:
     file = lock(tmp_path, holder(DEAD, "another"))
-    unlock(tmp_path, "local")
+    remove_stale_lock(tmp_path, "local")
     assert file.exists()
 
 
-def test_the_lock_of_an_update_stays_as_long_as_that_lives(tmp_path: Path) -> None:
+def test_lock_of_running_update_is_kept(tmp_path: Path) -> None:
     pulumi = tmp_path / "pulumi"
     pulumi.symlink_to("/bin/sleep")
     with subprocess.Popen([pulumi, "60"]) as process:
         file = lock(tmp_path, holder(process.pid))
-        unlock(tmp_path, "local")
+        remove_stale_lock(tmp_path, "local")
         assert file.exists()
         process.kill()
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie from here on
-        unlock(tmp_path, "local")
+        remove_stale_lock(tmp_path, "local")
         assert not file.exists()
 
 
-def test_locks_of_other_stacks_are_none_of_ours(tmp_path: Path) -> None:
+def test_lock_of_other_stack_is_kept(tmp_path: Path) -> None:
     file = lock(tmp_path, holder(DEAD))
-    unlock(tmp_path, "prod")
+    remove_stale_lock(tmp_path, "prod")
     assert file.exists()
 
 
@@ -76,14 +76,14 @@ def test_locks_of_other_stacks_are_none_of_ours(tmp_path: Path) -> None:
         ({"pending_operations": [{"type": "creating"}]}, True),
     ],
 )
-def test_an_update_that_was_killed_is_known_by_its_state(
+def test_was_interrupted_reads_pending_operations(
     tmp_path: Path, deployment: object, expected: bool
 ) -> None:
     state = tmp_path / ".pulumi/stacks" / PROJECT / "local.json"
-    assert interrupted(tmp_path, "local") is False
+    assert was_interrupted(tmp_path, "local") is False
     state.parent.mkdir(parents=True)
     state.write_text(json.dumps({"version": 3, "checkpoint": {"latest": deployment}}))
-    assert interrupted(tmp_path, "local") is expected
+    assert was_interrupted(tmp_path, "local") is expected
 
 
 def script(folder: Path, name: str, body: str) -> None:
@@ -92,12 +92,12 @@ def script(folder: Path, name: str, body: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def test_a_stack_without_a_file_is_refused_by_its_name(
+def test_stack_without_file_is_refused(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script(tmp_path / "bin", "pulumi", "exit 0")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    with pytest.raises(GroundError, match=r"no stacks/Pulumi.nope.yaml\n.*known: .*local"):
+    with pytest.raises(SetupError, match=r"stacks/Pulumi.nope.yaml does not exist\n.*: .*local"):
         Stack(paths, "nope", {})
     assert Stack(paths, "local", {}).namespace() == "models"
 
@@ -125,51 +125,49 @@ def kubectl(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     return paths
 
 
-def test_a_missing_context_is_told_with_those_there_are(kubectl: Paths) -> None:
-    with pytest.raises(GroundError, match=r"no context 'nope' in .*; known are: mine, other\n"):
-        ForeignCluster(kubectl, "nope")
+def test_missing_context_error_lists_contexts(kubectl: Paths) -> None:
+    with pytest.raises(SetupError, match=r"no context 'nope' in .*; it has mine, other\n"):
+        ExternalCluster(kubectl, "nope")
 
 
-def test_a_cluster_that_does_not_answer_is_told_in_one_line(kubectl: Paths) -> None:
-    with pytest.raises(GroundError) as caught:
-        ForeignCluster(kubectl, "other")
+def test_unreachable_cluster_error_is_one_line(kubectl: Paths) -> None:
+    with pytest.raises(SetupError) as caught:
+        ExternalCluster(kubectl, "other")
     assert str(caught.value).splitlines()[0] == (
         "the cluster of context 'other' does not answer: connection refused"
     )
 
 
-def test_each_cluster_has_a_state_of_its_own(kubectl: Paths) -> None:
-    env = ForeignCluster(kubectl, "mine").environment()
+def test_external_cluster_has_its_own_backend(kubectl: Paths) -> None:
+    env = ExternalCluster(kubectl, "mine").environment()
     assert env["PULUMI_BACKEND_URL"] == f"file://{kubectl.state}/clusters/uid-1"
     assert env["KUBECONFIG"] == f"{kubectl.state}/clusters/mine.kubeconfig"
-    assert "DOCKER_HOST" not in env, "the user's own engine builds"
+    assert "DOCKER_HOST" not in env, "the user's Docker engine builds"
     assert (kubectl.state / "clusters/mine.kubeconfig").stat().st_mode & 0o77 == 0
 
 
 @pytest.mark.parametrize(("uid", "is_local"), [("uid-1", True), ("uid-2", False)])
-def test_the_local_cluster_is_known_under_any_name(
-    kubectl: Paths, uid: str, is_local: bool
-) -> None:
+def test_local_cluster_is_recognized_by_uid(kubectl: Paths, uid: str, is_local: bool) -> None:
     kubectl.state.mkdir(exist_ok=True)
     kubectl.kubeconfig.write_text(uid)
-    env = ForeignCluster(kubectl, "mine").environment()
+    env = ExternalCluster(kubectl, "mine").environment()
     assert (env["PULUMI_BACKEND_URL"] == environment.local_backend(kubectl)) is is_local
     assert ("DOCKER_HOST" in env) is is_local
 
 
-def test_the_users_backend_and_passphrase_are_kept(
+def test_inherited_backend_and_passphrase_are_kept(
     kubectl: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://state")
     monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "own")
-    env = ForeignCluster(kubectl, "mine").environment()
+    env = ExternalCluster(kubectl, "mine").environment()
     assert not {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(env)
 
 
-def test_the_local_stacks_backend_is_not_taken_along_to_another_cluster(
+def test_external_cluster_does_not_inherit_local_backend(
     kubectl: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After eval "$(make -s env)" it stands in the environment."""
+    """It is in the environment after eval "$(make -s env)"."""
     monkeypatch.setenv("PULUMI_BACKEND_URL", environment.local_backend(kubectl))
-    env = ForeignCluster(kubectl, "mine").environment()
+    env = ExternalCluster(kubectl, "mine").environment()
     assert env["PULUMI_BACKEND_URL"].endswith("/clusters/uid-1")

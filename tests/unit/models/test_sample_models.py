@@ -1,9 +1,11 @@
 """The sample models: known flowers, and weights that say what the fitted estimator says."""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
@@ -29,7 +31,7 @@ def module(path: str) -> ModuleType:
         ((6.3, 3.3, 6.0, 2.5), "virginica"),
     ],
 )
-def test_iris_names_known_flowers(
+def test_iris_predicts_known_species(
     version: str, measures: tuple[float, float, float, float], species: str
 ) -> None:
     answer = module(f"iris/{version}/predict.py").predict(*measures)
@@ -40,7 +42,7 @@ def test_iris_names_known_flowers(
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_the_weights_say_what_the_fitted_estimator_says(version: str) -> None:
+def test_iris_weights_match_fitted_estimator(version: str) -> None:
     fitted = getattr(module("iris/train.py"), f"fit_{version}")()
     served = module(f"iris/{version}/predict.py")
     features, _ = load_iris(return_X_y=True)
@@ -51,13 +53,13 @@ def test_the_weights_say_what_the_fitted_estimator_says(version: str) -> None:
         assert answer["probability"] == pytest.approx(wanted.max(), abs=1e-4)
 
 
-def test_the_two_versions_are_two_models() -> None:
+def test_iris_versions_differ() -> None:
     flower = (6.0, 2.7, 5.1, 1.6)
     answers = [module(f"iris/{version}/predict.py").predict(*flower) for version in ("v1", "v2")]
     assert answers[0] != answers[1]
 
 
-def test_training_again_writes_the_same_weights(
+def test_iris_training_reproduces_published_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = module("iris/train.py")
@@ -66,17 +68,22 @@ def test_training_again_writes_the_same_weights(
         (tmp_path / version).mkdir()
     train.main()
     for version in ("v1", "v2"):
-        written = (tmp_path / version / "weights.json").read_bytes()
-        assert written == (MODELS / "iris" / version / "weights.json").read_bytes()
+        written = json.loads((tmp_path / version / "weights.json").read_text())
+        published = json.loads((MODELS / "iris" / version / "weights.json").read_text())
+        assert written.keys() == published.keys()
+        assert written.pop("species") == published.pop("species")
+        for name, weights in published.items():
+            # linear algebra differs between processors, by up to 2.3e-5 in the runs seen
+            np.testing.assert_allclose(written[name], weights, rtol=1e-4, atol=1e-4)
 
 
-def test_echo_returns_what_it_gets() -> None:
+def test_echo_returns_its_input() -> None:
     value = {"a": [1, None]}
     assert module("echo/v1/predict.py").predict(value) is value
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_requirements_are_pinned_by_hash_and_name_no_address(version: str) -> None:
+def test_requirements_have_hashes_and_no_addresses(version: str) -> None:
     text = (MODELS / "iris" / version / "requirements.txt").read_text(encoding="utf-8")
     assert "scikit-learn==" in text
     assert "://" not in text

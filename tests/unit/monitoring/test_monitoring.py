@@ -30,11 +30,11 @@ _HARNESS = """
 import sys
 sys.path.insert(0, "harness/python")
 from types import SimpleNamespace
-from model_harness import metrics
-cells = [1.0] * metrics.CELLS
-board = SimpleNamespace(rows=[SimpleNamespace(counters=cells)], in_flight=lambda: 1)
+from model_harness.observability import metrics, worker_stats
+cells = [1.0] * worker_stats.COUNTER_CELLS
+table = SimpleNamespace(slots=[SimpleNamespace(counters=cells)], in_flight=lambda: 1)
 named = SimpleNamespace(name="iris", version="v1")
-print(metrics.Exposition(named, board).text().decode())
+print(metrics.Exposition(named, table).text().decode())
 """
 
 
@@ -57,13 +57,13 @@ def known() -> dict[str, set[str]]:
     return found
 
 
-def test_an_expression_is_taken_apart() -> None:
+def test_expression_parser_returns_metrics_and_labels() -> None:
     text = 'sum by (a, le) (rate(x_total{b=~"1|2", c="$d"}[5m])) / sum(y offset 5m) > 0 and z'
     assert asked(text) == {"": {"a", "le"}, "x_total": {"b", "c"}, "y": set(), "z": set()}
 
 
 @pytest.mark.parametrize(("title", "expression"), EXPRESSIONS, ids=[one[0] for one in EXPRESSIONS])
-def test_what_is_asked_for_is_there(
+def test_expressions_use_exported_metrics(
     known: dict[str, set[str]], title: str, expression: str
 ) -> None:
     wanted = asked(expression)
@@ -75,19 +75,19 @@ def test_what_is_asked_for_is_there(
         assert grouped <= known[name] | SCRAPED
 
 
-def test_a_metric_that_is_not_there_would_be_noticed(known: dict[str, set[str]]) -> None:
+def test_unknown_metric_is_detected(known: dict[str, set[str]]) -> None:
     assert "watcher_versions" in known
     assert "watcher_version" not in known
     assert known["model_requests_total"] == {"model", "version", "status"}
 
 
-def test_every_part_of_the_stack_is_watched() -> None:
+def test_alerts_cover_every_component() -> None:
     for expressions in ([rule["expr"] for rule in ALERTS], [one["expr"] for one in TARGETS]):
         names = {name.partition("_")[0] for text in expressions for name in asked(text) if name}
         assert names == {"model", "watcher", "traefik", "rabbitmq"}
 
 
-def test_an_alert_has_a_name_of_its_own_a_severity_and_says_what_is_wrong() -> None:
+def test_alert_has_unique_name_severity_and_description() -> None:
     names = [rule["alert"] for rule in ALERTS]
     assert len(set(names)) == len(names)
     for rule in ALERTS:
@@ -98,7 +98,7 @@ def test_an_alert_has_a_name_of_its_own_a_severity_and_says_what_is_wrong() -> N
         assert told <= asked(rule["expr"])[""]
 
 
-def test_panels_ask_the_chosen_prometheus_and_do_not_overlap() -> None:
+def test_panels_use_selected_data_source_and_do_not_overlap() -> None:
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
     taken: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:

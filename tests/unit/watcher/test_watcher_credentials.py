@@ -1,4 +1,4 @@
-"""Credentials that the broker refuses: asked again for some seconds, then wrong."""
+"""Refused credentials are retried for some seconds, then fatal."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pika.exceptions
 import pytest
 
 from watcher import publisher
-from watcher.api import Api
-from watcher.errors import BrokerAwayError, FatalError
-from watcher.program import Program
+from watcher.app import Watcher
+from watcher.errors import BrokerUnavailableError, FatalError
+from watcher.kube_client import KubeClient
 from watcher.publisher import Publisher
 from watcher.settings import ApiServer, Broker, Settings
 
@@ -19,17 +19,17 @@ BROKER = Broker("127.0.0.1", 5672, "watcher", "s3cret")
 
 
 class Node:
-    """RabbitMQ as pika shows it: what each attempt to connect meets, the last one for ever."""
+    """A RabbitMQ node: the result of each connection attempt, the last one repeated."""
 
-    def __init__(self, *story: type[Exception] | None) -> None:
-        self.story = list(story)
+    def __init__(self, *results: type[Exception] | None) -> None:
+        self.results = list(results)
         self.attempts = 0
 
     def __call__(self, parameters: pika.ConnectionParameters) -> Node:
         self.attempts += 1
-        met = self.story.pop(0) if len(self.story) > 1 else self.story[0]
-        if met is not None:
-            raise met
+        result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
+        if result is not None:
+            raise result
         return self
 
     is_open = False
@@ -42,58 +42,60 @@ class Node:
 
 
 REFUSED = pika.exceptions.ProbableAuthenticationError
-AWAY = pika.exceptions.AMQPConnectionError
+UNAVAILABLE = pika.exceptions.AMQPConnectionError
 
 
-def probing(monkeypatch: pytest.MonkeyPatch, node: Node, refused_seconds: float) -> None:
-    """What the whole watcher does at its start, until it is in or ends."""
+def probe_until_done(
+    monkeypatch: pytest.MonkeyPatch, node: Node, auth_grace_seconds: float
+) -> None:
+    """Probe the broker as the watcher does at its start."""
     monkeypatch.setattr(publisher.pika, "BlockingConnection", node)
-    asks = Publisher(BROKER, threads=2, refused_seconds=refused_seconds)
+    publisher_under_test = Publisher(BROKER, threads=2, auth_grace_seconds=auth_grace_seconds)
     server = ApiServer("http://127.0.0.1:9", None, None)
     settings = Settings(namespace="models", identity="me", api=server, broker=BROKER)
     try:
-        program = Program(settings, Api(server), asks)
-        asyncio.run(asyncio.wait_for(program._probe_broker(), 20))
+        watcher = Watcher(settings, KubeClient(server), publisher_under_test)
+        asyncio.run(asyncio.wait_for(watcher._probe_broker(), 20))
     finally:
-        asks.close()
+        publisher_under_test.close()
 
 
-def test_a_broker_that_has_not_yet_loaded_its_users_is_asked_again(
+def test_probe_retries_while_broker_loads_its_users(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     node = Node(REFUSED, REFUSED, None)
-    probing(monkeypatch, node, refused_seconds=10)
+    probe_until_done(monkeypatch, node, auth_grace_seconds=10)
     assert node.attempts == 3
 
 
-def test_credentials_that_stay_refused_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_fails_when_credentials_stay_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     node = Node(REFUSED)
-    with pytest.raises(FatalError, match="refuses user 'watcher'") as told:
-        probing(monkeypatch, node, refused_seconds=0.5)
+    with pytest.raises(FatalError, match="refuses user 'watcher'") as raised:
+        probe_until_done(monkeypatch, node, auth_grace_seconds=0.5)
     assert node.attempts > 1
-    assert "s3cret" not in str(told.value)
+    assert "s3cret" not in str(raised.value)
 
 
-def test_they_show_also_where_the_broker_comes_after_the_watcher(
+def test_probe_fails_when_broker_starts_after_watcher(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    node = Node(AWAY, AWAY, REFUSED)
+    node = Node(UNAVAILABLE, UNAVAILABLE, REFUSED)
     with pytest.raises(FatalError, match="refuses user"):
-        probing(monkeypatch, node, refused_seconds=0.2)
+        probe_until_done(monkeypatch, node, auth_grace_seconds=0.2)
     assert node.attempts > 3
 
 
-def test_a_login_between_two_refusals_begins_the_patience_anew(
+def test_login_restarts_grace_period_of_refused_credentials(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
     monkeypatch.setattr(publisher.time, "monotonic", lambda: now)
-    refusals = publisher.Refusals(patience=10)
-    assert isinstance(refusals.told("no"), BrokerAwayError)
+    auth_failures = publisher.AuthFailures(grace_seconds=10)
+    assert isinstance(auth_failures.error_for("no"), BrokerUnavailableError)
     now += 9
-    assert isinstance(refusals.told("no"), BrokerAwayError)
-    refusals.over()
+    assert isinstance(auth_failures.error_for("no"), BrokerUnavailableError)
+    auth_failures.reset()
     now += 9
-    assert isinstance(refusals.told("no"), BrokerAwayError)
+    assert isinstance(auth_failures.error_for("no"), BrokerUnavailableError)
     now += 10
-    assert isinstance(refusals.told("no"), FatalError)
+    assert isinstance(auth_failures.error_for("no"), FatalError)

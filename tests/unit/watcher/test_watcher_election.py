@@ -1,10 +1,11 @@
-"""Who leads: by client-go's rules, over a Lease in memory."""
+"""Leader election by client-go's rules, with a Lease in memory."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping
 
 import pytest
 
+from tests.support.time_limits import at_most
 from tests.support.watcher_cluster import LEASES, Cluster, until
 from watcher import election
 from watcher.election import NAME, Election
@@ -20,12 +21,12 @@ def candidate(cluster: Cluster, identity: str) -> Election:
     return Election(cluster, "models", identity, retry_seconds=FAST)
 
 
-def run(story: Coroutine[None, None, None]) -> None:
-    asyncio.run(asyncio.wait_for(story, 10))
+def run(scenario: Coroutine[None, None, None]) -> None:
+    asyncio.run(asyncio.wait_for(scenario, 10))
 
 
-def test_only_one_of_two_leads_and_the_other_follows_a_release() -> None:
-    async def story() -> None:
+def test_second_candidate_acquires_lease_after_release() -> None:
+    async def scenario() -> None:
         cluster = Cluster()
         first, second = candidate(cluster, "a"), candidate(cluster, "b")
         await first.acquire()
@@ -35,66 +36,66 @@ def test_only_one_of_two_leads_and_the_other_follows_a_release() -> None:
         assert spec(cluster)["holderIdentity"] == "a"
         await first.release(42)
         await waiting
-        assert (spec(cluster)["holderIdentity"], second.position) == ("b", 42)
+        assert (spec(cluster)["holderIdentity"], second.resume_revision) == ("b", 42)
 
-    run(story())
+    run(scenario())
 
 
-def test_a_holder_that_is_silent_loses_it_and_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_holder_without_renewal_loses_lease_and_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(election, "LEASE_SECONDS", 1)
 
-    async def story() -> None:
+    async def scenario() -> None:
         cluster = Cluster()
         first, second = candidate(cluster, "a"), candidate(cluster, "b")
         await first.acquire()
         await second.acquire()
         assert spec(cluster)["holderIdentity"] == "b"
-        await first.keep(lambda: 1)  # returns: lost
-        assert second.position is None
+        await first.renew_until_lost(lambda: 1)  # returns: lost
+        assert second.resume_revision is None
 
-    run(story())
+    run(scenario())
 
 
-def test_a_holder_without_an_api_server_gives_up_before_anybody_else_may_take_over(
+def test_holder_without_api_server_gives_up_before_lease_expires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert election.RENEW_WITHIN_SECONDS < election.LEASE_SECONDS
-    monkeypatch.setattr(election, "RENEW_WITHIN_SECONDS", 0.1)
+    assert election.RENEW_DEADLINE_SECONDS < election.LEASE_SECONDS
+    monkeypatch.setattr(election, "RENEW_DEADLINE_SECONDS", 0.1)
 
-    async def story() -> None:
+    async def scenario() -> None:
         cluster = Cluster()
         first = candidate(cluster, "a")
         await first.acquire()
-        keeping = asyncio.create_task(first.keep(lambda: 7))
-        await until(lambda: first.position == 7)
+        renewal = asyncio.create_task(first.renew_until_lost(lambda: 7))
+        await until(lambda: first.resume_revision == 7)
         await asyncio.sleep(0.2)
-        assert not keeping.done()
+        assert not renewal.done()
         cluster.down = True
-        await keeping
+        await renewal
 
-    run(story())
+    run(scenario())
 
 
-def test_the_same_process_come_back_leads_at_once() -> None:
-    async def story() -> None:
+def test_same_identity_acquires_lease_immediately() -> None:
+    async def scenario() -> None:
         cluster = Cluster()
         await candidate(cluster, "a").acquire()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(at_most(1)):
             await candidate(cluster, "a").acquire()
 
-    run(story())
+    run(scenario())
 
 
-def test_a_renewal_without_a_position_keeps_the_last_one() -> None:
-    async def story() -> None:
+def test_renewal_without_resume_revision_keeps_last_one() -> None:
+    async def scenario() -> None:
         cluster = Cluster()
         first = candidate(cluster, "a")
         await first.acquire()
-        keeping = asyncio.create_task(first.keep(lambda: 7))
-        await until(lambda: first.position == 7)
-        keeping.cancel()
-        again = candidate(cluster, "a")
-        await again.acquire()
-        assert again.position == 7
+        renewal = asyncio.create_task(first.renew_until_lost(lambda: 7))
+        await until(lambda: first.resume_revision == 7)
+        renewal.cancel()
+        restarted = candidate(cluster, "a")
+        await restarted.acquire()
+        assert restarted.resume_revision == 7
 
-    run(story())
+    run(scenario())

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from local.build import go_tools
 from local.paths import Paths
-from local.tools import build
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -18,8 +20,8 @@ FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 def actionlint() -> Path:
     """Compiled once into the cache, a minute; asks nobody afterwards."""
     paths = Paths.of_user()
-    build.build(paths, build.ACTIONLINT)
-    return build.ACTIONLINT.folder(paths) / "actionlint"
+    go_tools.build(paths, go_tools.ACTIONLINT)
+    return go_tools.ACTIONLINT.folder(paths) / "actionlint"
 
 
 def checked(actionlint: Path, *files: Path) -> subprocess.CompletedProcess[str]:
@@ -28,7 +30,7 @@ def checked(actionlint: Path, *files: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-def test_the_workflows_are_right(actionlint: Path) -> None:
+def test_actionlint_accepts_workflows(actionlint: Path) -> None:
     assert FILES
     done = checked(actionlint, *FILES)
     assert (done.returncode, done.stdout) == (0, "")
@@ -41,7 +43,7 @@ def test_the_workflows_are_right(actionlint: Path) -> None:
         ("${{ inputs.stack }}", "${{ inputs.stak }}", 'property "stak" is not defined'),
     ],
 )
-def test_a_slip_is_found(
+def test_actionlint_refuses_invalid_workflow(
     actionlint: Path, tmp_path: Path, right: str, wrong: str, told: str
 ) -> None:
     text = (ROOT / ".github/workflows/deploy-stack.yml").read_text()

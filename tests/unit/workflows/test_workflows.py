@@ -26,12 +26,12 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{path.name} {name}", step
 
 
-def test_there_are_workflows() -> None:
+def test_workflow_files_are_complete() -> None:
     assert {path.name for path in FILES} == {"check.yml", "deploy-stack.yml", "deploy.yml"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_action_is_pinned_by_commit_and_says_its_release(path: Path) -> None:
+def test_actions_are_pinned_by_commit_with_release(path: Path) -> None:
     own = "uses: ./.github/workflows/"
     for line in path.read_text().splitlines():
         if "uses:" not in line or own in line:
@@ -39,17 +39,17 @@ def test_every_action_is_pinned_by_commit_and_says_its_release(path: Path) -> No
         assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
-def test_no_action_has_two_commits() -> None:
+def test_action_uses_one_commit_everywhere() -> None:
     used = {step["uses"] for _, step in steps() if "uses" in step}
     assert len({each.partition("@")[0] for each in used}) == len(used)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_a_token_may_only_read_unless_a_job_says_otherwise(path: Path) -> None:
+def test_workflow_token_is_read_only_by_default(path: Path) -> None:
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
 
 
-def test_there_are_no_long_lived_keys() -> None:
+def test_workflows_use_no_long_lived_keys() -> None:
     for path in FILES:
         assert "secrets." not in path.read_text()
         assert "aws-access-key-id" not in path.read_text()
@@ -59,14 +59,14 @@ def test_there_are_no_long_lived_keys() -> None:
     ]
 
 
-def test_no_command_is_made_of_what_a_stranger_wrote() -> None:
+def test_scripts_contain_no_expressions() -> None:
     """An expression in a script is pasted in before the shell reads it."""
     for where, step in steps():
         assert "${{" not in step.get("run", ""), where
         assert "${{" not in step.get("with", {}).get("script", ""), where
 
 
-def test_production_waits_for_staging_and_for_its_environment() -> None:
+def test_prod_deploys_after_staging_in_its_environment() -> None:
     deploy = jobs(ROOT / ".github/workflows/deploy.yml")
     assert [job["with"]["stack"] for job in deploy.values()] == ["staging", "prod"]
     assert deploy["prod"]["needs"] == "staging"
@@ -74,7 +74,7 @@ def test_production_waits_for_staging_and_for_its_environment() -> None:
     assert called["environment"] == "${{ inputs.stack }}"
 
 
-def test_a_pull_request_changes_nothing() -> None:
+def test_pull_request_workflow_changes_nothing() -> None:
     check = (ROOT / ".github/workflows/check.yml").read_text()
     assert "pulumi up" not in check
     assert "pull_request_target" not in check
@@ -84,7 +84,7 @@ def test_a_pull_request_changes_nothing() -> None:
     )
 
 
-def test_pulumi_is_the_version_of_the_requirements() -> None:
+def test_workflows_use_pulumi_version_of_requirements() -> None:
     (pinned,) = re.findall(r"^pulumi==(\S+)$", (ROOT / "requirements.in").read_text(), re.MULTILINE)
     used = {
         step["with"]["pulumi-version"] for _, step in steps() if "pulumi/" in step.get("uses", "")

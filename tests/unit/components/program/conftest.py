@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from components import stack
-from components.live.gate import Gate
-from components.live.look import Look
-from components.live.state import Live
-from components.platform import definitions
-from components.spec import parse
+from components.cluster_state.availability_gate import AvailabilityGate
+from components.cluster_state.snapshot import ClusterSnapshot
+from components.cluster_state.state import ClusterState
+from components.config import parse
+from components.traefik import traefik_crds
 from tests.support.recorder import Recorder, record
 
 PLATFORM = {"namespace": "models", "registry": "registry.test/models", "hostname": "models.test"}
@@ -36,6 +36,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (harness / "model.Dockerfile").write_text("ARG HARNESS\nFROM ${HARNESS}\n")
     (tmp_path / "watcher").mkdir()
     (tmp_path / "watcher/Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "cluster_client").mkdir()
+    (tmp_path / "cluster_client/__init__.py").write_text("")
     (tmp_path / "models/cars").mkdir(parents=True)
     (tmp_path / "models/cars/predict.R").write_text("predict <- function(wt) wt\n")
     for folder in ("iris/v1", "iris/v2", "iris/v3", "echo/v1"):
@@ -45,9 +47,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # the real definitions are a quarter of a megabyte; one small one stands for them
     cache = tmp_path / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    monkeypatch.setattr(definitions, "SHA256", hashlib.sha256(_DEFINITION.encode()).hexdigest())
-    definitions.file().parent.mkdir(parents=True)
-    definitions.file().write_text(_DEFINITION)
+    monkeypatch.setattr(traefik_crds, "SHA256", hashlib.sha256(_DEFINITION.encode()).hexdigest())
+    traefik_crds.file().parent.mkdir(parents=True)
+    traefik_crds.file().write_text(_DEFINITION)
     return tmp_path
 
 
@@ -57,9 +59,9 @@ def run(project: Path) -> Callable[[object], Recorder]:
 
     def _run(models: object, platform: object = PLATFORM) -> Recorder:
         spec = parse(platform, models, project)
-        empty = Live()
-        seen = Look(empty, Gate(None, "models", empty), None, "models")
-        return record(lambda: stack.build(spec, project, seen))
+        empty = ClusterState()
+        snapshot = ClusterSnapshot(empty, AvailabilityGate(None, "models", empty), None, "models")
+        return record(lambda: stack.build(spec, project, snapshot))
 
     return _run
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from components.platform.broker_credentials import generated
+from components.rabbitmq.broker_credentials import generated
+from components.rabbitmq.rotate_password import rotated
 from tests.support.recorder import Recorder
 
 Run = Callable[..., Recorder]
@@ -41,7 +42,7 @@ def _settings(recorded: Recorder) -> dict[str, str]:
     return dict(lines)
 
 
-def test_three_nodes_know_each_other_by_the_names_that_the_stateful_set_gives(
+def test_broker_nodes_use_pod_names_of_stateful_set(
     declared: Callable[..., Recorder],
 ) -> None:
     recorded = declared()
@@ -62,7 +63,7 @@ def test_three_nodes_know_each_other_by_the_names_that_the_stateful_set_gives(
     assert next(iter(environment)) == "POD_NAME"
 
 
-def test_queues_are_declared_once_all_nodes_have_joined(
+def test_queues_are_declared_after_all_nodes_joined(
     declared: Callable[..., Recorder],
 ) -> None:
     for replicas in (1, 5):
@@ -74,7 +75,7 @@ def test_queues_are_declared_once_all_nodes_have_joined(
         assert "queues" not in json.loads(generated()["users.json"])
 
 
-def test_a_node_ends_without_taking_a_majority_along(declared: Callable[..., Recorder]) -> None:
+def test_broker_node_shutdown_keeps_quorum(declared: Callable[..., Recorder]) -> None:
     three, one = (
         declared(replicas=replicas).one("ConfigMap", "message-broker")["data"]["stop.sh"]
         for replicas in (3, 1)
@@ -91,13 +92,13 @@ def test_a_node_ends_without_taking_a_majority_along(declared: Callable[..., Rec
     assert budget["selector"] == _spec(recorded)["selector"]
 
 
-def test_both_scripts_are_ones_that_a_shell_reads(declared: Callable[..., Recorder]) -> None:
+def test_broker_scripts_are_valid_shell(declared: Callable[..., Recorder]) -> None:
     files = declared().one("ConfigMap", "message-broker")["data"]
     for name in ("start.sh", "stop.sh"):
         subprocess.run(["sh", "-n"], input=files[name], text=True, check=True)
 
 
-def test_every_queue_has_limits_and_dead_letters_a_place(
+def test_queues_have_limits_and_dead_letter_queue(
     declared: Callable[..., Recorder],
 ) -> None:
     files = declared().one("ConfigMap", "message-broker")["data"]
@@ -120,10 +121,10 @@ def test_every_queue_has_limits_and_dead_letters_a_place(
     assert priorities["^model-events[.]dead-letters$"] > priorities[".*"]
 
 
-def test_sizes_are_the_stack_file_s(declared: Callable[..., Recorder]) -> None:
+def test_broker_size_is_taken_from_stack_file(declared: Callable[..., Recorder]) -> None:
     recorded = declared(
         replicas=1,
-        image="rabbitmq:3.10-management",
+        image="rabbitmq:4.0-management",
         storage="2Gi",
         resources={"cpu": "300m", "memory": "512Mi"},
     )
@@ -131,7 +132,7 @@ def test_sizes_are_the_stack_file_s(declared: Callable[..., Recorder]) -> None:
     assert claim["spec"]["resources"]["requests"] == {"storage": "2Gi"}
     assert "storageClassName" not in claim["spec"]  # the cluster's default
     container = _pod(recorded)["containers"][0]
-    assert container["image"] == "rabbitmq:3.10-management"
+    assert container["image"] == "rabbitmq:4.0-management"
     assert container["resources"]["requests"] == {"cpu": "300m", "memory": "512Mi"}
     told = _settings(recorded)
     assert told["total_memory_available_override_value"] == str(512 * 2**20)
@@ -140,7 +141,7 @@ def test_sizes_are_the_stack_file_s(declared: Callable[..., Recorder]) -> None:
     assert mount["mountPath"] == "/var/lib/rabbitmq"
 
 
-def test_other_settings_bring_other_pods(declared: Callable[..., Recorder]) -> None:
+def test_changed_broker_settings_roll_pods(declared: Callable[..., Recorder]) -> None:
     def mark(**broker: object) -> str:
         template = _spec(declared(**broker))["template"]
         return template["metadata"]["annotations"]["model-deployment.io/settings"]
@@ -149,7 +150,7 @@ def test_other_settings_bring_other_pods(declared: Callable[..., Recorder]) -> N
     assert mark() != mark(storage="2Gi")
 
 
-def test_nothing_of_the_broker_leads_out_of_the_cluster(
+def test_broker_services_are_cluster_internal(
     declared: Callable[..., Recorder],
 ) -> None:
     recorded = declared()
@@ -160,25 +161,33 @@ def test_nothing_of_the_broker_leads_out_of_the_cluster(
     assert annotations["prometheus.io/port"] == "15692"
 
 
-def test_credentials_are_secret_and_kept(declared: Callable[..., Recorder]) -> None:
+def test_broker_credentials_are_secret_and_kept(declared: Callable[..., Recorder]) -> None:
     recorded = declared()
-    held = recorded.one("Secret", "message-broker")["stringData"]
+    held = recorded.one("Secret", "message-broker")["data"]
     # one secret among the values makes all of the map one
     assert held["4dabf18193072939515e22adb298388d"] == SECRET_MARK
-    passwords = {value for key, value in held["value"].items() if key.endswith("-password")}
-    assert len(passwords) == 3
-    told = [
+    encoded = {value for key, value in held["value"].items() if key.endswith("-password")}
+    assert len(encoded) == 3
+    passwords = {base64.b64decode(value).decode() for value in encoded}
+    holders = [
         item.name
         for item in recorded.resources
-        if any(password in json.dumps(item.inputs, default=str) for password in passwords)
+        if any(text in json.dumps(item.inputs, default=str) for text in passwords | encoded)
     ]
-    assert told == ["message-broker"]
+    assert holders == ["message-broker"]
     [volume] = [each for each in _pod(recorded)["volumes"] if each["name"] == "secrets"]
     # the node has no use for the passwords themselves
     assert [each["key"] for each in volume["secret"]["items"]] == ["users.json", "erlang-cookie"]
 
 
-def test_users_have_the_passwords_beside_them_and_no_more_rights_than_they_need() -> None:
+@pytest.mark.parametrize("name", ["message-broker", "ingress-controller.certificate"])
+def test_generated_secret_ignores_new_values_in_both_forms(
+    declared: Callable[..., Recorder], name: str
+) -> None:
+    assert declared().options["Secret", name].ignore_changes == ["data", "stringData"]
+
+
+def test_broker_users_have_their_passwords_and_least_permissions() -> None:
     values = generated()
     users = json.loads(values["users.json"])
     for user in users["users"]:
@@ -192,3 +201,18 @@ def test_users_have_the_passwords_beside_them_and_no_more_rights_than_they_need(
     watcher = {key: rights["watcher"][key] for key in ("configure", "write", "read")}
     assert watcher == {"configure": "^$", "write": "^model-events$", "read": "^$"}
     assert generated()["watcher-password"] != values["watcher-password"]
+
+
+def test_rotation_changes_the_password_and_its_hash_of_one_user_only() -> None:
+    values = generated()
+    data = {key: base64.b64encode(value.encode()).decode() for key, value in values.items()}
+    changed = rotated(data, "watcher", "new password")
+    assert changed.keys() == {"watcher-password", "users.json"}
+    assert base64.b64decode(changed["watcher-password"]) == b"new password"
+    old, new = (
+        {user["name"]: user["password_hash"] for user in json.loads(text)["users"]}
+        for text in (values["users.json"], base64.b64decode(changed["users.json"]))
+    )
+    assert {name for name in old if old[name] != new[name]} == {"watcher"}
+    salted = base64.b64decode(new["watcher"])
+    assert hashlib.sha256(salted[:4] + b"new password").digest() == salted[4:]

@@ -11,7 +11,7 @@ import pulumi
 import pytest
 import yaml
 
-from components.platform.aws_account import _at
+from components.aws.account import _nested_output
 from tests.support.recorder import Recorder
 
 ROOT = Path(__file__).parents[4]
@@ -56,7 +56,7 @@ def inputs(recorder: Recorder, kind: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_production_has_this_of_aws_and_nothing_else(production: Recorder) -> None:
+def test_prod_stack_declares_exactly_these_aws_resources(production: Recorder) -> None:
     assert of_aws(production) == {
         "Attachment": 2,
         "Bucket": 1,
@@ -76,12 +76,12 @@ def test_production_has_this_of_aws_and_nothing_else(production: Recorder) -> No
     }
 
 
-def test_a_stack_without_the_section_asks_nothing_of_aws(run: Run) -> None:
+def test_stack_without_aws_section_declares_no_aws_resources(run: Run) -> None:
     plain = {key: value for key, value in PLATFORM.items() if key not in ("aws", "loadBalancer")}
     assert of_aws(run(MODELS, {**plain, "registry": "registry.test/models"})) == {}
 
 
-def test_the_targets_are_the_services_node_ports(production: Recorder) -> None:
+def test_target_groups_use_node_ports_of_service(production: Recorder) -> None:
     service: Any = production.one("Service", "ingress-controller")
     ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
     models, redirect = inputs(production, "TargetGroup")
@@ -90,7 +90,7 @@ def test_the_targets_are_the_services_node_ports(production: Recorder) -> None:
         assert target["healthCheck"]["port"] == str(int(ports["ping"]))
 
 
-def test_traefik_believes_the_header_that_the_load_balancer_sends(production: Recorder) -> None:
+def test_traefik_trusts_proxy_protocol_of_load_balancer(production: Recorder) -> None:
     models, redirect = inputs(production, "TargetGroup")
     assert (models["proxyProtocolV2"], redirect["proxyProtocolV2"]) == (True, False)
     arguments = production.one("Deployment", "ingress-controller")["spec"]["template"]["spec"][
@@ -103,14 +103,14 @@ def test_traefik_believes_the_header_that_the_load_balancer_sends(production: Re
     ]
 
 
-def test_locally_nobody_may_name_another_client(run: Run) -> None:
+def test_traefik_without_load_balancer_has_no_proxy_protocol(run: Run) -> None:
     plain = {"namespace": "models", "registry": "registry.test/models", "hostname": "models.test"}
     recorder = run(MODELS, plain)
     assert "proxyprotocol" not in str(recorder.one("Deployment", "ingress-controller"))
     assert len(recorder.one("Service", "ingress-controller")["spec"]["ports"]) == 1
 
 
-def test_plain_http_is_listened_for_only_to_be_sent_on(run: Run, production: Recorder) -> None:
+def test_http_listener_only_redirects(run: Run, production: Recorder) -> None:
     listeners = {each["port"]: each for each in inputs(production, "Listener")}
     assert {port: each["protocol"] for port, each in listeners.items()} == {443: "TLS", 80: "TCP"}
     assert "certificateArn" not in listeners[80]
@@ -128,7 +128,7 @@ def test_plain_http_is_listened_for_only_to_be_sent_on(run: Run, production: Rec
     assert len(inputs(without, "SecurityGroupIngressRule")) == 2
 
 
-def test_the_outputs_name_the_front_door(production: Recorder) -> None:
+def test_outputs_contain_entry_point(production: Recorder) -> None:
     assert production.outputs["url"] == "https://models.example.com"
 
 
@@ -142,7 +142,7 @@ def pods(recorder: Recorder) -> Iterator[dict[str, Any]]:
             yield spec["template"]["spec"]
 
 
-def test_no_pod_is_privileged(production: Recorder) -> None:
+def test_pods_are_not_privileged(production: Recorder) -> None:
     found = list(pods(production))
     assert len(found) == 5
     for pod in found:
@@ -157,7 +157,7 @@ def test_no_pod_is_privileged(production: Recorder) -> None:
             assert not security["capabilities"].get("add")
 
 
-def test_no_image_is_one_that_may_move_unseen(production: Recorder) -> None:
+def test_images_are_pinned(production: Recorder) -> None:
     images = [container["image"] for pod in pods(production) for container in pod["containers"]]
     assert images
     for image in images:
@@ -165,7 +165,7 @@ def test_no_image_is_one_that_may_move_unseen(production: Recorder) -> None:
         assert "@sha256:" in image or tag not in ("", "latest"), image
 
 
-def test_no_bucket_is_public(production: Recorder) -> None:
+def test_buckets_are_private(production: Recorder) -> None:
     buckets = {each["bucket"] for each in inputs(production, "Bucket")}
     closed = {
         each["bucket"]
@@ -179,7 +179,7 @@ def test_no_bucket_is_public(production: Recorder) -> None:
             assert statement["Effect"] == "Deny" or statement["Principal"] != "*"
 
 
-def test_no_group_is_open_beyond_the_front_door(production: Recorder) -> None:
+def test_security_groups_open_entry_point_only(production: Recorder) -> None:
     for group in inputs(production, "SecurityGroup"):
         opened = [(rule["fromPort"], rule["toPort"], rule["protocol"]) for rule in group["ingress"]]
         assert opened == [(443, 443, "tcp"), (80, 80, "tcp")]
@@ -189,7 +189,7 @@ def test_no_group_is_open_beyond_the_front_door(production: Recorder) -> None:
     assert not any("cidrIpv4" in rule for rule in rules)
 
 
-def test_no_repository_lets_a_tag_move(production: Recorder) -> None:
+def test_repositories_have_immutable_tags(production: Recorder) -> None:
     repositories = inputs(production, "Repository")
     assert {each["imageTagMutability"] for each in repositories} == {"IMMUTABLE"}
     assert not any(each.get("forceDelete") for each in repositories)
@@ -198,9 +198,11 @@ def test_no_repository_lets_a_tag_move(production: Recorder) -> None:
             assert rule["selection"]["tagStatus"] == "untagged"
 
 
-def test_a_part_of_another_stacks_output_is_found_or_refused() -> None:
+def test_stack_reference_path_is_resolved_or_refused() -> None:
     outputs = {"subnets": ["subnet-a", "subnet-b"]}
-    assert _at(outputs, ["subnets", "1"], "stack://a/b/c#network.subnets.1") == "subnet-b"
+    assert (
+        _nested_output(outputs, ["subnets", "1"], "stack://a/b/c#network.subnets.1") == "subnet-b"
+    )
     for path in (["subnets", "2"], ["subnets"], ["vpc"], ["subnets", "x"]):
         with pytest.raises(pulumi.RunError, match="pulumi stack output --stack a/b/c"):
-            _at(outputs, path, "stack://a/b/c#network")
+            _nested_output(outputs, path, "stack://a/b/c#network")

@@ -64,7 +64,7 @@ def _images(recorded: Recorder) -> list[str]:
     return sorted(name for name in built if name != "deployment-watcher")
 
 
-def test_one_model_with_two_versions_is_exactly_this(run: Run) -> None:
+def test_one_model_with_two_versions_declares_exactly_these_resources(run: Run) -> None:
     run({"iris": IRIS}).seal(
         **PLATFORM_KINDS,
         Model=1,
@@ -79,7 +79,7 @@ def test_one_model_with_two_versions_is_exactly_this(run: Run) -> None:
     )
 
 
-def test_objects_are_named_by_model_and_version(run: Run) -> None:
+def test_object_names_are_model_and_version(run: Run) -> None:
     recorded = run({"iris": IRIS})
     for kind in ("Deployment", "Service", "PodDisruptionBudget", "Ingress"):
         metadata = recorded.one(kind, "iris-v2")["metadata"]
@@ -93,7 +93,7 @@ def test_objects_are_named_by_model_and_version(run: Run) -> None:
         }
 
 
-def test_a_deployment_runs_the_digest_and_carries_what_the_cluster_must_know(run: Run) -> None:
+def test_deployment_has_image_digest_labels_and_annotations(run: Run) -> None:
     deployment = run({"iris": IRIS}).one("Deployment", "iris-v1")
     container = _pod(deployment)["containers"][0]
     assert container["image"] == f"registry.test/models/iris@{DIGEST}"
@@ -115,7 +115,7 @@ def test_a_deployment_runs_the_digest_and_carries_what_the_cluster_must_know(run
     } | {"pulumi.com/patchForce"}
 
 
-def test_the_content_hash_follows_the_source_alone(run: Run, project: Path) -> None:
+def test_content_hash_depends_on_source_only(run: Run, project: Path) -> None:
     def hashes() -> list[str]:
         recorded = run({"iris": IRIS})
         return [
@@ -134,7 +134,7 @@ def test_the_content_hash_follows_the_source_alone(run: Run, project: Path) -> N
     assert after[1] != before[1]
 
 
-def test_an_image_is_named_by_all_that_goes_into_it(run: Run, project: Path) -> None:
+def test_image_tag_depends_on_all_build_inputs(run: Run, project: Path) -> None:
     first = run({"iris": IRIS})
     again = run({"iris": IRIS})
     assert first.one("Image", "iris-v1") == again.one("Image", "iris-v1")
@@ -147,7 +147,7 @@ def test_an_image_is_named_by_all_that_goes_into_it(run: Run, project: Path) -> 
     assert build["dockerfile"] == f"{build['context']}/Dockerfile"
 
 
-def test_pods_have_no_rights_and_nothing_to_write_to(run: Run) -> None:
+def test_pods_are_unprivileged_and_read_only(run: Run) -> None:
     recorded = run({"iris": IRIS})
     pods = [
         _pod(recorded.one("Deployment", name))
@@ -175,7 +175,7 @@ def _environment(recorded: Recorder, version: str) -> dict[str, object]:
     return {item["name"]: item.get("value") for item in container["env"]}
 
 
-def test_a_version_has_threads_workers_and_a_time_out_of_its_own(run: Run) -> None:
+def test_version_sets_threads_workers_and_timeout(run: Run) -> None:
     versions = {"v1": {"source": "models/iris/v1"}, "v2": SLOW}
     recorded = run({"iris": {**IRIS, "versions": versions}})
     told = [
@@ -185,7 +185,7 @@ def test_a_version_has_threads_workers_and_a_time_out_of_its_own(run: Run) -> No
     assert told == [["1", "8"], ["1", "2"], ["30", "90"]]
 
 
-def test_a_pod_that_ends_serves_until_it_is_forgotten_and_its_calls_are_done(run: Run) -> None:
+def test_pre_stop_delay_and_grace_period_cover_running_calls(run: Run) -> None:
     versions = {"v1": {"source": "models/iris/v1"}, "v2": SLOW}
     recorded = run({"iris": {**IRIS, "versions": versions}})
     for version, call in (("iris-v1", 30), ("iris-v2", 90)):
@@ -195,7 +195,7 @@ def test_a_pod_that_ends_serves_until_it_is_forgotten_and_its_calls_are_done(run
         assert call + 5 < pod["terminationGracePeriodSeconds"] - sleep <= call + 10
 
 
-def test_traefik_waits_for_the_longest_call_of_all_models(run: Run) -> None:
+def test_traefik_timeout_covers_longest_call(run: Run) -> None:
     def waits(models: dict[str, object]) -> tuple[list[int], int, str]:
         recorded = run(models)
         pod = _pod(recorded.one("Deployment", "ingress-controller"))
@@ -223,7 +223,7 @@ def test_traefik_waits_for_the_longest_call_of_all_models(run: Run) -> None:
     assert waits({"quick": quick}) == ([12, 7], 17, "2s")
 
 
-def test_prometheus_finds_the_metrics_of_a_version_beside_its_port(run: Run) -> None:
+def test_version_pods_have_scrape_annotations(run: Run) -> None:
     deployment = run({"iris": IRIS}).one("Deployment", "iris-v1")
     assert deployment["spec"]["template"]["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",
@@ -232,7 +232,7 @@ def test_prometheus_finds_the_metrics_of_a_version_beside_its_port(run: Run) -> 
     }
 
 
-def test_the_environment_is_the_harness_s_and_then_the_user_s(run: Run) -> None:
+def test_environment_lists_harness_variables_before_user_variables(run: Run) -> None:
     container = _pod(run({"iris": IRIS}).one("Deployment", "iris-v2"))["containers"][0]
     assert [(item["name"], item["value"]) for item in container["env"]] == [
         ("MODEL_NAME", "iris"),
@@ -249,14 +249,14 @@ def test_the_environment_is_the_harness_s_and_then_the_user_s(run: Run) -> None:
     ]
 
 
-def test_the_end_of_a_model_s_log_never_becomes_its_pod_s_status(run: Run) -> None:
+def test_termination_message_is_never_read_from_logs(run: Run) -> None:
     container = _pod(run({"iris": IRIS}).one("Deployment", "iris-v1"))["containers"][0]
     assert container["terminationMessagePolicy"] == "File"
     told = {item["name"]: item["value"] for item in container["env"]}
     assert told["MODEL_TERMINATION_LOG"] == container["terminationMessagePath"]
 
 
-def test_a_route_shares_by_weight_and_answers_under_both_addresses(run: Run) -> None:
+def test_route_has_weights_and_both_addresses(run: Run) -> None:
     recorded = run({"iris": IRIS})
     shares = recorded.one("TraefikService", "iris-prod")
     names = [entry["name"] for entry in shares["spec"]["weighted"]["services"]]
@@ -274,7 +274,7 @@ def test_a_route_shares_by_weight_and_answers_under_both_addresses(run: Run) -> 
     assert rule["services"] == [{"kind": "TraefikService", "name": "iris-prod"}]
 
 
-def test_latest_is_the_highest_number_not_the_last_line(run: Run) -> None:
+def test_latest_is_highest_version_number(run: Run) -> None:
     versions = {
         "v10": {"source": "models/iris/v1"},
         "v9": {"source": "models/iris/v2"},
@@ -287,7 +287,7 @@ def test_latest_is_the_highest_number_not_the_last_line(run: Run) -> None:
     assert "PathPrefix(`/models/iris/latest/`)" in rule["match"]
 
 
-def test_the_address_of_v1_is_no_prefix_of_that_of_v10(run: Run) -> None:
+def test_address_of_v1_does_not_match_v10(run: Run) -> None:
     [rule] = run({"iris": IRIS}).one("Ingress", "iris-v1")["spec"]["rules"]
     paths = rule["http"]["paths"]
     assert [path["path"] for path in paths] == [
@@ -300,7 +300,7 @@ def test_the_address_of_v1_is_no_prefix_of_that_of_v10(run: Run) -> None:
     assert backends == [{"name": "iris-v1", "port": {"name": "http"}}] * 2
 
 
-def test_traefik_serves_its_own_namespace_and_class_alone(run: Run) -> None:
+def test_traefik_watches_own_namespace_and_class_only(run: Run) -> None:
     recorded = run({"iris": IRIS})
     arguments = _pod(recorded.one("Deployment", "ingress-controller"))["containers"][0]["args"]
     assert "--providers.kubernetescrd.namespaces=models" in arguments
@@ -314,7 +314,7 @@ def test_traefik_serves_its_own_namespace_and_class_alone(run: Run) -> None:
     assert not any("secrets" in rule["resources"] for rule in rules)
 
 
-def test_traefik_is_ready_when_its_routes_are(run: Run) -> None:
+def test_traefik_readiness_waits_for_routes(run: Run) -> None:
     recorded = run({"iris": IRIS})
     container = _pod(recorded.one("Deployment", "ingress-controller"))["containers"][0]
     route = recorded.one("IngressRoute", "ingress-controller.ready")["spec"]
@@ -325,7 +325,7 @@ def test_traefik_is_ready_when_its_routes_are(run: Run) -> None:
     assert services == ["ping@internal", "models-ingress-controller-web@kubernetes"]
 
 
-def test_outputs_tell_the_resulting_split(run: Run) -> None:
+def test_outputs_contain_weights(run: Run) -> None:
     outputs = run({"iris": IRIS}).outputs
     assert outputs == {
         "url": "http://models.test:30080",
@@ -340,7 +340,7 @@ def test_outputs_tell_the_resulting_split(run: Run) -> None:
     }
 
 
-def test_an_autoscaled_version_has_no_replicas_of_its_own(run: Run) -> None:
+def test_autoscaled_deployment_has_no_replicas(run: Run) -> None:
     scaled = {"source": "models/iris/v1", "autoscaling": {"min": 2, "max": 5, "cpu": 60}}
     recorded = run({"iris": {**IRIS, "versions": {"v1": scaled}, "routes": {}}})
     assert "replicas" not in recorded.one("Deployment", "iris-v1")["spec"]
@@ -350,7 +350,7 @@ def test_an_autoscaled_version_has_no_replicas_of_its_own(run: Run) -> None:
     assert scaler["metrics"][0]["resource"]["target"]["averageUtilization"] == 60
 
 
-def test_gpus_and_node_labels_reach_the_pod(run: Run) -> None:
+def test_pod_has_gpus_and_node_selector(run: Run) -> None:
     version = {
         "source": "models/iris/v1",
         "resources": {"gpu": 2},
@@ -362,7 +362,7 @@ def test_gpus_and_node_labels_reach_the_pod(run: Run) -> None:
     assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"
 
 
-def test_limits_are_the_harness_s(run: Run) -> None:
+def test_limits_are_passed_to_harness(run: Run) -> None:
     limits = {"bodyBytes": 2048, "inFlight": 3}
     recorded = run({"iris": {**IRIS, "limits": limits}})
     container = _pod(recorded.one("Deployment", "iris-v1"))["containers"][0]
@@ -370,7 +370,7 @@ def test_limits_are_the_harness_s(run: Run) -> None:
     assert (told["MODEL_BODY_BYTES"], told["MODEL_IN_FLIGHT"]) == ("2048", "3")
 
 
-def test_a_version_from_an_image_builds_none(run: Run) -> None:
+def test_version_with_image_builds_no_image(run: Run) -> None:
     image = f"registry.test/other/iris@sha256:{'e' * 64}"
     recorded = run({"iris": {**IRIS, "versions": {"v1": {"image": image}}, "routes": {}}})
     deployment = recorded.one("Deployment", "iris-v1")
@@ -388,14 +388,49 @@ CARS = {
 }
 
 
-def test_a_stack_builds_the_harness_of_each_language_that_it_uses_and_no_other(run: Run) -> None:
+def test_stack_builds_harness_of_used_languages_only(run: Run) -> None:
     assert _images(run({"iris": IRIS})) == ["harness-python", "iris-v1", "iris-v2"]
     assert _images(run({"cars": CARS})) == ["cars-v1", "harness-r"]
     both = ["cars-v1", "harness-python", "harness-r", "iris-v1", "iris-v2"]
     assert _images(run({"cars": CARS, "iris": IRIS})) == both
 
 
-def test_a_version_in_r_stands_on_the_harness_of_r(run: Run, project: Path) -> None:
+NEWER = {**IRIS, "python": "3.13", "routes": {}}
+
+
+def test_each_python_has_a_harness_image_in_one_repository(run: Run) -> None:
+    recorded = run({"iris": IRIS, "newer": NEWER})
+    assert [name for name in _images(recorded) if name.startswith("harness")] == [
+        "harness-python",
+        "harness-python-3.13",
+    ]
+    older, newer = (recorded.one("Image", f"harness-python{end}") for end in ("", "-3.13"))
+    assert older["build"].get("args", {}) == {}
+    assert newer["build"]["args"] == {"BASE": "python:3.13-slim-trixie"}
+    repository = "registry.test/models/harness_python"
+    digits = older["imageName"].removeprefix(f"{repository}:")
+    assert re.fullmatch("[0-9a-f]{12}", digits)
+    tag = newer["imageName"].removeprefix(f"{repository}:3.13-")
+    assert re.fullmatch("[0-9a-f]{12}", tag)
+    assert tag != digits
+    assert recorded.one("Image", "iris-v1")["imageName"].endswith(f"-{digits}")
+    assert recorded.one("Image", "newer-v1")["imageName"].endswith(f"-{tag}")
+
+
+def test_explicit_default_python_changes_hash_and_no_harness(run: Run) -> None:
+    explicit = {**IRIS, "python": "3.11", "routes": {}}
+    recorded = run({"iris": IRIS, "explicit": explicit})
+    assert [name for name in _images(recorded) if name.startswith("harness")] == ["harness-python"]
+    hashes = {
+        recorded.one("Deployment", f"{model}-v1")["metadata"]["annotations"][
+            "model-deployment.io/content-hash"
+        ]
+        for model in ("iris", "explicit")
+    }
+    assert len(hashes) == 2
+
+
+def test_r_version_is_built_from_r_harness(run: Run, project: Path) -> None:
     recorded = run({"cars": CARS})
     build = recorded.one("Image", "cars-v1")["build"]
     assert build["args"] == {"HARNESS": f"registry.test/models/harness_r@{DIGEST}"}
@@ -405,7 +440,7 @@ def test_a_version_in_r_stands_on_the_harness_of_r(run: Run, project: Path) -> N
     assert deployment["metadata"]["annotations"]["model-deployment.io/language"] == "r"
 
 
-def test_secrets_stand_in_a_secret_of_their_own(run: Run) -> None:
+def test_version_secrets_are_one_secret_object(run: Run) -> None:
     pulumi.runtime.set_all_config({"model-deployment:irisApiKey": "s3cret"})
     try:
         version = {"source": "models/iris/v1", "secrets": {"API_KEY": "irisApiKey"}}
@@ -442,7 +477,7 @@ def tokens() -> Iterator[Callable[..., None]]:
 GUARDED = {**IRIS, "tokens": ["irisTokenA", "irisTokenB"]}
 
 
-def test_a_model_s_tokens_are_one_secret_of_its_own(run: Run, tokens: object) -> None:
+def test_model_tokens_are_one_secret_object(run: Run, tokens: object) -> None:
     recorded = run({"iris": GUARDED})
     recorded.seal(
         **{**PLATFORM_KINDS, "Secret": 3},
@@ -464,7 +499,7 @@ def test_a_model_s_tokens_are_one_secret_of_its_own(run: Run, tokens: object) ->
     assert secret["stringData"]["value"] == TOKENS
 
 
-def test_every_version_reads_the_tokens_from_a_folder(run: Run, tokens: object) -> None:
+def test_versions_mount_model_tokens(run: Run, tokens: object) -> None:
     recorded = run({"iris": GUARDED})
     for version in ("iris-v1", "iris-v2"):
         pod = _pod(recorded.one("Deployment", version))
@@ -480,9 +515,7 @@ def test_every_version_reads_the_tokens_from_a_folder(run: Run, tokens: object) 
         }
 
 
-def test_a_token_s_new_value_changes_its_secret_alone(
-    run: Run, tokens: Callable[..., None]
-) -> None:
+def test_changed_token_changes_secret_object_only(run: Run, tokens: Callable[..., None]) -> None:
     def registered() -> dict[tuple[str, str], str]:
         found = run({"iris": GUARDED})
         # made anew in each run and ignored in all but the first; the time of publishing is told
@@ -507,7 +540,7 @@ def test_a_token_s_new_value_changes_its_secret_alone(
     ]
 
 
-def test_a_token_stands_in_its_secret_alone(run: Run, tokens: object) -> None:
+def test_token_value_appears_in_secret_object_only(run: Run, tokens: object) -> None:
     recorded = run({"iris": GUARDED})
     telling = [
         item.name for item in recorded.resources if "t0ken" in json.dumps(item.inputs, default=str)
@@ -516,7 +549,7 @@ def test_a_token_stands_in_its_secret_alone(run: Run, tokens: object) -> None:
     assert "t0ken" not in json.dumps(recorded.outputs, default=str)
 
 
-def test_a_model_without_tokens_is_open(run: Run) -> None:
+def test_model_without_tokens_has_no_token_settings(run: Run) -> None:
     recorded = run({"iris": IRIS})
     pod = _pod(recorded.one("Deployment", "iris-v1"))
     assert [volume["name"] for volume in pod["volumes"]] == ["tmp"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from components.platform import broker_config, deployment_watcher, network_policies, traefik
-from components.platform.ways import CONSUMER, components, ways
-from components.serving import container
+from components import ports
+from components.platform import network_policies
+from components.platform.network_flows import CONSUMER, allowed_flows, flows_by_component
 from tests.support.recorder import Recorder
 
 ROOT = Path(__file__).parents[4]
@@ -49,7 +49,7 @@ def pods(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-def test_without_a_way_nothing_comes_in_or_goes_out(plain: Recorder) -> None:
+def test_default_policy_denies_all_traffic(plain: Recorder) -> None:
     denial = specs(plain, "NetworkPolicy")[network_policies.DENY]
     assert denial["podSelector"] == {}
     assert denial["policyTypes"] == ["Ingress", "Egress"]
@@ -60,7 +60,7 @@ def test_without_a_way_nothing_comes_in_or_goes_out(plain: Recorder) -> None:
     assert only["to"][0]["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}
 
 
-def test_each_component_has_a_policy_that_selects_its_pods(plain: Recorder) -> None:
+def test_network_policies_select_pods_of_every_component(plain: Recorder) -> None:
     policies = specs(plain, "NetworkPolicy")
     assert set(policies) == COMPONENTS | {network_policies.DENY}
     for component, pod in pods(plain).items():
@@ -68,49 +68,49 @@ def test_each_component_has_a_policy_that_selects_its_pods(plain: Recorder) -> N
         assert wanted.items() <= pod["metadata"]["labels"].items()
 
 
-def test_ways_lead_to_ports_that_pods_have(plain: Recorder) -> None:
+def test_network_policy_ports_exist_in_pods(plain: Recorder) -> None:
     listening = {
         component: {
             port["containerPort"] for each in pod["spec"]["containers"] for port in each["ports"]
         }
         for component, pod in pods(plain).items()
     }
-    for way in ways(()):
-        if way.target.component:
-            assert set(way.ports) <= listening[way.target.component], str(way)
+    for flow in allowed_flows(()):
+        if flow.target.component:
+            assert set(flow.ports) <= listening[flow.target.component], str(flow)
 
 
-def test_both_ends_of_a_way_inside_the_namespace_are_open(plain: Recorder) -> None:
+def test_network_flows_in_namespace_are_allowed_on_both_ends(plain: Recorder) -> None:
     policies = specs(plain, "NetworkPolicy")
-    inside = [way for way in ways(()) if way.source.component and way.target.component]
+    inside = [flow for flow in allowed_flows(()) if flow.source.component and flow.target.component]
     assert len(inside) == 4
-    for way in inside:
-        source = {"app.kubernetes.io/component": way.source.component}
-        target = {"app.kubernetes.io/component": way.target.component}
+    for flow in inside:
+        source = {"app.kubernetes.io/component": flow.source.component}
+        target = {"app.kubernetes.io/component": flow.target.component}
         for end, rules, key, other in (
-            (way.target.component, "ingress", "from", source),
-            (way.source.component, "egress", "to", target),
+            (flow.target.component, "ingress", "from", source),
+            (flow.source.component, "egress", "to", target),
         ):
             assert [
                 rule
                 for rule in policies[end][rules]
-                if {port["port"] for port in rule["ports"]} == set(way.ports)
+                if {port["port"] for port in rule["ports"]} == set(flow.ports)
                 and any(
                     other.items() <= peer["podSelector"]["matchLabels"].items()
                     for peer in rule.get(key, [])
                 )
-            ], str(way)
+            ], str(flow)
 
 
-def test_anybody_gets_no_further_than_the_front_door(plain: Recorder) -> None:
+def test_external_traffic_reaches_entry_point_only(plain: Recorder) -> None:
     for name, policy in specs(plain, "NetworkPolicy").items():
         anybody = [rule for rule in policy.get("ingress", []) if "from" not in rule]
-        ports = {port["port"] for rule in anybody for port in rule["ports"]}
-        doors = {traefik.PORTS[door] for door in ("web", "plain", "traefik")}
-        assert ports == (doors if name == "ingress-controller" else set())
+        open_ports = {port["port"] for rule in anybody for port in rule["ports"]}
+        public_ports = {ports.TRAEFIK[door] for door in ("web", "plain", "traefik")}
+        assert open_ports == (public_ports if name == "ingress-controller" else set())
 
 
-def test_models_reach_nothing_but_what_the_stack_file_names(run: Run, plain: Recorder) -> None:
+def test_model_egress_is_limited_to_stack_file(run: Run, plain: Recorder) -> None:
     assert "egress" not in specs(plain, "NetworkPolicy")["model"]
     named = run(MODELS, {**PLATFORM, "modelEgress": ["10.20.0.0/16", "10.30.0.0/24"]})
     assert specs(named, "NetworkPolicy")["model"]["egress"] == [
@@ -118,40 +118,44 @@ def test_models_reach_nothing_but_what_the_stack_file_names(run: Run, plain: Rec
     ]
 
 
-def test_metrics_are_for_prometheus_alone() -> None:
-    asked = {way.target.component: way.ports for way in ways(()) if way.source.name == "Prometheus"}
+def test_metrics_ports_accept_prometheus_only() -> None:
+    asked = {
+        flow.target.component: flow.ports
+        for flow in allowed_flows(())
+        if flow.source.name == "Prometheus"
+    }
     assert asked == {
-        "ingress-controller": (traefik.PORTS["metrics"],),
-        "message-broker": (broker_config.PORTS["metrics"],),
-        "watcher": (deployment_watcher.PORTS["health"],),
-        "model": (container.HEALTH_PORT,),
+        "ingress-controller": (ports.TRAEFIK["metrics"],),
+        "message-broker": (ports.BROKER["metrics"],),
+        "watcher": (ports.WATCHER["health"],),
+        "model": (ports.MODEL["health"],),
     }
 
 
-def test_events_are_for_consumers_that_say_so(plain: Recorder) -> None:
+def test_broker_port_accepts_labeled_consumers_only(plain: Recorder) -> None:
     rules = specs(plain, "NetworkPolicy")["message-broker"]["ingress"]
     (consumers,) = [rule for rule in rules if CONSUMER in str(rule)]
-    assert [port["port"] for port in consumers["ports"]] == [broker_config.PORTS["amqp"]]
+    assert [port["port"] for port in consumers["ports"]] == [ports.BROKER["amqp"]]
     assert "management" not in str(rules)
-    assert broker_config.PORTS["management"] not in {
+    assert ports.BROKER["management"] not in {
         port["port"] for rule in rules for port in rule["ports"]
     }
 
 
-def test_every_way_is_written_down_with_its_reason(plain: Recorder) -> None:
+def test_network_flows_are_documented(plain: Recorder) -> None:
     page = (ROOT / "docs/production.md").read_text()
-    listed = ways(())
-    for component, found in components(listed).items():
+    flows = allowed_flows(())
+    for component, found in flows_by_component(flows).items():
         name = network_policies.DENY if component not in COMPONENTS else component
         told = plain.one("NetworkPolicy", name)["metadata"]
         assert isinstance(told, Mapping)
         assert told["annotations"]["model-deployment.io/ways"].splitlines() == [*map(str, found)]
-    for way in listed:
-        ports = ", ".join(map(str, way.ports))
-        assert f"| {way.source.name} | {way.target.name} | {ports} | {way.reason} |" in page
+    for flow in flows:
+        ports = ", ".join(map(str, flow.ports))
+        assert f"| {flow.source.name} | {flow.target.name} | {ports} | {flow.reason} |" in page
 
 
-def test_what_all_models_need_stays_when_there_is_not_room_for_all(plain: Recorder) -> None:
+def test_platform_pods_have_higher_priority_than_models(plain: Recorder) -> None:
     (found,) = [item for item in plain.resources if item.token.endswith(":PriorityClass")]
     # cluster-wide: two stacks may share a cluster, and the way back from a lost state reads the end
     name = "model-deployment-platform-models"
@@ -178,14 +182,14 @@ def protected(run: Run, **ingress: object) -> Recorder:
     return run(MODELS, {**PLATFORM, "ingressController": ingress})
 
 
-def test_what_the_stack_file_does_not_ask_for_is_not_passed(plain: Recorder) -> None:
+def test_unset_traefik_options_add_no_middleware(plain: Recorder) -> None:
     assert not [each for each in arguments(plain) if "middlewares" in each]
     assert not {"ingress-controller.headers", "ingress-controller.rate"} & set(
         specs(plain, "Middleware")
     )
 
 
-def test_every_request_of_models_passes_headers_and_then_the_rate(run: Run) -> None:
+def test_model_routes_use_headers_then_rate_limit(run: Run) -> None:
     recorder = protected(
         run,
         securityHeaders=True,
@@ -228,14 +232,14 @@ def test_every_request_of_models_passes_headers_and_then_the_rate(run: Run) -> N
         ),
     ],
 )
-def test_headers_are_asked_for_one_by_one(
+def test_security_headers_are_set_individually(
     run: Run, ingress: dict[str, object], headers: dict[str, object]
 ) -> None:
     given = specs(protected(run, **ingress), "Middleware")
     assert given["ingress-controller.headers"]["headers"] == headers
 
 
-def test_plain_http_is_sent_on_for_good(plain: Recorder) -> None:
+def test_http_redirect_is_permanent(plain: Recorder) -> None:
     redirect = "--entrypoints.plain.http.redirections.entrypoint"
     given = arguments(plain)
     assert "--entrypoints.plain.address=:8001" in given

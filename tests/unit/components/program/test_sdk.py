@@ -6,7 +6,7 @@ import pulumi
 import pytest
 from pulumi.runtime.settings import _get_rpc_manager
 
-from components.sdk import Registrations, drop_debug_lines
+from components.pulumi_patches import RegistrationBarrier, disable_debug_logging
 from tests.support.recorder import record
 
 
@@ -15,16 +15,16 @@ class _Thing(pulumi.CustomResource):
         super().__init__("test:index:Thing", name, {}, pulumi.ResourceOptions(depends_on=needs))
 
 
-def test_the_sdk_first_waits_for_all_that_was_declared() -> None:
+def test_sdk_waits_for_all_declared_resources() -> None:
     calls: list[asyncio.Future[object]] = []
     things: list[pulumi.Resource] = []
 
     def program() -> None:
-        registrations = Registrations()
+        registrations = RegistrationBarrier()
         for name in "abc":
             things.append(_Thing(name, things[-1:]))
         assert not _get_rpc_manager().rpcs  # none of the SDK's own calls has begun
-        registrations.wait_first()
+        registrations.install()
         calls.extend(_get_rpc_manager().rpcs)
 
     recorder = record(program)
@@ -34,27 +34,27 @@ def test_the_sdk_first_waits_for_all_that_was_declared() -> None:
     assert waited.exception() is None
 
 
-def test_a_failure_is_left_to_the_sdk() -> None:
+def test_failure_is_reported_by_sdk() -> None:
     async def fails() -> str:
         raise RuntimeError("refused by the engine")
 
     def program() -> None:
-        registrations = Registrations()
+        registrations = RegistrationBarrier()
         bad = pulumi.Output.from_input(fails())
         pulumi.CustomResource("test:index:Thing", "bad", {"value": bad})
         _Thing("good", [])
-        registrations.wait_first()
+        registrations.install()
 
     with pytest.raises(RuntimeError, match="refused by the engine"):
         record(program)
 
 
-def test_debug_lines_are_dropped_and_others_stay(
+def test_debug_log_lines_are_dropped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(pulumi.log, "debug", pulumi.log.debug)
     monkeypatch.setattr("pulumi.runtime.settings.get_engine", lambda: None)
-    drop_debug_lines()
+    disable_debug_logging()
     pulumi.log.debug("step")
     pulumi.log.warn("look")
     assert capsys.readouterr().err == "warning: look\n"

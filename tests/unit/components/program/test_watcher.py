@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.platform.broker_config import EXCHANGE
+from components.rabbitmq.broker_config import EXCHANGE
 from tests.support.recorder import DIGEST, Recorder
 from watcher import election, records
 from watcher.settings import Settings
@@ -49,12 +50,19 @@ def environment(recorded: Recorder) -> dict[str, str]:
             found[item["name"]] = item["value"]
         else:
             named = item["valueFrom"]["secretKeyRef"]
-            held = recorded.one("Secret", named["name"])["stringData"]["value"]
-            found[item["name"]] = held[named["key"]]
+            found[item["name"]] = _secret_value(recorded, named["name"], named["key"])
     return found
 
 
-def test_the_watcher_reads_all_that_it_is_told_and_is_told_all_that_it_needs(
+def _secret_value(recorded: Recorder, name: str, key: str) -> str:
+    """The value as the API server holds it after it has merged both fields."""
+    secret = recorded.one("Secret", name)
+    if "data" in secret:
+        return base64.b64decode(secret["data"]["value"][key]).decode()
+    return secret["stringData"]["value"][key]
+
+
+def test_watcher_environment_matches_watcher_settings(
     declared: Callable[..., Recorder],
 ) -> None:
     recorded = declared(token="statusToken")
@@ -65,8 +73,8 @@ def test_the_watcher_reads_all_that_it_is_told_and_is_told_all_that_it_needs(
     assert settings.broker.host == broker["metadata"]["name"]
     assert settings.broker.port in {port["port"] for port in broker["spec"]["ports"]}
     assert settings.broker.exchange == EXCHANGE
-    users = recorded.one("Secret", "message-broker")["stringData"]["value"]
-    assert settings.broker.password == users[f"{settings.broker.user}-password"]
+    password = _secret_value(recorded, "message-broker", f"{settings.broker.user}-password")
+    assert settings.broker.password == password
     assert settings.status_token == "t0ken"
     ports = {port["name"]: port["containerPort"] for port in _container(recorded)["ports"]}
     assert ports == {"http": settings.port, "health": settings.health_port}
@@ -76,14 +84,14 @@ def test_the_watcher_reads_all_that_it_is_told_and_is_told_all_that_it_needs(
         assert Settings.from_environment(changed) != settings, name
 
 
-def test_without_a_token_the_status_is_open(declared: Callable[..., Recorder]) -> None:
+def test_watcher_without_token_has_open_status(declared: Callable[..., Recorder]) -> None:
     recorded = declared()
     assert Settings.from_environment(environment(recorded)).status_token == ""
     secrets = {item.name for item in recorded.resources if item.token.endswith(":Secret")}
     assert "deployment-watcher" not in secrets
 
 
-def test_a_token_s_new_value_brings_new_pods_and_is_told_nowhere(
+def test_changed_watcher_token_rolls_pods_and_stays_secret(
     declared: Callable[..., Recorder],
 ) -> None:
     def mark() -> str:
@@ -105,7 +113,7 @@ def test_a_token_s_new_value_brings_new_pods_and_is_told_nowhere(
     assert mark() != before
 
 
-def test_two_replicas_run_an_image_of_the_watcher_s_folder(
+def test_watcher_runs_two_replicas_of_its_image(
     declared: Callable[..., Recorder], project: Path
 ) -> None:
     recorded = declared()
@@ -117,7 +125,19 @@ def test_two_replicas_run_an_image_of_the_watcher_s_folder(
     assert declared().one("Image", "deployment-watcher")["imageName"] != image["imageName"]
 
 
-def test_it_may_do_what_it_needs_in_its_own_namespace_and_nothing_else(
+def test_watcher_image_contains_the_shared_package_and_follows_its_changes(
+    declared: Callable[..., Recorder], project: Path
+) -> None:
+    image = declared().one("Image", "deployment-watcher")
+    assert (project / image["build"]["context"] / "cluster_client/__init__.py").exists()
+    (project / "cluster_client/__init__.py").write_text("changed = True\n")
+    changed = declared().one("Image", "deployment-watcher")
+    assert changed["imageName"] != image["imageName"]
+    context = project / changed["build"]["context"]
+    assert (context / "cluster_client/__init__.py").read_text() == "changed = True\n"
+
+
+def test_watcher_role_has_least_permissions(
     declared: Callable[..., Recorder],
 ) -> None:
     recorded = declared()
@@ -141,7 +161,7 @@ def test_it_may_do_what_it_needs_in_its_own_namespace_and_nothing_else(
     assert subject["namespace"] == "models"
 
 
-def test_its_pods_carry_the_labels_of_its_own_records(declared: Callable[..., Recorder]) -> None:
+def test_watcher_pods_have_component_labels(declared: Callable[..., Recorder]) -> None:
     recorded = declared()
     labels = _spec(recorded)["template"]["metadata"]["labels"]
     told = dict(term.split("=") for term in records.SELECTOR.split(",") if "=" in term)
@@ -150,7 +170,7 @@ def test_its_pods_carry_the_labels_of_its_own_records(declared: Callable[..., Re
     assert recorded.one("Deployment", election.NAME)
 
 
-def test_all_that_no_model_has_is_the_watcher_s(declared: Callable[..., Recorder]) -> None:
+def test_unmatched_paths_are_routed_to_watcher(declared: Callable[..., Recorder]) -> None:
     recorded = declared()
     [rule] = recorded.one("IngressRoute", "deployment-watcher")["spec"]["routes"]
     assert rule["match"] == "PathPrefix(`/`)"
@@ -171,7 +191,9 @@ def test_all_that_no_model_has_is_the_watcher_s(declared: Callable[..., Recorder
     assert recorded.one("Middleware", middleware["name"])["spec"].keys() == {"retry"}
 
 
-def test_it_is_probed_and_scraped_where_it_answers(declared: Callable[..., Recorder]) -> None:
+def test_watcher_probes_and_scrape_annotations_use_its_ports(
+    declared: Callable[..., Recorder],
+) -> None:
     recorded = declared()
     container = _container(recorded)
     probes = [container[f"{kind}Probe"]["httpGet"] for kind in ("readiness", "liveness")]

@@ -1,0 +1,1 @@
+"""Code that `components` and `watcher` share: Kubernetes API types, Pod diagnosis, settings."""

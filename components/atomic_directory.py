@@ -1,0 +1,48 @@
+"""Folders that appear whole or not at all: written aside, then renamed.
+
+So neither a run that was killed nor a second one beside it leaves half a folder to build from.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+
+def write_atomically(
+    target: Path, is_whole: Callable[[Path], bool], write: Callable[[Path], None]
+) -> None:
+    """Has `write` fill an empty folder that becomes `target`, unless that `is_whole` already.
+
+    Raises OSError for the disk's reasons, and what `write` raises; then `target` is as it was.
+    """
+    if is_whole(target):
+        return
+    target.parent.mkdir(exist_ok=True)
+    with _temporary_sibling(target.parent) as fresh:
+        write(fresh)
+        _replace(target, fresh, is_whole)
+
+
+def _replace(target: Path, fresh: Path, is_whole: Callable[[Path], bool]) -> None:
+    """Renames `fresh` to `target`; if another run was quicker, its folder is as good."""
+    if target.exists():
+        os.rename(target, fresh.with_name(fresh.name + "-old"))
+    try:
+        os.rename(fresh, target)
+    except OSError:
+        if not is_whole(target):
+            raise
+
+
+@contextlib.contextmanager
+def _temporary_sibling(folder: Path) -> Iterator[Path]:
+    """A folder beside the target, on the same disk, and gone afterwards."""
+    path = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    try:
+        yield path
+    finally:
+        for leftover in (path, path.with_name(path.name + "-old")):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""What a stack declares on AWS."""

@@ -1,0 +1,77 @@
+"""Who speaks to AWS, and what other stacks know.
+
+This module and its users import pulumi-aws, so a stack without AWS never imports them.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pulumi
+import pulumi_aws as aws
+
+from components.config import AwsSpec
+from components.config.aws_types import REFERENCE
+
+_SERVICES = ("autoscaling", "ec2", "ecr", "elbv2", "route53", "s3", "sts")
+"""Those that this program speaks to: each has an endpoint of its own."""
+
+
+def provider(spec: AwsSpec) -> aws.Provider:
+    """The provider of the one account and region; a wrong credential makes nothing elsewhere.
+
+    With an endpoint, which the stack file allows on this machine alone, it asks nobody else and
+    needs no credentials.
+    """
+    if spec.endpoint is None:
+        return aws.Provider("aws", region=spec.region, allowed_account_ids=[spec.account])
+    return aws.Provider(
+        "aws",
+        region=spec.region,
+        endpoints=[aws.ProviderEndpointArgs(**dict.fromkeys(_SERVICES, spec.endpoint))],
+        access_key="rehearsal",
+        secret_key="rehearsal",  # noqa: S106 - whoever answers on this machine takes any
+        s3_use_path_style=True,
+        skip_credentials_validation=True,
+        skip_metadata_api_check=True,
+        skip_region_validation=True,
+        skip_requesting_account_id=True,
+    )
+
+
+class StackReferences:
+    """The outputs of other stacks that the stack file refers to."""
+
+    def __init__(self) -> None:
+        self._stacks: dict[str, pulumi.StackReference] = {}
+
+    def resolve(self, value: str) -> pulumi.Input[str]:
+        """A value as it stands, or the output that it names."""
+        if not value.startswith(REFERENCE):
+            return value
+        name, _, output = value.removeprefix(REFERENCE).partition("#")
+        if name not in self._stacks:
+            self._stacks[name] = pulumi.StackReference(name)
+        first, *path = output.split(".")
+        return (
+            self._stacks[name]
+            .require_output(first)
+            .apply(lambda found: _nested_output(found, path, value))
+        )
+
+
+def _nested_output(found: object, path: list[str], value: str) -> str:
+    for key in path:
+        match found:
+            case dict():
+                found = found.get(key)
+            case list() if re.fullmatch("[0-9]+", key) and int(key) < len(found):
+                found = found[int(key)]
+            case _:
+                found = None
+    if not isinstance(found, str) or not found:
+        raise pulumi.RunError(
+            f"{value}: the other stack has no text there; look: pulumi stack output --stack "
+            f"{value.removeprefix(REFERENCE).partition('#')[0]}"
+        )
+    return found

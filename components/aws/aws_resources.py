@@ -1,0 +1,38 @@
+"""What a stack has on AWS: its repositories and its load balancer, where its file asks for them.
+
+Imported only by stacks whose file has a section `aws`: pulumi-aws costs the others nothing.
+"""
+
+from collections.abc import Iterable
+
+from pulumi_aws import ecr
+
+from components.aws.account import StackReferences, provider
+from components.aws.load_balancer import LoadBalancer, LoadBalancerArgs
+from components.aws.registry import Registry
+from components.config import AwsSpec, PlatformSpec
+
+
+def build(
+    platform: PlatformSpec, account: AwsSpec, repositories: Iterable[str]
+) -> dict[str, ecr.Repository]:
+    """Declare it; returns the repositories, which images must wait for, by name."""
+    aws_provider, others = provider(account), StackReferences()
+    if platform.load_balancer is not None:
+        LoadBalancer(
+            "load-balancer",
+            LoadBalancerArgs(
+                hostname=platform.hostname,
+                node_port=platform.ingress_controller.node_port,
+                ping_port=platform.ingress_controller.ping_port,
+                redirect_port=platform.ingress_controller.redirect_port,
+                account=account,
+                spec=platform.load_balancer,
+            ),
+            others,
+            aws_provider,
+        )
+    if account.repositories is None:
+        return {}
+    role = others.resolve(account.nodes.role)
+    return Registry("registry", account, repositories, role, aws_provider).repositories

@@ -1,0 +1,83 @@
+"""The repositories of ECR: one for each model, and one for each language's harness."""
+
+import json
+from collections.abc import Iterable
+
+import pulumi
+from pulumi_aws import Provider, ecr
+
+from components.config import AwsSpec
+
+_UNTAGGED_DAYS = 14
+_LIFECYCLE = {
+    "rules": [
+        {
+            "rulePriority": 1,
+            "description": "What no tag names: the rest of a push that was broken off",
+            "selection": {
+                "tagStatus": "untagged",
+                "countType": "sinceImagePushed",
+                "countUnit": "days",
+                "countNumber": _UNTAGGED_DAYS,
+            },
+            "action": {"type": "expire"},
+        }
+    ]
+}
+"""Every image that a Pod may run has a tag, made of its content, and tags are immutable: so no
+digest in use is ever untagged. Old versions stay: a route may go back to any of them."""
+_PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+
+
+class Registry(pulumi.ComponentResource):
+    """The repositories under the account's prefix; the nodes may pull from them.
+
+    `repositories` are by their names in the stack: images wait for theirs.
+    """
+
+    repositories: dict[str, ecr.Repository]
+
+    def __init__(
+        self,
+        name: str,
+        spec: AwsSpec,
+        names: Iterable[str],
+        node_role: pulumi.Input[str],
+        provider: Provider,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("model-deployment:platform:Registry", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        may_pull = pulumi.Output.json_dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Sid": "NodesPull",
+                        "Effect": "Allow",
+                        "Principal": {"AWS": node_role},
+                        "Action": _PULL,
+                    }
+                ],
+            }
+        )
+        self.repositories = {}
+        for each in names:
+            repository = ecr.Repository(
+                each,
+                name=f"{spec.repositories}/{each}",
+                image_tag_mutability="IMMUTABLE",
+                image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(
+                    scan_on_push=True
+                ),
+                encryption_configurations=[
+                    ecr.RepositoryEncryptionConfigurationArgs(encryption_type="AES256")
+                ],
+                opts=child,
+            )
+            ecr.LifecyclePolicy(
+                each, repository=repository.name, policy=json.dumps(_LIFECYCLE), opts=child
+            )
+            ecr.RepositoryPolicy(each, repository=repository.name, policy=may_pull, opts=child)
+            self.repositories[each] = repository
+        self.register_outputs({})

@@ -1,0 +1,69 @@
+"""Why a workload is not Available: one read of it and of its Pods."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from cluster_client.api_types import Deployment, Pod
+from cluster_client.pod_diagnosis import diagnose_deployment
+from components.cluster_state.client import ClusterClient
+
+DEPLOYMENTS = "deployments"
+STATEFUL_SETS = "statefulsets"
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A Deployment or StatefulSet, and the reason why its last rollout has not succeeded."""
+
+    is_available: bool
+    deadline_seconds: int | None
+    selector: str
+    """Of its Pods, as `kubectl -l` takes it."""
+    reason: str
+    """Empty where the rollout has succeeded, or where its Pods do not say why it has not."""
+
+
+def read_workload(cluster: ClusterClient, namespace: str, kind: str, name: str) -> Workload | None:
+    """Read a workload of `apps/v1`; None if it does not exist.
+
+    Raises ClusterUnavailableError.
+    """
+    found = cluster.get(f"/apis/apps/v1/namespaces/{namespace}/{kind}/{name}")
+    if found is None:
+        return None
+    workload = msgspec.convert(found, Deployment)
+    is_available = workload.condition("Available").status == "True"
+    has_rolled_out = workload.condition("Progressing").reason == "NewReplicaSetAvailable"
+    selector = ",".join(
+        f"{key}={value}" for key, value in workload.spec.selector.match_labels.items()
+    )
+    reason = ""
+    if not (is_available and has_rolled_out):
+        items = cluster.items(f"/api/v1/namespaces/{namespace}/pods", selector)
+        pods = msgspec.convert(items, list[Pod])
+        problem = diagnose_deployment(workload, pods)
+        reason = _eviction(cluster, namespace, pods) or (str(problem) if problem else "")
+    return Workload(
+        is_available=is_available,
+        deadline_seconds=workload.spec.progress_deadline_seconds,
+        selector=selector,
+        reason=reason,
+    )
+
+
+def _eviction(cluster: ClusterClient, namespace: str, pods: list[Pod]) -> str:
+    """Return why a Pod was evicted whose container then ended with exit code 0.
+
+    Such a Pod is Succeeded for Kubernetes, which otherwise restarts it; only the event says why.
+    """
+    succeeded = {pod.metadata.name for pod in pods if pod.status.phase == "Succeeded"}
+    if not succeeded:
+        return ""
+    query = [("fieldSelector", "reason=Evicted,involvedObject.kind=Pod")]
+    events = cluster.get(f"/api/v1/namespaces/{namespace}/events", query) or {}
+    for event in cast("list[dict[str, dict[str, str]]]", events.get("items", [])):
+        if event["involvedObject"]["name"] in succeeded:
+            return f"Evicted: {event['message']}"
+    return ""

@@ -1,0 +1,136 @@
+"""One read of the API server per run, as whoever runs Pulumi."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import cast
+
+import pulumi
+import yaml
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+from urllib3.exceptions import HTTPError
+
+from components.cluster_state.state import ClusterState, Object, parse_cluster_state
+
+_PAGE = "500"
+_SHOWN = 300
+_SECONDS = (3, 30)
+"""To connect, and to answer."""
+
+_MODELS = "app.kubernetes.io/part-of=model-deployment,app.kubernetes.io/component=model"
+_ROUTES = "app.kubernetes.io/part-of=model-deployment,app.kubernetes.io/component=route"
+
+
+class ClusterUnavailableError(Exception):
+    """The cluster could not be looked at; the text says why."""
+
+
+@dataclass(frozen=True)
+class ClusterClient:
+    """The API server that the Kubernetes plugin talks to."""
+
+    api: client.ApiClient
+
+    @classmethod
+    def from_stack_config(cls) -> "ClusterClient":
+        """As the plugin finds it: the stack's `kubernetes:*` settings, else the environment.
+
+        Raises ClusterUnavailableError.
+        """
+        settings = pulumi.Config("kubernetes")
+        context, text = settings.get("context"), settings.get("kubeconfig")
+        try:
+            if not text:
+                return cls(config.new_client_from_config(context=context))
+            file = os.path.expanduser(text)
+            if os.path.isfile(file):  # also for a whole kubeconfig, which names none
+                return cls(config.new_client_from_config(config_file=file, context=context))
+            return cls(
+                config.new_client_from_config_dict(_inline_kubeconfig(text), context=context)
+            )
+        except (ConfigException, OSError, ValueError) as error:
+            raise ClusterUnavailableError(str(error)) from None
+
+    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Object | None:
+        """One object or list by its path; None where there is no such thing."""
+        status, data = self._call("GET", path, query, {"Accept": "application/json"})
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        if status != HTTPStatus.OK:
+            raise ClusterUnavailableError(
+                f"{path}: {status} {data[:_SHOWN].decode(errors='replace')}"
+            )
+        return cast("Object", json.loads(data))
+
+    def apply(self, path: str, manager: str, body: Object) -> None:
+        """Server-side apply, as `manager`. Raises ClusterUnavailableError where it is refused."""
+        query = [("fieldManager", manager), ("force", "true")]
+        headers = {"Accept": "application/json", "Content-Type": "application/apply-patch+yaml"}
+        status, data = self._call("PATCH", path, query, headers, body)
+        if status not in (HTTPStatus.OK, HTTPStatus.CREATED):
+            raise ClusterUnavailableError(
+                f"{path}: {status} {data[:_SHOWN].decode(errors='replace')}"
+            )
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        headers: dict[str, str],
+        body: Object | None = None,
+    ) -> tuple[int, bytes]:
+        request = self.api.param_serialize(
+            method,
+            path,
+            query_params=query,
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = self.api.call_api(*request, _request_timeout=_SECONDS)
+            return answer.status, answer.read()
+        except (ApiException, HTTPError) as error:
+            raise ClusterUnavailableError(f"{self.api.configuration.host}: {error}") from None
+
+    def items(self, path: str, selector: str) -> list[Object]:
+        """All objects of a list by label, page by page; empty where there is no such list."""
+        found: list[Object] = []
+        token = ""
+        while True:
+            query = [("labelSelector", selector), ("limit", _PAGE), ("continue", token)]
+            page = self.get(path, query)
+            if page is None:
+                return found
+            found += cast("list[Object]", page["items"])
+            token = cast("dict[str, str]", page["metadata"]).get("continue", "")
+            if not token:
+                return found
+
+    def read_state(self, namespace: str) -> ClusterState:
+        """Everything of a namespace that this project wrote. Raises ClusterUnavailableError."""
+        routes = f"/apis/traefik.io/v1alpha1/namespaces/{namespace}"
+        return parse_cluster_state(
+            self.items(f"/apis/apps/v1/namespaces/{namespace}/deployments", _MODELS),
+            [
+                item
+                for kind in ("traefikservices", "ingressroutes")
+                for item in self.items(f"{routes}/{kind}", _ROUTES)
+            ],
+        )
+
+
+def _inline_kubeconfig(text: str) -> dict[str, object]:
+    """A kubeconfig that stands in the setting itself. Never quoted: it holds keys."""
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict):
+        raise ClusterUnavailableError("kubernetes:kubeconfig is neither a file nor a kubeconfig")
+    return found

@@ -1,0 +1,33 @@
+"""The desired state of a model, as far as clients and nodes notice it."""
+
+from components.cluster_state.change_summary import DesiredModel
+from components.cluster_state.state import ResourceRequests
+from components.config import ModelSpec, VersionSpec, cpu_millicores, memory_bytes
+from components.naming import LATEST
+
+
+def desired_model(spec: ModelSpec) -> DesiredModel:
+    """What `effects.describe` compares to the cluster."""
+    return DesiredModel(
+        replicas={name: _replicas(each) for name, each in spec.versions.items()},
+        requests={name: _requests(each) for name, each in spec.versions.items()},
+        routes={
+            LATEST: {spec.latest: 100},
+            **{route: each.weights for route, each in spec.routes.items()},
+        },
+        failover_versions={
+            route: frozenset(filter(None, [each.failover])) for route, each in spec.routes.items()
+        },
+    )
+
+
+def _replicas(spec: VersionSpec) -> int:
+    return spec.autoscaling.min if spec.autoscaling else spec.replicas
+
+
+def _requests(spec: VersionSpec) -> ResourceRequests:
+    return ResourceRequests(
+        cpu_millicores(spec.resources.cpu),
+        memory_bytes(spec.resources.memory),
+        spec.resources.gpu,
+    )

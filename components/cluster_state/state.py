@@ -1,0 +1,175 @@
+"""The state of the cluster as plain data, from labels, annotations and status."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+from kubernetes.utils.quantity import parse_quantity
+
+from components.naming import annotation
+from components.pods import GPU
+
+WEIGHTS = annotation("weights")
+"""On a route's object: its split as JSON. What people see in `kubectl`, and previews compare to."""
+
+ROUTE = annotation("route")
+"""Beside it: the whole route, also as JSON. A difference in it is a move."""
+
+FIELD_MANAGER = "model-deployment-hand-over"
+"""The field manager that holds a number of replicas between Pulumi and an autoscaler."""
+
+Object = Mapping[str, object]
+"""A Kubernetes object as the API server gives it."""
+
+
+@dataclass(frozen=True)
+class ResourceRequests:
+    """What Pods ask of nodes: CPU in thousandths of a core, memory in bytes, whole GPUs."""
+
+    cpu: int = 0
+    memory: int = 0
+    gpu: int = 0
+
+    def __add__(self, other: "ResourceRequests") -> "ResourceRequests":
+        return ResourceRequests(
+            self.cpu + other.cpu, self.memory + other.memory, self.gpu + other.gpu
+        )
+
+    def __sub__(self, other: "ResourceRequests") -> "ResourceRequests":
+        return ResourceRequests(
+            self.cpu - other.cpu, self.memory - other.memory, self.gpu - other.gpu
+        )
+
+    def times(self, replicas: int) -> "ResourceRequests":
+        """The requests of several equal Pods."""
+        return ResourceRequests(self.cpu * replicas, self.memory * replicas, self.gpu * replicas)
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """A version's Deployment as it stands."""
+
+    content_hash: str
+    published_at: str
+    commit: str
+    ref: str
+    replicas: int
+    replicas_owned_by_pulumi: bool
+    """Whether Pulumi wrote the number: then leaving it out would make it 1."""
+    available: bool
+    ever_available: bool
+    """False only for a first rollout that has not succeeded: nobody can have used it."""
+    requests: ResourceRequests
+    """Of one Pod."""
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """All versions by (model, version), and all splits by (model, route)."""
+
+    versions: Mapping[tuple[str, str], VersionState] = field(default_factory=dict)
+    routes: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
+    route_annotations: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Each route as its annotation `route` has it."""
+
+
+def _get_path(item: object, *path: str) -> object:
+    for key in path:
+        item = item.get(key) if isinstance(item, Mapping) else None
+    return item
+
+
+def _get_str(item: object, *path: str) -> str:
+    found = _get_path(item, *path)
+    return found if isinstance(found, str) else ""
+
+
+def _get_int(item: object, *path: str) -> int:
+    found = _get_path(item, *path)
+    return found if isinstance(found, int) else 0
+
+
+def _pod_requests(pod: object) -> ResourceRequests:
+    total = ResourceRequests()
+    for container in cast("list[object]", _get_path(pod, "containers") or []):
+        asked = _get_path(container, "resources", "requests") or {}
+        total += ResourceRequests(
+            int(parse_quantity(_get_str(asked, "cpu") or "0") * 1000),
+            int(parse_quantity(_get_str(asked, "memory") or "0")),
+            int(_get_str(container, "resources", "limits", GPU) or 0),
+        )
+    return total
+
+
+def _conditions(deployment: Object) -> dict[str, object]:
+    entries = cast("list[object]", _get_path(deployment, "status", "conditions") or [])
+    return {_get_str(entry, "type"): entry for entry in entries}
+
+
+def _applied_replicas(deployment: Object) -> bool:
+    """Whether the number stands by a server-side apply, other than the hand-over's."""
+    entries = cast("list[object]", _get_path(deployment, "metadata", "managedFields") or [])
+    return any(
+        _get_path(entry, "fieldsV1", "f:spec", "f:replicas") is not None
+        and _get_str(entry, "operation") == "Apply"
+        and _get_str(entry, "manager") != FIELD_MANAGER
+        for entry in entries
+    )
+
+
+def parse_version(deployment: Object) -> VersionState:
+    """A version from its Deployment."""
+    conditions = _conditions(deployment)
+    available = _get_str(conditions.get("Available"), "status") == "True"
+    finished = _get_str(conditions.get("Progressing"), "reason") == "NewReplicaSetAvailable"
+    first = _get_str(
+        deployment, "metadata", "annotations", "deployment.kubernetes.io/revision"
+    ) in (
+        "",
+        "1",
+    )
+    return VersionState(
+        content_hash=_get_str(deployment, "metadata", "annotations", annotation("content-hash")),
+        published_at=_get_str(deployment, "metadata", "annotations", annotation("published-at")),
+        commit=_get_str(deployment, "metadata", "annotations", annotation("git-commit")),
+        ref=_get_str(deployment, "metadata", "annotations", annotation("git-ref")),
+        replicas=_get_int(deployment, "spec", "replicas"),
+        replicas_owned_by_pulumi=_applied_replicas(deployment),
+        available=available,
+        ever_available=available or finished or not first,
+        requests=_pod_requests(_get_path(deployment, "spec", "template", "spec")),
+    )
+
+
+def _read_weights(item: Object) -> dict[str, int] | None:
+    try:
+        found = json.loads(_get_str(item, "metadata", "annotations", WEIGHTS) or "null")
+    except ValueError:
+        return None  # somebody's hand; the next update writes it anew
+    whole = isinstance(found, dict) and all(isinstance(share, int) for share in found.values())
+    return found if whole else None
+
+
+def parse_cluster_state(deployments: list[Object], routes: list[Object]) -> ClusterState:
+    """Everything from the lists of one namespace."""
+
+    def key(item: Object, part: str) -> tuple[str, str]:
+        model = _get_str(item, "metadata", "labels", "app.kubernetes.io/name")
+        return model, part
+
+    versions = {
+        key(item, _get_str(item, "metadata", "labels", "app.kubernetes.io/version")): parse_version(
+            item
+        )
+        for item in deployments
+    }
+    splits, texts = {}, {}
+    for item in routes:
+        split = _read_weights(item)
+        model = _get_str(item, "metadata", "labels", "app.kubernetes.io/name")
+        if split is not None:
+            name = _get_str(item, "metadata", "name").removeprefix(f"{model}-")
+            splits[model, name] = split
+            texts[model, name] = _get_str(item, "metadata", "annotations", ROUTE)
+    return ClusterState(versions, splits, texts)

@@ -1,0 +1,1 @@
+"""Checks across the keys of a stack file."""

@@ -1,0 +1,65 @@
+"""Checks of the folders that versions take from Git; only such versions cost a call of Git."""
+
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from components.config.git_types import GitFolder, GitRef
+from components.config.untyped import as_str, is_valid
+from components.errors import ConfigIssue
+from components.git_sources import GitSourceError, check_out, resolve
+from components.sources import Problem, SourceError
+
+_FOLDER: TypeAdapter[str] = TypeAdapter(GitFolder)
+_REF: TypeAdapter[str] = TypeAdapter(GitRef)
+_Refused = tuple[Problem, ...]
+
+
+class GitFolders:
+    """Asks Git once for each ref, and once for each folder of a commit."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._commits: dict[str, str | _Refused] = {}
+        self._folders: dict[tuple[str, str], Path | _Refused] = {}
+
+    def find(
+        self, source: dict[str, object], at: tuple[str, ...]
+    ) -> tuple[Path | None, list[ConfigIssue]]:
+        """The files of `{path, ref}`, if it is one and Git has it; else what is wrong with it."""
+        path, ref = as_str(source.get("path")), as_str(source.get("ref"))
+        if not (is_valid(_FOLDER, path) and is_valid(_REF, ref)):
+            return None, []  # the form is refused elsewhere
+        commit = self._commit(_REF.validate_python(ref))
+        if isinstance(commit, tuple):
+            return None, _told(commit, (*at, "ref"))
+        folder = self._folder(_FOLDER.validate_python(path), commit)
+        if isinstance(folder, tuple):
+            return None, _told(folder, (*at, "path"))
+        return folder, []
+
+    def _commit(self, ref: str) -> str | _Refused:
+        if ref not in self._commits:
+            try:
+                self._commits[ref] = resolve(self._root, ref)
+            except SourceError as error:
+                self._commits[ref] = _problems(error)
+        return self._commits[ref]
+
+    def _folder(self, path: str, commit: str) -> Path | _Refused:
+        if (path, commit) not in self._folders:
+            try:
+                self._folders[path, commit] = check_out(self._root, path, commit)
+            except SourceError as error:
+                self._folders[path, commit] = _problems(error)
+        return self._folders[path, commit]
+
+
+def _problems(error: SourceError) -> _Refused:
+    if isinstance(error, GitSourceError):
+        return error.problems
+    return (Problem(f"a source that cannot be read ({error})", "fix the reported problem"),)
+
+
+def _told(problems: _Refused, at: tuple[str, ...]) -> list[ConfigIssue]:
+    return [ConfigIssue(at, problem.found, problem.hint) for problem in problems]

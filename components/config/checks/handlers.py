@@ -1,0 +1,95 @@
+"""Looks for the handler in the source, without importing anything: Pulumi never runs user code."""
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from components.errors import ConfigIssue, closest_match, quote
+from components.languages import LANGUAGES, R, is_handler
+
+Keys = tuple[str, ...]
+
+_R_NAME = re.compile(r"[A-Za-z.][A-Za-z0-9._]*")
+_R_READS = frozenset({"source", "sys.source", "load"})
+"""Functions that may bring names from elsewhere."""
+
+
+def find_handler_issue(
+    folder: Path, language: str, handler: str, source_at: Keys, at: Keys
+) -> ConfigIssue | None:
+    """What is wrong with a handler in this folder; None also for another form or language."""
+    known = LANGUAGES.get(language)
+    if known is None or not is_handler(handler, known):
+        return None  # the form is refused elsewhere
+    file_part, _, function = handler.partition(":")
+    candidates, names_in = (
+        ([Path(f"{file_part}.R")], mentioned_names)
+        if known is R
+        else (_python_files(file_part), defined_names)
+    )
+    try:
+        file = next((name for name in candidates if (folder / name).is_file()), None)
+        if file is None:
+            found = f"a folder without {candidates[0]}, which handler {quote(handler)} needs"
+            return ConfigIssue(source_at, found, "add the file, or change the handler")
+        names = names_in((folder / file).read_bytes())
+    except SyntaxError as error:
+        found = f"{file} with a syntax error in line {error.lineno}: {error.msg}"
+        return ConfigIssue(source_at, found, "fix the file")
+    except (OSError, ValueError, RecursionError, MemoryError) as error:
+        return ConfigIssue(
+            source_at, f"{file} that cannot be read", f"mend it ({type(error).__name__})"
+        )
+    if names is None or function in names:
+        return None
+    meant = closest_match(function, sorted(names))
+    hint = f"did you mean {meant}?" if meant else f"define {function} in it"
+    return ConfigIssue(at, f"{quote(handler)}, but {file} does not define {function}", hint)
+
+
+def _python_files(module: str) -> list[Path]:
+    parts = module.split(".")
+    return [Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py")]
+
+
+def mentioned_names(source: bytes) -> set[str] | None:
+    """The names in an R file that may be what defines the handler; None if it reads other files.
+
+    Only R could read R; a name that stands nowhere in the file is not defined in it, however.
+    """
+    names = set(_R_NAME.findall(source.decode(errors="replace")))
+    return None if names & _R_READS else names
+
+
+def defined_names(source: bytes) -> set[str] | None:
+    """The names a module binds at its top level; None if that cannot be known.
+
+    Raises SyntaxError for what Python cannot read.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the user's escapes; not for this terminal
+        module = ast.parse(source)
+    names: set[str] = set()
+    for node in _at_module_level(module):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                names.add(node.name)
+            case ast.ImportFrom() if any(alias.name == "*" for alias in node.names):
+                return None
+            case ast.Import() | ast.ImportFrom():
+                names.update(alias.asname or alias.name.partition(".")[0] for alias in node.names)
+            case ast.Name(ctx=ast.Store()):
+                names.add(node.id)
+    return None if "__getattr__" in names else names
+
+
+def _at_module_level(module: ast.Module) -> Iterator[ast.AST]:
+    """All nodes outside functions and classes: a `try` or `if` may define the handler, too."""
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(node))

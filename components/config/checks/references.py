@@ -1,0 +1,90 @@
+"""Checks across sections: versions that routes name, and names that would collide.
+
+A mirror is none of the versions that the route shares traffic to: one of them would get the same
+request twice, once to answer it and once as a copy. With weight 0 it may stand there, waiting. A
+failover may be an arm, or none; as the only one it would have to answer for itself.
+"""
+
+from collections.abc import Iterator
+
+from pydantic import TypeAdapter
+
+from components.config.untyped import as_dict, as_str, is_valid
+from components.errors import ConfigIssue, describe, quote, suggest
+from components.naming import LATEST, PLATFORM_NAMES, ModelName, RouteName, VersionName, object_name
+
+Keys = tuple[str, ...]
+
+_MIRRORED: Keys = ("mirror", "version")
+_FAILOVER: Keys = ("failover",)
+_MODEL: TypeAdapter[str] = TypeAdapter(ModelName)
+_ROUTE: TypeAdapter[str] = TypeAdapter(RouteName)
+_VERSION: TypeAdapter[str] = TypeAdapter(VersionName)
+
+
+def find_issues(models: object) -> Iterator[ConfigIssue]:
+    """Every mistake of this kind in the raw models."""
+    for model in as_dict(models):
+        known = as_dict(models, model, "versions")
+        for route in as_dict(models, model, "routes"):
+            at = ("models", model, "routes", route)
+            data = as_dict(models, model, "routes", route)
+            if known:  # else refused already, and nothing to compare with
+                yield from _unknown_versions(data, known, at)
+            yield from _useless(data, at)
+    yield from _collisions(models)
+
+
+def _unknown_versions(
+    route: dict[str, object], known: dict[str, object], at: Keys
+) -> Iterator[ConfigIssue]:
+    for version in as_dict(route, "weights"):
+        if version not in known:
+            found = "a version that does not exist"
+            yield ConfigIssue((*at, "weights", version), found, suggest(version, known))
+    for keys in (_MIRRORED, _FAILOVER):
+        named = _named(route, keys)
+        if named is not None and named not in known:
+            found = f"{describe(named)}, a version that does not exist"
+            yield ConfigIssue((*at, *keys), found, suggest(named, known))
+
+
+def _useless(route: dict[str, object], at: Keys) -> Iterator[ConfigIssue]:
+    weights = as_dict(route, "weights")
+    mirrored, failover = _named(route, _MIRRORED) or "", _named(route, _FAILOVER)
+    share = weights.get(mirrored)
+    if type(share) is int and share > 0:
+        found = f"{quote(mirrored)}, which receives weighted traffic of this route"
+        hint = "use a version with weight 0 or without weight: it would receive a request twice"
+        yield ConfigIssue((*at, *_MIRRORED), found, hint)
+    if failover and list(weights) == [failover]:
+        found = f"{quote(failover)}, the only version of the route"
+        hint = "use another version: it cannot replace itself"
+        yield ConfigIssue((*at, *_FAILOVER), found, hint)
+
+
+def _named(route: dict[str, object], keys: Keys) -> str | None:
+    *section, key = keys
+    return as_str(as_dict(route, *section).get(key))
+
+
+def _collisions(models: object) -> Iterator[ConfigIssue]:
+    """Objects of the same name: `a` with route `b-c`, and `a-b` with route `c`.
+
+    Names nobody wrote (the platform's, each model's `latest`) come first, so that the line to blame
+    is one that stands in the file.
+    """
+    owners = dict.fromkeys(PLATFORM_NAMES, "the platform")
+    names = [model for model in as_dict(models) if is_valid(_MODEL, model)]
+    for model in names:
+        owners[object_name(model, LATEST)] = f"{quote(LATEST)} of {quote(model)}"
+    for model in names:
+        for section, adapter in (("versions", _VERSION), ("routes", _ROUTE)):
+            for part in as_dict(models, model, section):
+                if not is_valid(adapter, part):
+                    continue
+                name = object_name(model, part)
+                owner = owners.setdefault(name, f"{quote(part)} of {quote(model)}")
+                if owner != f"{quote(part)} of {quote(model)}":
+                    found = f"the object name {quote(name)}, also used by {owner}"
+                    yield ConfigIssue(("models", model, section, part), found, "rename one of them")

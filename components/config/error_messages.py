@@ -1,0 +1,167 @@
+"""Translate pydantic's errors into configuration issues with a remedy.
+
+pydantic knows where and what kind; the words come from the section's own fields, found again by
+walking the types along the path.
+"""
+
+import datetime
+import re
+from collections.abc import Sequence
+from types import UnionType
+from typing import Annotated, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from components.config.base import Section
+from components.config.models import StackSpec
+from components.config.version_sections import FOLDER, GIT, INHERITED, ONE_OF
+from components.errors import CUSTOM_ERROR, ConfigIssue, describe, format_key, suggest
+
+_KEY = "[key]"
+_NUMBER = re.compile("[0-9.]+")
+_VERSION_DEPTH = 5
+"""Length of `models.<model>.versions.<version>.<key>`."""
+
+
+def find_issues(error: ValidationError, data: object) -> list[ConfigIssue]:
+    """All that pydantic found in `data`, the raw sections under their names."""
+    errors = [details for details in error.errors(include_url=False) if details["loc"]]
+    told = {_keys(details["loc"]) for details in errors}
+    found = (_to_issue(details, data, told) for details in errors)
+    return [issue for issue in found if issue is not None]
+
+
+def _to_issue(
+    details: ErrorDetails, data: object, told: set[tuple[str, ...]]
+) -> ConfigIssue | None:
+    at = _keys(details["loc"])
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    if _is_of_a_version(at) and at[-1] in INHERITED:
+        version = _value_at(data, at[:-1])
+        of_model = (*at[:2], at[-1])
+        if kind == "missing":
+            return ConfigIssue(
+                of_model, "no value", f"{_example(at)}, for the model or each version"
+            )
+        if isinstance(version, dict) and at[-1] not in version and of_model in told:
+            return None  # the model's own mistake, handed down to this version
+    match kind:
+        case "missing":
+            return ConfigIssue(at, "no value", _example(at))
+        case "extra_forbidden":
+            return _unknown_key(at)
+        case _ if value is None and _field_at(at) is not None:
+            return ConfigIssue(at, "no value", _null_hint(at))
+        case _ if kind == CUSTOM_ERROR:
+            return ConfigIssue(at, context.get("found", describe(value)), context["hint"])
+        case _:
+            return ConfigIssue(at, describe(value), _hint(kind, at, value, context))
+
+
+def _keys(loc: Sequence[object]) -> tuple[str, ...]:
+    """The keys of a file; pydantic adds which form of a source it took, and marks wrong keys."""
+    keys = [format_key(key) for key in loc if key != _KEY]
+    forms = slice(_VERSION_DEPTH, _VERSION_DEPTH + 1)
+    if _is_of_a_version(keys[:_VERSION_DEPTH]) and keys[_VERSION_DEPTH - 1] == "source":
+        keys[forms] = [key for key in keys[forms] if key not in (FOLDER, GIT)]
+    return tuple(keys)
+
+
+def _hint(kind: str, at: Sequence[str], value: object, context: dict[str, object]) -> str:
+    match kind:
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"write {_map(at)}"
+        case "string_type":
+            return _text_hint(at, value)
+        case "bool_type":
+            return "write true or false"
+        case "int_type":
+            whole = isinstance(value, str) and value.isascii() and value.isdigit()
+            return "write the number without quotes" if whole else "write a whole number"
+        case "too_short" | "list_type":
+            return _example(at)
+        case "greater_than_equal":
+            return f"write a whole number, at least {context['ge']}"
+        case "less_than_equal":
+            return f"write a whole number, at most {context['le']}"
+    return "write a value of the correct type"
+
+
+def _text_hint(at: Sequence[str], value: object) -> str:
+    if isinstance(value, bool | int | float | datetime.date):
+        return "write it in quotes: YAML does not read it as a string otherwise"
+    return f"write a string, or {_map(at)}" if _section_at(at).model_fields else "write a string"
+
+
+def _null_hint(at: Sequence[str]) -> str:
+    field = _field_at(at)
+    optional = field is not None and not field.is_required() and at[-1] not in ONE_OF
+    return _example(at) + (", or remove the line" if optional else "")
+
+
+def _map(at: Sequence[str]) -> str:
+    keys = ", ".join(_section_at(at).fields_by_key())
+    return f"a map with the keys {keys}" if keys else "a map"
+
+
+def _unknown_key(at: tuple[str, ...]) -> ConfigIssue:
+    section = _section_at(at[:-1])
+    return ConfigIssue(at, "an unknown key", suggest(at[-1], section.fields_by_key()))
+
+
+def _example(at: Sequence[str]) -> str:
+    field = _field_at(at)
+    if field is None or not field.examples:
+        return f"write {_map(at)}"
+    return f"set it, for example {at[-1]}: {_flow(field.examples[0])}"
+
+
+def _flow(value: object) -> str:
+    """A value in YAML's one-line form."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return f'"{value}"'
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _type_at(at: Sequence[str]) -> object:
+    """The type that a stack file has at a path; None where it has nothing."""
+    kind: object = StackSpec
+    for key in at:
+        if get_origin(kind) in (dict, list):
+            kind = get_args(kind)[-1]
+        else:
+            field = _as_section(kind).fields_by_key().get(key)
+            kind = None if field is None else field.annotation
+    return kind
+
+
+def _section_at(at: Sequence[str]) -> type[Section]:
+    return _as_section(_type_at(at))
+
+
+def _field_at(at: Sequence[str]) -> FieldInfo | None:
+    return _section_at(at[:-1]).fields_by_key().get(at[-1])
+
+
+def _as_section(kind: object) -> type[Section]:
+    """The section itself, or the one that a union holds; the one without keys for what is none."""
+    if get_origin(kind) in (Annotated, Union, UnionType):
+        found = [_as_section(choice) for choice in get_args(kind)]
+        return next((section for section in found if section is not Section), Section)
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else Section
+
+
+def _value_at(data: object, at: Sequence[str]) -> object:
+    for key in at:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _is_of_a_version(at: Sequence[str]) -> bool:
+    return len(at) == _VERSION_DEPTH and at[0] == "models" and at[2] == "versions"

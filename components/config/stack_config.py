@@ -1,0 +1,73 @@
+"""Read `pulumi.Config` and parse it into a StackSpec."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime.config import CONFIG, get_config_env, is_config_secret
+
+from components import external_models_file
+from components.config import StackSpec, parse
+from components.errors import ConfigIssue, StackFileError, suggest
+
+NAMESPACE = "model-deployment"
+SECTIONS = ("platform", "models")
+
+
+def load(root: Path) -> StackSpec:
+    """The checked stack file; `root` is the project's folder.
+
+    Raises `pulumi.RunError`, which ends the program with its text alone, for any issue.
+    """
+    found = list(_secret_sections())
+    secret = {issue.path[0] for issue in found}
+    spec: StackSpec | None = None
+    try:
+        platform, models = (_section(name) for name in SECTIONS)
+        if isinstance(models, str) and models.endswith(external_models_file.YAML_SUFFIXES):
+            models = external_models_file.read(root, models)
+        spec = parse(platform, models, root, _secret_keys())
+    except StackFileError as error:
+        # What is found in a section with secrets stays unsaid: it might quote one.
+        found += (issue for issue in error.issues if issue.path[0] not in secret)
+    found += _unknown_keys()
+    if found or spec is None:
+        raise pulumi.RunError(str(StackFileError(found)))
+    return spec
+
+
+def _section(name: str) -> object:
+    """What the section holds; text that is no JSON is given on, to be refused as text."""
+    value = pulumi.Config(NAMESPACE).get(name)
+    try:
+        return None if value is None else json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _secret_sections() -> Iterator[ConfigIssue]:
+    """A secret inside a section would reach the program, and then the cluster, as plain text."""
+    for name in SECTIONS:
+        if is_config_secret(f"{NAMESPACE}:{name}"):
+            hint = "make it a secret key of its own: pulumi config set --secret <name>"
+            yield ConfigIssue((name,), "a secret in it", hint)
+
+
+def _secret_keys() -> frozenset[str]:
+    """The names that a version's `secrets` may use."""
+    keys = (key.partition(":") for key in _all_keys() if is_config_secret(key))
+    return frozenset(name for namespace, _, name in keys if namespace == NAMESPACE) - {*SECTIONS}
+
+
+def _all_keys() -> set[str]:
+    return {*get_config_env(), *CONFIG.get()}
+
+
+def _unknown_keys() -> Iterator[ConfigIssue]:
+    """Keys beside the sections; secrets are left alone, they are there to be named later."""
+    for key in sorted(_all_keys()):
+        namespace, _, name = key.partition(":")
+        if namespace == NAMESPACE and name not in SECTIONS and not is_config_secret(key):
+            hint = f"{suggest(name, SECTIONS)} (a secret would be allowed, too)"
+            yield ConfigIssue((key,), "an unknown key", hint)

@@ -1,0 +1,53 @@
+"""The section `models` in a file of its own, for stacks whose models do not fit into Pulumi's.
+
+Pulumi hands the whole configuration to the program in one environment variable, which the kernel
+limits to 128 KiB: some 600 models. The stack file then names a file instead.
+"""
+
+from collections.abc import Hashable
+from pathlib import Path
+
+import yaml
+
+from components.errors import ConfigIssue, StackFileError
+
+YAML_SUFFIXES = (".yaml", ".yml")
+_AT = ("models",)
+
+
+def read(root: Path, name: str) -> object:
+    """What the file `name` of the project's folder `root` holds. Raises StackFileError."""
+    path = (root / name).resolve()
+    if Path(name).is_absolute() or not path.is_relative_to(root.resolve()):
+        raise _wrong(f"{name!r}, outside of the project", "name a file in the project's folder")
+    try:
+        with path.open(encoding="utf-8") as file:
+            found: object = yaml.load(file, _Strict)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise _wrong(f"{name!r}, which cannot be read ({reason})", "name a file") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        told = " ".join(str(error).split())
+        raise _wrong(f"{name!r}, which is not YAML: {told}", "mend it") from None
+    return found
+
+
+def _wrong(found: str, hint: str) -> StackFileError:
+    return StackFileError([ConfigIssue(_AT, found, hint)])
+
+
+class _Strict(yaml.SafeLoader):
+    """Refuses a key that stands twice, as Pulumi does in its own files."""
+
+    def construct_mapping(
+        self, node: yaml.MappingNode, deep: bool = False
+    ) -> dict[Hashable, object]:
+        """Return the mapping. Raises yaml.YAMLError."""
+        seen: set[object] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                message = f"{key.value!r} stands twice"
+                raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
+            seen.add(key.value)
+        found: dict[Hashable, object] = super().construct_mapping(node, deep)
+        return found

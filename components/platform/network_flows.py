@@ -1,0 +1,178 @@
+"""The allowed network flows of a stack; all other connections are denied.
+
+Each way stands here once, with its reason; the rules of both its ends are made of it. Kubelet's
+probes need none: what comes from a Pod's own node is always allowed, by NetworkPolicy's own
+definition. `docs/production.md` has the same list for people.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgsDict
+from pulumi_kubernetes.networking.v1 import (
+    NetworkPolicyEgressRuleArgsDict,
+    NetworkPolicyIngressRuleArgsDict,
+    NetworkPolicyPeerArgsDict,
+    NetworkPolicyPortArgsDict,
+    NetworkPolicySpecArgsDict,
+)
+
+from components import ports
+from components.naming import annotation
+
+EVERY_POD = "every Pod"
+CONSUMER = annotation("events")
+"""Label of a Pod, in any namespace, that may fetch events; its value is `consumer`."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Who opens a connection, or takes it: Pods of this stack by `component`, or `others`.
+
+    Without either it is anybody.
+    """
+
+    name: str
+    component: str = ""
+    selectors: tuple[NetworkPolicyPeerArgsDict, ...] = ()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A way that is open, from end to end; without ports, all of them."""
+
+    source: Peer
+    target: Peer
+    ports: tuple[int, ...]
+    reason: str
+    protocols: tuple[str, ...] = ("TCP",)
+
+    def __str__(self) -> str:
+        ports = ", ".join(map(str, self.ports)) or "all ports"
+        return f"{self.source.name} -> {self.target.name} ({ports}): {self.reason}"
+
+
+_EVERY_POD = Peer(EVERY_POD, EVERY_POD)
+_TRAEFIK = Peer("ingress controller", "ingress-controller")
+_BROKER = Peer("message broker", "message-broker")
+_WATCHER = Peer("watcher", "watcher")
+_MODELS = Peer("models", "model")
+_ANY_SOURCE = Peer("anybody")
+_API_SERVER = Peer("API server")
+"""Anybody, by these ports: agents see its address before or after it is translated, as they are."""
+_DNS = Peer(
+    "DNS",
+    selectors=(
+        {
+            "namespace_selector": {"match_labels": {"kubernetes.io/metadata.name": "kube-system"}},
+            "pod_selector": {"match_labels": {"k8s-app": "kube-dns"}},
+        },
+    ),
+)
+_PROMETHEUS = Peer(
+    "Prometheus",
+    selectors=(
+        {
+            "namespace_selector": {},
+            "pod_selector": {"match_labels": {"app.kubernetes.io/name": "prometheus"}},
+        },
+    ),
+)
+_CONSUMERS = Peer(
+    "consumers",
+    selectors=(
+        {"namespace_selector": {}, "pod_selector": {"match_labels": {CONSUMER: "consumer"}}},
+    ),
+)
+_DNS_PORT = 53
+_API_PORTS = (443, 6443)
+
+
+def allowed_flows(egress_cidrs: Sequence[str]) -> list[Flow]:
+    """Return all of them; models may open connections to addresses in `egress_cidrs`."""
+    front, broker, watcher = ports.TRAEFIK, ports.BROKER, ports.WATCHER
+    ranges: tuple[NetworkPolicyPeerArgsDict, ...] = tuple(
+        {"ip_block": {"cidr": cidr}} for cidr in egress_cidrs
+    )
+    public_ports = (front["web"], front["plain"], front["traefik"])
+    asked = (ports.MODEL["http"],)
+    return [
+        Flow(_EVERY_POD, _DNS, (_DNS_PORT,), "names of Services", ("UDP", "TCP")),
+        Flow(
+            _ANY_SOURCE, _TRAEFIK, public_ports, "the front door; groups of AWS say who gets so far"
+        ),
+        Flow(_TRAEFIK, _API_SERVER, _API_PORTS, "routes and endpoints"),
+        Flow(_TRAEFIK, _MODELS, asked, "requests"),
+        Flow(_TRAEFIK, _WATCHER, (watcher["http"],), "the status, and what no model has"),
+        Flow(_WATCHER, _API_SERVER, _API_PORTS, "versions and their records"),
+        Flow(_WATCHER, _BROKER, (broker["amqp"],), "events are published"),
+        Flow(_CONSUMERS, _BROKER, (broker["amqp"],), "events are fetched"),
+        Flow(_BROKER, _BROKER, tuple(ports.BROKER_CLUSTERING.values()), "nodes make one cluster"),
+        *[
+            Flow(_PROMETHEUS, end, (port,), "metrics")
+            for end, port in (
+                (_TRAEFIK, front["metrics"]),
+                (_BROKER, broker["metrics"]),
+                (_WATCHER, watcher["health"]),
+                (_MODELS, ports.MODEL["health"]),
+            )
+        ],
+        *(
+            [Flow(_MODELS, Peer("modelEgress", selectors=ranges), (), "as the stack file has it")]
+            if ranges
+            else []
+        ),
+    ]
+
+
+def flows_by_component(flows: Sequence[Flow]) -> dict[str, list[Flow]]:
+    """The ways that begin or end at each component."""
+    spec: dict[str, list[Flow]] = {}
+    for flow in flows:
+        for component in dict.fromkeys((flow.source.component, flow.target.component)):
+            if component:
+                spec.setdefault(component, []).append(flow)
+    return spec
+
+
+def policy(component: str, flows: Sequence[Flow]) -> NetworkPolicySpecArgsDict:
+    """The rules of one component's Pods; what none of them allows is denied, in and out."""
+    selected: LabelSelectorArgsDict = (
+        {} if component == EVERY_POD else {"match_labels": _selector(component)}
+    )
+    ingress: list[NetworkPolicyIngressRuleArgsDict] = []
+    egress: list[NetworkPolicyEgressRuleArgsDict] = []
+    for flow in flows:
+        ports = {"ports": _ports(flow)} if flow.ports else {}
+        if flow.target.component == component:
+            sources = _peers(flow.source)
+            ingress.append({**ports, **({"from_": sources} if sources else {})})
+        if flow.source.component == component:
+            targets = _peers(flow.target)
+            egress.append({**ports, **({"to": targets} if targets else {})})
+    return {
+        "pod_selector": selected,
+        "policy_types": ["Ingress", "Egress"],
+        # an empty list is not kept by the API server: after an import it would be a difference
+        **({"ingress": ingress} if ingress else {}),
+        **({"egress": egress} if egress else {}),
+    }
+
+
+def _ports(flow: Flow) -> list[NetworkPolicyPortArgsDict]:
+    return [
+        {"port": port, "protocol": protocol} for port in flow.ports for protocol in flow.protocols
+    ]
+
+
+def _peers(end: Peer) -> list[NetworkPolicyPeerArgsDict]:
+    if end.component:
+        return [{"pod_selector": {"match_labels": _selector(end.component)}}]
+    return list(end.selectors)  # none: anybody
+
+
+def _selector(component: str) -> dict[str, str]:
+    return {
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/part-of": "model-deployment",
+    }

@@ -1,0 +1,47 @@
+"""What the watcher may do: hear of what it tells about, and keep its own records. No more."""
+
+import pulumi
+from pulumi_kubernetes.core.v1 import ServiceAccount
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgsDict, Role, RoleBinding
+
+_LIST_WATCH = ["list", "watch"]
+_RULES: list[PolicyRuleArgsDict] = [
+    {"api_groups": ["apps"], "resources": ["deployments"], "verbs": _LIST_WATCH},
+    {"api_groups": [""], "resources": ["pods"], "verbs": _LIST_WATCH},
+    {
+        "api_groups": ["traefik.io"],
+        "resources": ["ingressroutes", "traefikservices"],
+        "verbs": _LIST_WATCH,
+    },
+    # its own Lease, and one per version with the version's record: no list of names is known
+    {
+        "api_groups": ["coordination.k8s.io"],
+        "resources": ["leases"],
+        "verbs": [*_LIST_WATCH, "get", "create", "patch"],
+    },
+]
+
+
+def bind_role(
+    name: str, meta: ObjectMetaArgsDict, account: ServiceAccount, opts: pulumi.ResourceOptions
+) -> RoleBinding:
+    """Bind the rules to `account`, in its own namespace alone; returns the binding."""
+    role = Role(name, metadata=meta, rules=_RULES, opts=opts)
+    return RoleBinding(
+        name,
+        metadata=meta,
+        role_ref={
+            "api_group": "rbac.authorization.k8s.io",
+            "kind": "Role",
+            "name": role.metadata["name"],
+        },
+        subjects=[
+            {
+                "kind": "ServiceAccount",
+                "name": account.metadata["name"],
+                "namespace": meta["namespace"],
+            }
+        ],
+        opts=opts,
+    )

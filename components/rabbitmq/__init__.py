@@ -1,0 +1,1 @@
+"""RabbitMQ: the broker, its settings and its users."""

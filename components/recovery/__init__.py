@@ -1,0 +1,1 @@
+"""Import files for a lost Pulumi state."""

@@ -1,0 +1,130 @@
+"""`python -m components.recovery.import_file`: the way back when Pulumi's state is lost.
+
+    pulumi preview --import-file placeholders.json
+    python -m components.recovery.import_file placeholders.json > import.json
+    pulumi import --file import.json --protect=false --generate-code=false --yes
+
+The program says which resources there should be, under which names and parents; the cluster's
+labels say which of them there are. What is not there is left out: the next update makes it.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import cast
+
+from components.cluster_state.client import ClusterClient, ClusterUnavailableError
+from components.cluster_state.state import Object
+
+SELECTOR = "app.kubernetes.io/part-of=model-deployment"
+_COMPONENT = "app.kubernetes.io/component"
+_KUBERNETES = "kubernetes:"
+_NAMESPACE = "kubernetes:core/v1:Namespace"
+
+Finder = Callable[[str], Iterable[Object]]
+"""All objects of this project of one type token."""
+
+
+def filled(
+    entries: Iterable[Object], namespace: str, objects: Finder
+) -> tuple[list[Object], list[str]]:
+    """The entries with the ids of what stands, and a line for each that is left out."""
+    kept: list[Object] = []
+    missing: list[str] = []
+    found: dict[str, list[Object]] = {}
+    for entry in entries:
+        token, name = str(entry["type"]), str(entry.get("logicalName") or entry["name"])
+        if entry.get("component"):
+            kept.append(entry)
+            continue
+        if not token.startswith(_KUBERNETES):
+            missing.append(f"{token} {name}: in no cluster; see docs/production.md")
+            continue
+        if token not in found:
+            found[token] = [item for item in objects(token) if _is_of(item, namespace)]
+        standing = _match(found[token], name)
+        if standing is None:
+            missing.append(f"{token} {name}: not in the cluster; the next update makes it")
+        else:
+            kept.append({**entry, "id": _id(standing)})
+    return kept, missing
+
+
+def _namespace(entries: Iterable[Object]) -> str:
+    """The stack's namespace, as its program declares it."""
+    return next(str(entry["name"]) for entry in entries if entry["type"] == _NAMESPACE)
+
+
+def _match(candidates: list[Object], name: str) -> Object | None:
+    """The object of this name; cluster-wide ones carry the namespace's, and tell by their label."""
+    exact = [item for item in candidates if _metadata(item).get("name") == name]
+    labelled = [item for item in candidates if _labels(item).get(_COMPONENT) == name]
+    for choice in (exact, labelled):
+        if len(choice) == 1:
+            return choice[0]
+    return None
+
+
+def _is_of(item: Object, namespace: str) -> bool:
+    """Whether an object is of this namespace's stack; definitions are every stack's."""
+    metadata = _metadata(item)
+    name = str(metadata.get("name"))
+    if metadata.get("namespace"):
+        return metadata["namespace"] == namespace
+    return namespace in name.split("-") or name.endswith(namespace) or "." in name
+
+
+def _id(item: Object) -> str:
+    metadata = _metadata(item)
+    name = str(metadata["name"])
+    return f"{metadata['namespace']}/{name}" if metadata.get("namespace") else name
+
+
+def _metadata(item: Object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", item["metadata"])
+
+
+def _labels(item: Object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", _metadata(item).get("labels") or {})
+
+
+def finder(cluster: ClusterClient) -> Finder:
+    """Asks the API server; the plural of a kind is its own word for it."""
+
+    def find(token: str) -> Iterable[Object]:
+        _, version, kind = token.split(":")
+        base = f"/api/{version}" if "/" not in version else f"/apis/{version}"
+        base = base.replace("/apis/core/", "/api/")
+        listed = cluster.get(base)
+        known = cast("list[dict[str, str]]", listed["resources"]) if listed else []
+        for resource in known:
+            if resource["kind"] == kind and "/" not in resource["name"]:
+                return cluster.items(f"{base}/{resource['name']}", SELECTOR)
+        return []
+
+    return find
+
+
+def main() -> int:
+    """Read placeholders, write the import file to stdout and what is missing to stderr."""
+    parser = argparse.ArgumentParser(prog="python -m components.recovery.import_file")
+    parser.add_argument("placeholders", type=Path, help="of pulumi preview --import-file")
+    given = parser.parse_args()
+    file = json.loads(given.placeholders.read_text())
+    entries: list[Object] = file["resources"]
+    try:
+        kept, missing = filled(
+            entries, _namespace(entries), finder(ClusterClient.from_stack_config())
+        )
+    except ClusterUnavailableError as error:
+        sys.stderr.write(f"the cluster cannot be read: {error}\n")
+        return 1
+    json.dump({**file, "resources": kept}, sys.stdout, indent=2)
+    sys.stderr.writelines(f"left out: {line}\n" for line in missing)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""What the versions of a stack hold: read once, before anything is declared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.config import GitSource, StackSpec, VersionSpec
+from components.git_sources import read_git, resolve
+from components.serving.provenance import GitCheckout
+from components.sources import SourceTree, content_hash, content_hash_of_image, read
+
+
+@dataclass(frozen=True)
+class Content:
+    """A version's files (none if its image was built elsewhere), its hash, and its commit."""
+
+    tree: SourceTree | None
+    content_hash: str
+    commit: str
+    ref: str
+    """The tag or commit that the stack file names; empty for a folder or an image."""
+
+
+def read_all(spec: StackSpec, root: Path) -> Mapping[tuple[str, str], Content]:
+    """By (model, version). Raises `SourceError` for files that cannot be read."""
+    checkout = GitCheckout(root)
+    return {
+        (name, version): _read(each, root, checkout)
+        for name, model in spec.models.items()
+        for version, each in model.versions.items()
+    }
+
+
+def _read(spec: VersionSpec, root: Path, checkout: GitCheckout) -> Content:
+    told = (spec.language, spec.handler, spec.environment)
+    if spec.image is not None:
+        return Content(None, content_hash_of_image(spec.image, *told), "unknown", "")
+    if isinstance(spec.source, GitSource):
+        commit = resolve(root, spec.source.ref)
+        tree = read_git(root, spec.source.path, commit)
+        return Content(tree, content_hash(tree, *told, spec.python), commit, spec.source.ref)
+    folder = str(spec.source)
+    tree = read(root / folder)
+    return Content(tree, content_hash(tree, *told, spec.python), checkout.commit(folder), "")

@@ -1,0 +1,1 @@
+"""Traefik: its installation, and the routes of the models."""

@@ -1,0 +1,54 @@
+"""What every request from outside passes in Traefik, whichever model it is for.
+
+Both are middlewares of the entry point, so that no route has to name them. Traefik gives each
+router one of its own: a rate is counted by client, address of a model and Traefik, and anew from
+each change of any route on. It holds back a client that floods, and is no quota.
+
+There is no limit of bodies here: Traefik's would hold back every answer until it is whole, the
+status's stream of events, too. Bodies are limited where they are held (`traffic`) and by the
+harness, which reads no more than its limit.
+"""
+
+from components.config import IngressControllerSpec
+from components.traefik.shared_middlewares import TraefikObject
+
+_NAME = "ingress-controller"
+HEADERS = f"{_NAME}.headers"
+RATE = f"{_NAME}.rate"
+
+
+def objects(spec: IngressControllerSpec) -> list[TraefikObject]:
+    """The middlewares that the stack file asks for, in the order in which a request passes them."""
+    found: list[TraefikObject] = []
+    if told := _headers(spec):
+        found.append(TraefikObject("Middleware", HEADERS, {"headers": told}))
+    if spec.rate_limit is not None:
+        limit = {"average": spec.rate_limit.average, "burst": spec.rate_limit.burst}
+        # the client's own address, also behind a load balancer: its PROXY header names it
+        by_client = {"sourceCriterion": {"ipStrategy": {"depth": 0}}}
+        found.append(TraefikObject("Middleware", RATE, {"rateLimit": {**limit, **by_client}}))
+    return found
+
+
+def _headers(spec: IngressControllerSpec) -> dict[str, object]:
+    """Answers are data, or the status's page: no browser may guess, frame or tell on."""
+    told: dict[str, object] = {}
+    if spec.security_headers:
+        told = {"contentTypeNosniff": True, "frameDeny": True, "referrerPolicy": "no-referrer"}
+    if spec.hsts_seconds is not None:
+        # forced: TLS has ended before Traefik, which itself sees plain requests
+        told |= {"stsSeconds": spec.hsts_seconds, "forceSTSHeader": True}
+    return told
+
+
+def arguments(namespace: str, spec: IngressControllerSpec) -> list[str]:
+    """How the entry points of the models and of plain HTTP are told of it."""
+    redirect = "--entrypoints.plain.http.redirections.entrypoint"
+    names = [f"{namespace}_{item.name}@kubernetescrd" for item in objects(spec)]
+    return [
+        *([f"--entrypoints.web.http.middlewares={','.join(names)}"] if names else []),
+        # whatever comes in by plain HTTP is sent to HTTPS, 301 or 308
+        f"{redirect}.to=:443",
+        f"{redirect}.scheme=https",
+        f"{redirect}.permanent=true",
+    ]

@@ -1,0 +1,291 @@
+"""Traefik: the one way in. It reads the models' own objects, of this namespace alone."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apps.v1 import Deployment
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgsDict,
+    PodTemplateSpecArgsDict,
+    ResourceRequirementsArgsDict,
+    Service,
+    ServiceAccount,
+)
+from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
+from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
+from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
+
+from components import pods, ports
+from components.config import IngressControllerSpec
+from components.config.quantities import memory_bytes
+from components.naming import labels
+from components.traefik import entrypoint_middlewares, shared_middlewares, traefik_crds
+from components.traefik.default_certificate import default_certificate
+from components.traefik.static_config import (
+    READY,
+    cli_arguments,
+    environment,
+    grace_seconds,
+    ready_route,
+)
+from components.traefik.traefik_rbac import bind_role
+
+NAME = "ingress-controller"
+_READY_NAME = f"{NAME}.ready"
+_DISK = "1Gi"
+"""For bodies that are on their way to a mirror or a failover; past it the Pod is ended."""
+
+_SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "model-deployment"}
+
+
+@dataclass(frozen=True)
+class IngressControllerArgs:
+    """Arguments of Traefik: its size, the namespace it serves, the host name it answers for.
+
+    `longest_timeout_seconds` is the longest timeout of any model. `trusted_ips` are the address
+    ranges of a load balancer; with one, the nodes expose a port for its health checks, too.
+    """
+
+    namespace: pulumi.Input[str]
+    namespace_name: str
+    hostname: str
+    longest_timeout_seconds: int
+    trusted_ips: tuple[str, ...]
+    priority: pulumi.Input[str]
+    spec: IngressControllerSpec
+
+
+class IngressController(pulumi.ComponentResource):
+    """Traefik with its definitions, rights, class, Service and disruption budget.
+
+    Ready means: its routes are loaded. `class_name` is what an Ingress names to be served;
+    `traefik_ready` is the last of the definitions and of what all routes share, which it waits for:
+    routes and Services name it alone, since each name more costs every preview.
+    """
+
+    class_name: str
+    traefik_ready: CustomResource
+
+    def __init__(
+        self, name: str, args: IngressControllerArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("model-deployment:platform:IngressController", name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        # cluster-wide names carry the namespace: two stacks may share a cluster
+        self.class_name = f"model-deployment-{args.namespace_name}"
+        meta: ObjectMetaArgsDict = {
+            "name": NAME,
+            "namespace": args.namespace,
+            "labels": labels(NAME),
+        }
+        self.traefik_ready = self._traefik_ready(args, meta)
+        account = ServiceAccount(
+            NAME, metadata=meta, automount_service_account_token=False, opts=child
+        )
+        rights = bind_role(NAME, meta, self.class_name, account, child)
+        IngressClass(
+            NAME,
+            metadata={"name": self.class_name, "labels": labels(NAME)},
+            spec={"controller": "traefik.io/ingress-controller"},
+            opts=child,
+        )
+        self.service = self._service(args, meta)
+        ready = self._ready_route(args, meta)
+        Deployment(
+            NAME,
+            metadata=meta,
+            spec={
+                "replicas": args.spec.replicas,
+                "selector": {"match_labels": _SELECTOR},
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rolling_update": {"max_surge": 1, "max_unavailable": 0},
+                },
+                "template": self._template(args, account),
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*rights, ready]),
+        )
+        PodDisruptionBudget(
+            NAME,
+            metadata=meta,
+            spec={"max_unavailable": 1, "selector": {"match_labels": _SELECTOR}},
+            opts=child,
+        )
+        self.register_outputs({"className": self.class_name})
+
+    def _traefik_ready(
+        self, args: IngressControllerArgs, meta: ObjectMetaArgsDict
+    ) -> CustomResource:
+        child = pulumi.ResourceOptions(parent=self)
+        kinds = [_definition(item, child) for item in traefik_crds.load()]
+        defined = pulumi.ResourceOptions(parent=self, depends_on=kinds)
+        shared = [
+            CustomResource(
+                item.name,
+                api_version="traefik.io/v1alpha1",
+                kind=item.kind,
+                metadata={**meta, "name": item.name},
+                spec=item.spec,
+                opts=defined,
+            )
+            for item in [
+                *shared_middlewares.objects(args.longest_timeout_seconds),
+                *entrypoint_middlewares.objects(args.spec),
+            ]
+        ]
+        last = pulumi.ResourceOptions(parent=self, depends_on=[*kinds, *shared])
+        return default_certificate(meta, args.hostname, last)
+
+    def _ready_route(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> CustomResource:
+        """A route to Traefik's own ping that stands only once both kinds of addresses do.
+
+        Traefik reads Ingresses and its own kinds apart. This route names a service of each, so it
+        answers only when the models' versions and their routes do, too.
+        """
+        service = f"{args.namespace_name}-{NAME}-web@kubernetes"
+        ingress = Ingress(
+            _READY_NAME,
+            metadata={
+                **meta,
+                "name": _READY_NAME,
+                "annotations": {
+                    "pulumi.com/skipAwait": "true",
+                    "traefik.ingress.kubernetes.io/router.entrypoints": "traefik",
+                },
+            },
+            spec={
+                "ingress_class_name": self.class_name,
+                "rules": [
+                    {
+                        "http": {
+                            "paths": [
+                                {
+                                    "path": f"{READY}/ingress",
+                                    "path_type": "Exact",
+                                    "backend": {"service": {"name": NAME, "port": {"name": "web"}}},
+                                }
+                            ]
+                        }
+                    }
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.service]),
+        )
+        return CustomResource(
+            _READY_NAME,
+            api_version="traefik.io/v1alpha1",
+            kind="IngressRoute",
+            metadata={**meta, "name": _READY_NAME},
+            spec=ready_route(service),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.traefik_ready, ingress]),
+        )
+
+    def _template(
+        self, args: IngressControllerArgs, account: ServiceAccount
+    ) -> PodTemplateSpecArgsDict:
+        container: ContainerArgsDict = {
+            "name": "traefik",
+            "image": args.spec.image,
+            "args": [
+                *cli_arguments(
+                    args.namespace_name,
+                    self.class_name,
+                    args.longest_timeout_seconds,
+                    args.trusted_ips,
+                ),
+                *entrypoint_middlewares.arguments(args.namespace_name, args.spec),
+            ],
+            "ports": [
+                {"name": name, "container_port": port} for name, port in ports.TRAEFIK.items()
+            ],
+            "env": [
+                {"name": name, "value": value}
+                for name, value in environment(memory_bytes(args.spec.resources.memory)).items()
+            ],
+            "resources": _resources(args.spec),
+            "security_context": pods.container_security(),
+            "liveness_probe": {
+                "http_get": {"path": "/ping", "port": "traefik"},
+                "period_seconds": 10,
+                "timeout_seconds": 5,
+            },
+            "readiness_probe": {
+                "http_get": {"path": READY, "port": "traefik"},
+                "period_seconds": 1,
+                "timeout_seconds": 2,
+            },
+            "volume_mounts": [{"name": "tmp", "mount_path": pods.SCRATCH}],
+            "termination_message_policy": "FallbackToLogsOnError",
+        }
+        return {
+            "metadata": {
+                "labels": labels(NAME),
+                "annotations": {
+                    "prometheus.io/scrape": "true",
+                    "prometheus.io/port": str(ports.TRAEFIK["metrics"]),
+                },
+            },
+            "spec": {
+                "service_account_name": account.metadata["name"],
+                "priority_class_name": args.priority,
+                "automount_service_account_token": True,
+                "enable_service_links": False,
+                "security_context": pods.pod_security(),
+                "termination_grace_period_seconds": grace_seconds(args.longest_timeout_seconds),
+                "topology_spread_constraints": pods.spread(_SELECTOR),
+                "containers": [container],
+                "volumes": [{"name": "tmp", "empty_dir": {"size_limit": _DISK}}],
+            },
+        }
+
+    def _service(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> Service:
+        return Service(
+            NAME,
+            # the Deployment is awaited: waiting for endpoints, too, only costs time
+            metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
+            spec={
+                "type": "NodePort",
+                "selector": _SELECTOR,
+                "ports": [
+                    {
+                        "name": name,
+                        "port": port,
+                        "target_port": target,
+                        "node_port": node_port,
+                    }
+                    for name, port, target, node_port in _node_ports(args)
+                ],
+            },
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def _node_ports(args: IngressControllerArgs) -> list[tuple[str, int, str, int]]:
+    """Name, port, entry point and node port of what can be reached from outside the cluster."""
+    found = [("web", 80, "web", args.spec.node_port)]
+    if args.trusted_ips:
+        found.append(("ping", ports.TRAEFIK["traefik"], "traefik", args.spec.ping_port))
+    if args.spec.redirect_port is not None:
+        found.append(("plain", ports.TRAEFIK["plain"], "plain", args.spec.redirect_port))
+    return found
+
+
+def _resources(spec: IngressControllerSpec) -> ResourceRequirementsArgsDict:
+    given = pods.resources(spec.resources)
+    limits = cast("dict[str, str]", given["limits"])
+    return {**given, "limits": {**limits, "ephemeral-storage": _DISK}}
+
+
+def _definition(item: dict[str, object], opts: pulumi.ResourceOptions) -> CustomResource:
+    metadata = cast("dict[str, object]", item["metadata"])
+    name = cast("str", metadata["name"])
+    return CustomResource(
+        name,
+        api_version="apiextensions.k8s.io/v1",
+        kind="CustomResourceDefinition",
+        metadata={"name": name, "labels": labels(NAME)},
+        spec=item["spec"],
+        opts=opts,
+    )

@@ -1,0 +1,1 @@
+"""Bind request values to the arguments of the function."""

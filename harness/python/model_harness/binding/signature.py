@@ -1,0 +1,214 @@
+"""The signature of the function: checked once at the start, then matched with each request."""
+
+import inspect
+import typing
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from model_harness.binding import type_hints
+from model_harness.binding.type_hints import ANY, JSON_NAMES, Binding, ConversionError, Hint
+from model_harness.errors import RequestError, StartupError, truncate
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One named parameter of the function."""
+
+    name: str
+    required: bool = True
+    keyword_only: bool = False  # cannot be passed by position
+    default: object = None  # of a parameter that is not required
+    hint: Hint = ANY
+
+
+class Signature:
+    """The arguments that a function accepts, in any language."""
+
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        *,
+        accepts_extra: bool = False,
+        accepts_varargs: bool = False,
+        description: str = "",
+        returns: Hint = ANY,
+    ) -> None:
+        """Create it. `accepts_extra` is `**kwargs`, `accepts_varargs` is `*args`."""
+        self.parameters = {p.name: p for p in parameters}
+        self.accepts_extra = accepts_extra
+        self.accepts_varargs = accepts_varargs
+        self.description = description
+        self.returns = returns
+        self.order = [p.name for p in parameters if not p.keyword_only]
+        self.names = frozenset(self.parameters)
+        self.required = frozenset(p.name for p in parameters if p.required)
+        self._required_keyword_only = [p.name for p in parameters if p.keyword_only and p.required]
+        self._checks = [(p.name, p.hint.json_types) for p in parameters if p.hint.json_types]
+        self._conversions = [
+            (p.name, p.hint.convert, not p.required and p.default is None)
+            for p in parameters
+            if p.hint.convert is not None
+        ]
+        self.binding = _binding_of(parameters)
+
+    @classmethod
+    def of(cls, function: Callable[..., object], label: str) -> "Signature":
+        """Inspect a function. Raise StartupError if it cannot be called with named arguments."""
+        try:
+            parameters = list(inspect.signature(function).parameters.values())
+        except (TypeError, ValueError) as error:
+            message = f"{label} has no readable signature ({error}); wrap it in a def"
+            raise StartupError(message) from error
+        positional_only = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+        if positional_only:
+            raise StartupError(
+                f"{label} cannot be called by name: {', '.join(positional_only)} is positional-only"
+                "; remove the / from its signature"
+            )
+        hints = _resolve_hints(function)
+        named = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+        return cls(
+            [_parameter(p, hints.get(p.name, p.empty)) for p in parameters if p.kind in named],
+            accepts_extra=any(p.kind is p.VAR_KEYWORD for p in parameters),
+            accepts_varargs=any(p.kind is p.VAR_POSITIONAL for p in parameters),
+            description=inspect.getdoc(function) or "",
+            returns=Hint(hints.get("return", inspect.Parameter.empty)),
+        )
+
+    def check_named(self, arguments: dict[str, object]) -> None:
+        """Check arguments by name and convert them in place.
+
+        Raise RequestError(400) that names every unknown, missing or wrong argument.
+        """
+        if arguments.keys() != self.names:
+            self.check_names(arguments)
+        # Inlined check_values: every plain call takes this path.
+        for name, json_types in self._checks:
+            if name in arguments and type(arguments[name]) not in json_types:
+                raise RequestError(400, *self._type_errors(arguments))
+        if self._conversions:
+            self._convert(arguments)
+
+    def check_positional(self, arguments: list[object], subject: str = "parameters") -> None:
+        """Check arguments by position and convert them in place.
+
+        Raise RequestError(400) that names every missing, surplus or wrong argument.
+        """
+        bound = dict(zip(self.order, arguments, strict=False))
+        errors = [*self._count_errors(len(arguments), subject, ()), *self._type_errors(bound)]
+        if errors:
+            raise RequestError(400, *errors)
+        if self._conversions:
+            self._convert(bound)
+            arguments[: len(bound)] = bound.values()
+
+    def check_count(self, count: int, subject: str, named: Collection[str]) -> None:
+        """Raise RequestError(400) unless `count` positional values and `named` make a call."""
+        errors = self._count_errors(count, subject, named)
+        if errors:
+            raise RequestError(400, *errors)
+
+    def check_names(self, arguments: Collection[str]) -> None:
+        """Raise RequestError(400) for every unknown or missing name."""
+        errors = [] if self.accepts_extra else self._unknown_errors(arguments)
+        errors += self._missing_errors(name for name in self.required if name not in arguments)
+        if errors:
+            raise RequestError(400, *errors)
+
+    def check_values(self, arguments: dict[str, object]) -> None:
+        """Check values and convert them in place. Raise RequestError(400)."""
+        for name, json_types in self._checks:
+            if name in arguments and type(arguments[name]) not in json_types:
+                raise RequestError(400, *self._type_errors(arguments))
+        if self._conversions:
+            self._convert(arguments)
+
+    def _convert(self, arguments: dict[str, object]) -> None:
+        errors = []
+        for name, convert, nullable in self._conversions:
+            if name in arguments and not (nullable and arguments[name] is None):
+                try:
+                    arguments[name] = convert(arguments[name])
+                except ConversionError as error:
+                    errors += [_sentence(name, path, text) for path, text in error.mistakes]
+        if errors:
+            raise RequestError(400, *errors)
+
+    def _count_errors(self, count: int, subject: str, named: Collection[str]) -> list[str]:
+        errors = []
+        if count > len(self.order) and not self.accepts_varargs:
+            errors.append(
+                f"{subject} has {count} values; the function takes {self._parameter_list()}"
+            )
+        bound = self.order[:count]
+        errors += [f"argument {name!r} is given twice" for name in bound if name in named]
+        errors += [] if self.accepts_extra else self._unknown_errors(named)
+        errors += self._missing_errors(
+            n for n in self.required if n not in bound and n not in named
+        )
+        if any(name not in named for name in self._required_keyword_only):
+            errors.append(f"{subject} cannot fill keyword-only arguments; send data instead")
+        return errors
+
+    def _unknown_errors(self, arguments: Iterable[str]) -> list[str]:
+        return [
+            f"argument {truncate(name)} is unknown; the function takes {self._parameter_list()}"
+            for name in arguments
+            if name not in self.names
+        ]
+
+    def _missing_errors(self, names: Iterable[str]) -> list[str]:
+        return [f"argument {name!r} is missing" for name in sorted(names)]
+
+    def _type_errors(self, arguments: dict[str, object]) -> list[str]:
+        return [
+            f"argument {name!r} must be {self.parameters[name].hint.expected}, "
+            f"not {JSON_NAMES[type(arguments[name])]}"
+            for name, json_types in self._checks
+            if name in arguments and type(arguments[name]) not in json_types
+        ]
+
+    def _parameter_list(self) -> str:
+        named = [*self.order, *sorted(self.names.difference(self.order))]
+        return ", ".join(named) if named else "no arguments"
+
+
+def _sentence(name: str, path: str, text: str) -> str:
+    where, text = f"argument {name!r}{path[:200]}", text[:200]  # both may echo the request
+    return f"{where} {text}" if text.startswith("must ") else f"{where}: {text}"
+
+
+def _binding_of(parameters: Sequence[Parameter]) -> Binding:
+    """Return how much of a table one call receives: the binding of all required parameters."""
+    bindings = {p.hint.binding for p in parameters if p.required} or {
+        p.hint.binding for p in parameters
+    }
+    if (
+        bindings == {Binding.FRAME}
+        and sum(p.hint.binding is Binding.FRAME for p in parameters) == 1
+    ):
+        return Binding.FRAME
+    return Binding.COLUMN if bindings == {Binding.COLUMN} else Binding.VALUE
+
+
+def _parameter(parameter: inspect.Parameter, source: object) -> Parameter:
+    required = parameter.default is parameter.empty
+    hint = type_hints.parse(source)
+    if not required and hint.json_types and type(parameter.default) not in hint.json_types:
+        # `x: float = None`: the hint is not meant strictly.
+        hint = Hint(source, binding=hint.binding)
+    return Parameter(
+        parameter.name,
+        required=required,
+        keyword_only=parameter.kind is parameter.KEYWORD_ONLY,
+        default=None if required else parameter.default,
+        hint=hint,
+    )
+
+
+def _resolve_hints(function: Callable[..., object]) -> dict[str, object]:
+    """Return the hints, or none where a name cannot be resolved."""
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except Exception:  # noqa: BLE001 - evaluating hints runs code of the user, which may raise anything
+        return {}

@@ -1,0 +1,1 @@
+"""The HTTP server: routing, bodies, tokens and responses."""

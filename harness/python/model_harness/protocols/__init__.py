@@ -1,0 +1,1 @@
+"""The inference protocols: JSON and tensors to arguments, results to response bodies."""

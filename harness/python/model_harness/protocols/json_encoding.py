@@ -1,0 +1,124 @@
+"""Decode JSON requests and encode results as JSON.
+
+| a result's | becomes |
+|---|---|
+| NaN, infinity, pandas' NA and NaT, at any depth | null |
+| numpy scalars and arrays, pandas Series, Index, Categorical | their values; arrays |
+| pandas DataFrame | an array of row objects, without the index |
+| dates and times, also of numpy and pandas | ISO 8601 text |
+| durations, also of numpy and pandas | seconds |
+| Decimal, UUID, Enum | exact text; text; the value |
+| dataclasses, pydantic models, TypedDicts, dicts with any plain keys | objects |
+| tuples, also named tuples | arrays |
+| sets (no order), bytes (no text), complex, anything else | 500 with the name of the type |
+
+numpy, pandas and pydantic are recognized by name: the harness imports none of them.
+"""
+
+import datetime
+import decimal
+from collections.abc import Collection
+from typing import TYPE_CHECKING, cast
+
+import orjson
+
+from model_harness.errors import RequestError, truncate
+
+if TYPE_CHECKING:
+    import numpy
+
+_ANY_KEYS = orjson.OPT_NON_STR_KEYS
+_MAX_NUMBER_BYTES = 8  # supported by orjson
+_MISSING_VALUES = frozenset({"NAType", "NaTType"})
+
+
+def decode(body: bytes | memoryview) -> object:
+    """Return the decoded JSON. Raise RequestError(400) with line and column where it is invalid."""
+    try:
+        value: object = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        problem = f"is not JSON: {error}" if len(body) else "is empty"
+        raise RequestError(400, f"the body {problem}") from None
+    return value
+
+
+def unknown_keys(
+    keys: Collection[str], allowed: Collection[str], subject: str, usage: str
+) -> list[str]:
+    """Return an error for each key that is not allowed."""
+    extra = sorted(set(keys).difference(allowed))
+    return [f"{subject} has an unknown key {truncate(key)}; {usage}" for key in extra]
+
+
+def encode(value: object) -> bytes:
+    """Return JSON. Raise TypeError that names what cannot be encoded.
+
+    Keys that are not strings are slow: orjson handles them only after the fast path failed.
+    """
+    try:
+        return orjson.dumps(value, plain)
+    except TypeError:
+        pass
+    try:
+        return orjson.dumps(value, plain, _ANY_KEYS)
+    except TypeError:
+        pass
+    try:
+        return orjson.dumps(_plain_keys(value), plain, _ANY_KEYS)
+    except TypeError as error:
+        reason = error.__cause__ or error  # orjson wraps the error of `plain`
+        raise TypeError(f"the result cannot be encoded: {reason}") from None
+
+
+def plain(value: object) -> object:
+    """Convert a value that orjson does not support. Raise TypeError where that is impossible."""
+    value_type = type(value)
+    package = value_type.__module__.partition(".")[0]
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if package == "numpy" and hasattr(value, "dtype"):
+        return _from_numpy(cast("numpy.ndarray", value))
+    if package == "pandas":
+        if value_type.__name__ == "DataFrame":
+            return value.to_dict(orient="records")  # type: ignore[attr-defined] # pandas.DataFrame
+        if value_type.__name__ in _MISSING_VALUES:
+            return None
+        for method in ("tolist", "isoformat"):
+            if hasattr(value, method):
+                converted: object = getattr(value, method)()
+                return converted
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, decimal.Decimal):
+        return str(value) if value.is_finite() else None
+    if hasattr(value_type, "model_dump") and hasattr(value_type, "model_validate"):
+        return value.model_dump()  # type: ignore[attr-defined] # pydantic.BaseModel
+    name = f"{value_type.__module__}.{value_type.__qualname__}"
+    raise TypeError(f"a {name} is not JSON; return plain values")
+
+
+def _from_numpy(value: "numpy.ndarray") -> object:
+    """Encode arrays of numbers by orjson, everything else by way of Python values.
+
+    orjson also encodes dates, but turns NaT into a date.
+    """
+    kind = value.dtype.kind
+    if type(value).__name__ == "ndarray" and kind in "biuf" and value.ndim and value.dtype.isnative:
+        if value.flags.c_contiguous and value.itemsize <= _MAX_NUMBER_BYTES:
+            return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+    elif kind in "mM":
+        value = value.astype(f"{kind}8[us]")  # tolist() turns nanoseconds into integers
+    converted: object = value.tolist()
+    return (
+        float(value) if type(converted) is type(value) else converted
+    )  # tolist() of a long double returns it unchanged
+
+
+def _plain_keys(value: object) -> object:
+    """Convert keys that are numpy numbers, as in dict(zip(*numpy.unique(..., True)))."""
+    if isinstance(value, dict):
+        return {
+            key.item() if type(key).__module__ == "numpy" else key: _plain_keys(item)
+            for key, item in value.items()
+        }
+    return [_plain_keys(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""R's binary serialization format."""

@@ -1,0 +1,1 @@
+"""The one-node cluster: its processes, network, certificates and storage on this machine."""

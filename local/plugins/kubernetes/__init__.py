@@ -1,1 +1,0 @@
-"""Stand-in for pulumi-kubernetes: any object of an API server, by server-side apply."""

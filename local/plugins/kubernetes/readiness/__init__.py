@@ -1,1 +1,0 @@
-"""When an object is what was asked for, and why it will not become so."""

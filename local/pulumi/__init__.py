@@ -1,0 +1,1 @@
+"""Pulumi on the local cluster or on another one: environment, plugins, update and preview."""

@@ -1,0 +1,214 @@
+"""How type hints check and convert arguments."""
+
+import datetime
+import decimal
+import enum
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pydantic
+import pytest
+from model_harness.binding.signature import Signature
+from model_harness.binding.type_hints import Binding
+from model_harness.errors import RequestError
+from model_harness.protocols.domino import Domino
+from model_harness.settings import Settings
+
+DOMINO = Domino(Settings("iris", "v3", "predict:predict"))
+
+
+@dataclass
+class Petal:
+    length: float
+    parts: list["Petal"] = field(default_factory=list)
+
+
+class Place(TypedDict):
+    city: str
+    zip: NotRequired[int]
+
+
+class Point(pydantic.BaseModel):
+    x: int
+    tags: list[str] = []
+
+
+@dataclass
+class Holder:
+    point: Point
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Broken:
+    """A class of the user that no library can create."""
+
+
+def convert(hint: object, value: object) -> object:
+    """Return the argument that a function with this hint receives."""
+
+    def function(x):
+        return x
+
+    function.__annotations__ = {"x": hint}
+    body = json.dumps({"data": {"x": value}}).encode()
+    positional, named = DOMINO.arguments(body, Signature.of(function, "f"))
+    return function(*positional, **named)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "expected"),
+    [
+        (Petal, {"length": 1, "parts": [{"length": 2}]}, Petal(1.0, [Petal(2.0)])),
+        (list[Petal], [{"length": 1}], [Petal(1.0)]),
+        (Petal | None, None, None),
+        (Place, {"city": "Ulm"}, {"city": "Ulm"}),
+        (Literal["a", 2], 2, 2),
+        (float | None, None, None),
+        (float | None, 1, 1),
+        (dict[str, list[int]], {"a": [1]}, {"a": [1]}),
+        (tuple[int, str], [1, "a"], (1, "a")),
+        (datetime.date, "2026-01-02", datetime.date(2026, 1, 2)),
+        (decimal.Decimal, "1.10", decimal.Decimal("1.10")),
+        (Colour, "red", Colour.RED),
+        (Annotated[int, msgspec.Meta(ge=1)], 1, 1),
+        (Point, {"x": 1}, Point(x=1)),
+        (list[Point], [{"x": 1, "tags": ["t"]}], [Point(x=1, tags=["t"])]),
+        (Holder, {"point": {"x": 1}}, Holder(Point(x=1))),
+        (Any, {"a": [1]}, {"a": [1]}),
+        (Broken, {"a": 1}, {"a": 1}),
+        (Callable[[int], int], "f", "f"),
+    ],
+)
+def test_value_is_converted_to_hint(hint: object, value: object, expected: object) -> None:
+    argument = convert(hint, value)
+    assert (type(argument), argument) == (type(expected), expected)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "errors"),
+    [
+        (Petal, {"length": "x"}, ["argument 'x'.length: expected `float`, got `str`"]),
+        (
+            Petal,
+            {"length": 1, "parts": [{"length": None}]},
+            ["argument 'x'.parts[0].length: expected `float`, got `null`"],
+        ),
+        (Petal, None, ["argument 'x': expected `object`, got `null`"]),
+        (Place, {}, ["argument 'x': object missing required field `city`"]),
+        (Literal["a"], "b", ["argument 'x': invalid enum value 'b'"]),
+        (list[int], [1, 2.5], ["argument 'x'[1]: expected `int`, got `float`"]),
+        (float | None, "a", ["argument 'x' must be a number or null, not a string"]),
+        (int | str, [], ["argument 'x' must be a whole number or a string, not an array"]),
+        (Annotated[int, msgspec.Meta(ge=1)], 0, ["argument 'x': expected `int` >= 1"]),
+        (
+            Point,
+            {"tags": [1]},
+            [
+                "argument 'x'.x: Field required",
+                "argument 'x'.tags[0]: Input should be a valid string",
+            ],
+        ),
+        (np.ndarray, "a", ["argument 'x' must be an array, not a string"]),
+        (np.ndarray, ["a", 1], ["argument 'x' must not mix strings with other values"]),
+        (pd.Series, 1, ["argument 'x' must be an array, not a whole number"]),
+        (pd.DataFrame, "a", ["argument 'x' must be rows or columns, not a string"]),
+    ],
+)
+def test_wrong_value_is_reported_with_path(hint: object, value: object, errors: list[str]) -> None:
+    with pytest.raises(RequestError) as caught:
+        convert(hint, value)
+    assert (caught.value.status, caught.value.errors) == (400, errors)
+
+
+@pytest.mark.parametrize("value", [[[1, 2], [3]], [{"a": 1}], [["a", None]]])
+def test_array_of_mixed_shapes_or_types_is_refused(value: object) -> None:
+    with pytest.raises(RequestError, match=r"must be an array of numbers, .* of one shape"):
+        convert(np.ndarray, value)
+
+
+def test_errors_are_truncated_for_long_values() -> None:
+    with pytest.raises(RequestError) as caught:
+        convert(Literal["a"], "x" * 1_000_000)
+    assert len(caught.value.errors[0]) < 300
+    with pytest.raises(RequestError) as caught:
+        convert(dict[str, int], {"x" * 1_000_000: "a"})
+    assert len(caught.value.errors[0]) < 600
+
+
+@pytest.mark.parametrize("hint", [np.ndarray, npt.NDArray[np.float64], np.ndarray | None])
+def test_numbers_are_converted_to_array_with_nan_for_null(hint: object) -> None:
+    array = convert(hint, [[1, None], [2.5, 3]])
+    assert isinstance(array, np.ndarray)
+    np.testing.assert_array_equal(array, [[1, np.nan], [2.5, 3]])
+
+
+def test_lists_and_tables_are_converted_to_pandas() -> None:
+    pd.testing.assert_series_equal(convert(pd.Series, ["a", None]), pd.Series(["a", None]))
+    expected = pd.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    rows = [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]
+    pd.testing.assert_frame_equal(convert(pd.DataFrame, rows), expected)
+    pd.testing.assert_frame_equal(convert(pd.DataFrame, {"a": [1, 2], "b": ["x", "y"]}), expected)
+
+
+def test_exception_of_user_class_is_a_request_error() -> None:
+    @dataclass
+    class Picky:
+        x: int
+
+        def __post_init__(self) -> None:
+            raise KeyError(self.x)
+
+    with pytest.raises(RequestError, match="argument 'x': KeyError: 3"):
+        convert(Picky, {"x": 3})
+
+
+def test_positional_arguments_are_converted() -> None:
+    def function(petal: Petal, *more: Petal, scale: float = 1.0):
+        return petal, more, scale
+
+    body = json.dumps({"parameters": [{"length": 1}, 2, 3]}).encode()
+    positional, _ = DOMINO.arguments(body, Signature.of(function, "f"))
+    assert positional == [Petal(1.0), 2, 3]
+
+
+def test_null_is_accepted_where_default_is_none() -> None:
+    def function(petal: Petal = None):
+        return petal
+
+    assert DOMINO.arguments(b'{"data": {"petal": null}}', Signature.of(function, "f"))[1] == {
+        "petal": None
+    }
+
+
+def all_lists(a: list, b: list[float], c: np.ndarray, d: pd.Series, e: list | None = None): ...
+def one_value(a: list, b: float): ...
+def value_with_default(a: list, b: float = 1): ...
+def one_frame(frame: pd.DataFrame, k: int = 1): ...
+def frame_and_value(frame: pd.DataFrame, k: int): ...
+def untyped(a, b): ...
+def no_arguments(): ...
+
+
+@pytest.mark.parametrize(
+    ("function", "binding"),
+    [
+        (all_lists, Binding.COLUMN),
+        (one_value, Binding.VALUE),
+        (value_with_default, Binding.COLUMN),
+        (one_frame, Binding.FRAME),
+        (frame_and_value, Binding.VALUE),
+        (untyped, Binding.VALUE),
+        (no_arguments, Binding.VALUE),
+    ],
+)
+def test_binding_of_signature(function: Callable[..., object], binding: Binding) -> None:
+    assert Signature.of(function, "f").binding is binding
