@@ -4,8 +4,9 @@ For RabbitMQ 3.10 and 4 alike: the local stack has Debian's 4.0, production the 
 
 - **Peers by their names**, which a StatefulSet fixes: no right to read the API server is needed,
   which discovery by Kubernetes asks for before 4.1 (and no more since).
-- **The first node alone makes a cluster.** The others wait for it, once, so that nodes that start
-  together never make two.
+- **One cluster, never two.** RabbitMQ 4 forms a cluster once two nodes reach each other, and all
+  join the oldest. A new node starts after the first one runs, which makes that the oldest. The
+  first node must not wait the other way round: a wait for its complete start never ends.
 - **Users at each start, queues once all nodes have joined**: a quorum queue has its members where
   nodes are when it is declared, and 3.10 adds none later by itself.
 - **Limits are policies, not arguments of queues**: a policy may change under a queue that stands.
@@ -38,6 +39,8 @@ _MAX_QUEUE_EVENTS = 100_000
 """Of one queue: a few hundred MB, at 2 to 3 KB an event."""
 _ATTEMPTS = 20
 """How often a consumer may fail at an event before that is a dead letter."""
+_DISCOVERY_ATTEMPTS = 100_000
+"""At one second or more each: more than a day."""
 _DISK_SHARE = 10
 """Of the volume; below that the broker takes nothing more, and the watcher waits."""
 
@@ -134,6 +137,8 @@ def _settings(spec: MessageBrokerSpec) -> str:
 cluster_name = {NAME}
 cluster_formation.peer_discovery_backend = classic_config
 {peers}
+# in place of half a minute, after which a node that found no other makes a cluster of its own
+cluster_formation.discovery_retry_limit = {_DISCOVERY_ATTEMPTS}
 # the smaller part of a cut cluster stops, so that both never go on with half of the events
 cluster_partition_handling = pause_minority
 # at each start: the passwords are those of the Secret, and there is no guest
@@ -160,7 +165,7 @@ until getent hosts "${{RABBITMQ_NODENAME#*@}}" > /dev/null; do sleep 1; done
 first={node(f"{NAME}-0")}
 if [ "$RABBITMQ_NODENAME" != "$first" ] && [ ! -d "$HOME/mnesia/$RABBITMQ_NODENAME" ]; then
   echo "waiting for $first"
-  until rabbitmqctl --node "$first" await_startup > /dev/null 2>&1; do sleep 2; done
+  until rabbitmqctl --node "$first" ping > /dev/null 2>&1; do sleep 2; done
 fi
 
 declare_topology() {{

@@ -63,6 +63,18 @@ def test_broker_nodes_use_pod_names_of_stateful_set(
     assert next(iter(environment)) == "POD_NAME"
 
 
+def test_new_broker_node_never_forms_second_cluster(
+    declared: Callable[..., Recorder],
+) -> None:
+    recorded = declared()
+    # RabbitMQ's own limit is 30, then a node that reached no other boots alone
+    assert int(_settings(recorded)["cluster_formation.discovery_retry_limit"]) > 24 * 60 * 60
+    script = recorded.one("ConfigMap", "message-broker")["data"]["start.sh"]
+    # the first node boots only with a second one: to wait for its complete start never ends
+    assert 'until rabbitmqctl --node "$first" ping ' in script
+    assert '--node "$first" await_startup' not in script
+
+
 def test_queues_are_declared_after_all_nodes_joined(
     declared: Callable[..., Recorder],
 ) -> None:
