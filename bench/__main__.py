@@ -59,10 +59,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("names", nargs="*", metavar="NAME")
-    given = parser.parse_args()
-    known = KINDS[given.kind]
-    names = command.chosen(parser, given.names, known)
-    holds = [_run(name, known[name]) for name in names]
+    arguments = parser.parse_args()
+    benchmarks = KINDS[arguments.kind]
+    names = command.chosen(parser, arguments.names, benchmarks)
+    holds = [_run(name, benchmarks[name]) for name in names]
     return 0 if all(holds) else 1
 
 

@@ -32,8 +32,10 @@ def write(name: str, command: str, lines: Sequence[str], path: Path = RESULTS) -
 
 def _when() -> str:
     describe = ["git", "describe", "--always", "--dirty"]
-    found = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False)
-    return f"{datetime.now(UTC):%Y-%m-%d}, commit {found.stdout.strip() or 'unknown'}"
+    describe_result = subprocess.run(
+        describe, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return f"{datetime.now(UTC):%Y-%m-%d}, commit {describe_result.stdout.strip() or 'unknown'}"
 
 
 def _machine() -> str:

@@ -104,12 +104,12 @@ def stage_version(
     Raises SourceError if the source changed since it was read, or for the disk's own reasons.
     """
     packages = language.dependencies
-    listed = any(file.path == packages for file in source.files)
+    has_dependencies_file = any(file.path == packages for file in source.files)
     name = f"{object_name(model, version)}-{content_hash[:_SHOWN_DIGITS]}"
     with _os_errors_as_source_errors():
         extra = {
             "Dockerfile": (root / language.folder / MODEL_DOCKERFILE).read_bytes(),
-            packages: (source.folder / packages).read_bytes() if listed else b"",
+            packages: (source.folder / packages).read_bytes() if has_dependencies_file else b"",
         }
     return _stage(root, name, source, "source/", extra)
 
@@ -129,13 +129,13 @@ def _is_whole(target: Path, tree: SourceTree, prefix: str, extra: Mapping[str, b
     """Compares names, modes and sizes, and the few small files byte by byte."""
     expected = {prefix + file.path: (_mode(file), file.size) for file in tree.files}
     expected |= {name: (_FILE, len(content)) for name, content in extra.items()}
-    found: dict[str, tuple[int, int]] = {}
+    actual: dict[str, tuple[int, int]] = {}
     for parent, _, names in os.walk(target):
         for name in names:
             status = os.lstat(os.path.join(parent, name))
             path = os.path.relpath(os.path.join(parent, name), target)
-            found[path] = (stat.S_IMODE(status.st_mode), status.st_size)
-    return found == expected and all(
+            actual[path] = (stat.S_IMODE(status.st_mode), status.st_size)
+    return actual == expected and all(
         (target / name).read_bytes() == content for name, content in extra.items()
     )
 

@@ -52,9 +52,9 @@ class StackFileError(Exception):
         return "\n".join([headline, *(f"  {issue}" for issue in self.issues)])
 
 
-def value_error(hint: str, found: str | None = None) -> PydanticCustomError:
+def value_error(hint: str, actual: str | None = None) -> PydanticCustomError:
     """The error a value's validator raises; `found` defaults to a description of the value."""
-    context = {"hint": hint} if found is None else {"hint": hint, "found": found}
+    context = {"hint": hint} if actual is None else {"hint": hint, "actual": actual}
     return PydanticCustomError(CUSTOM_ERROR, "refused", context)
 
 
@@ -92,18 +92,18 @@ def format_key(key: object) -> str:
     return key if isinstance(key, str) else describe(key)
 
 
-def closest_match(word: str, known: Iterable[str]) -> str | None:
+def closest_match(name: str, candidates: Iterable[str]) -> str | None:
     """The known word that was probably meant. Long junk is not compared: that is quadratic."""
-    if len(word) > _LONGEST_QUOTE:
+    if len(name) > _LONGEST_QUOTE:
         return None
-    matches = difflib.get_close_matches(word, list(known), n=1)
+    matches = difflib.get_close_matches(name, list(candidates), n=1)
     return matches[0] if matches else None
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def suggest(name: str, candidates: Iterable[str]) -> str:
     """What to write instead of an unknown word: the one meant, or all that there are."""
-    names = list(known)
-    meant = closest_match(word, names)
+    names = list(candidates)
+    meant = closest_match(name, names)
     if meant is not None:
         return f"did you mean {meant}?"
     return f"write one of {', '.join(quote(name)[1:-1] for name in names)}"

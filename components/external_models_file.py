@@ -22,18 +22,18 @@ def read(root: Path, name: str) -> object:
         raise _wrong(f"{name!r}, outside of the project", "name a file in the project's folder")
     try:
         with path.open(encoding="utf-8") as file:
-            found: object = yaml.load(file, _Strict)  # noqa: S506 - a SafeLoader
+            data: object = yaml.load(file, _Strict)  # noqa: S506 - a SafeLoader
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise _wrong(f"{name!r}, which cannot be read ({reason})", "name a file") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        told = " ".join(str(error).split())
-        raise _wrong(f"{name!r}, which is not YAML: {told}", "mend it") from None
-    return found
+        reason = " ".join(str(error).split())
+        raise _wrong(f"{name!r}, which is not YAML: {reason}", "mend it") from None
+    return data
 
 
-def _wrong(found: str, hint: str) -> StackFileError:
-    return StackFileError([ConfigIssue(_AT, found, hint)])
+def _wrong(actual: str, hint: str) -> StackFileError:
+    return StackFileError([ConfigIssue(_AT, actual, hint)])
 
 
 class _Strict(yaml.SafeLoader):
@@ -43,11 +43,11 @@ class _Strict(yaml.SafeLoader):
         self, node: yaml.MappingNode, deep: bool = False
     ) -> dict[Hashable, object]:
         """Return the mapping. Raises yaml.YAMLError."""
-        seen: set[object] = set()
+        known_keys: set[object] = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if key.value in known_keys:
                 message = f"{key.value!r} stands twice"
                 raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
-            seen.add(key.value)
-        found: dict[Hashable, object] = super().construct_mapping(node, deep)
-        return found
+            known_keys.add(key.value)
+        mapping: dict[Hashable, object] = super().construct_mapping(node, deep)
+        return mapping

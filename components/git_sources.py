@@ -34,7 +34,9 @@ class GitSourceError(SourceError):
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
-        super().__init__("; ".join(f"found {each.found}, {each.hint}" for each in problems))
+        super().__init__(
+            "; ".join(f"found {problem.actual}, {problem.hint}" for problem in problems)
+        )
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,8 @@ def _list(root: Path, path: str, commit: str) -> list[_Blob]:
     try:
         listing = _git(root, "ls-tree", "-r", "-z", "--full-tree", f"{commit}:./{path}")
     except GitSourceError as error:
-        found = f"{quote(path)}, which is not a folder at that commit"
-        raise GitSourceError(Problem(found, "write a folder that the commit has")) from error
+        actual = f"{quote(path)}, which is not a folder at that commit"
+        raise GitSourceError(Problem(actual, "write a folder that the commit has")) from error
     for line in listing.split(b"\0")[:-1]:
         about, _, raw_name = line.partition(b"\t")
         mode, _, blob = about.split(b" ")
@@ -126,10 +128,10 @@ def _list(root: Path, path: str, commit: str) -> list[_Blob]:
 def _is_whole(folder: Path, blobs: Sequence[_Blob]) -> bool:
     """Compares all that is there with what the commit says, down to the bytes."""
     expected = {blob.path: blob for blob in blobs}
-    found = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
-    if {str(file.relative_to(folder)) for file in found} != expected.keys():
+    files = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
+    if {str(file.relative_to(folder)) for file in files} != expected.keys():
         return False
-    for file in found:
+    for file in files:
         blob, mode = expected[str(file.relative_to(folder))], file.lstat().st_mode
         if not stat.S_ISREG(mode) or bool(mode & stat.S_IXUSR) != blob.executable:
             return False

@@ -65,8 +65,8 @@ def _route_name(text: str) -> str:
 
 def _version_name(text: str) -> str:
     if len(text) > _LONGEST_VERSION:
-        found = f"a name of {len(text)} characters"
-        raise value_error(f"write at most {_LONGEST_VERSION} characters", found)
+        actual = f"a name of {len(text)} characters"
+        raise value_error(f"write at most {_LONGEST_VERSION} characters", actual)
     if not re.fullmatch(_VERSION, text):
         raise value_error("write v and a whole number from 1 on, such as v1 or v12")
     return text

@@ -39,8 +39,8 @@ def tokens_name(model: str) -> str:
 def fingerprint(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
     """Changes with the values, so that Pods are rolled when one is rotated."""
 
-    def _digest(known: Mapping[str, str]) -> str:
-        text = json.dumps(sorted(known.items()))
+    def _digest(plaintext: Mapping[str, str]) -> str:
+        text = json.dumps(sorted(plaintext.items()))
         return hashlib.sha256(text.encode()).hexdigest()[:_SHOWN_DIGITS]
 
     # else the whole Deployment would be one secret in the diff; so few digits give nothing away

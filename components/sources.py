@@ -58,7 +58,7 @@ class SourceError(Exception):
 class Problem:
     """Something in a source that would not be in the image as it is here."""
 
-    found: str
+    actual: str
     hint: str
 
 
@@ -88,7 +88,7 @@ def read(folder: Path) -> SourceTree:
     try:
         refused = find_problems(folder)
         if refused:
-            raise SourceError(f"{folder}: found {refused[0].found}; {refused[0].hint}")
+            raise SourceError(f"{folder}: found {refused[0].actual}; {refused[0].hint}")
         files: list[File] = []
         fields: list[bytes] = []
         for path in _sorted_paths(folder):
@@ -126,19 +126,19 @@ def content_hash_of_image(
 
 def find_problems(folder: Path) -> list[Problem]:
     """What keeps a folder from being a source, by looking at names and kinds alone."""
-    found: list[Problem] = []
+    problems: list[Problem] = []
     empty = True
     for entry, path in _entries(folder):
         empty = False
         if entry.is_symlink():
-            found.append(
+            problems.append(
                 Problem(f"the symbolic link {quote(path)}", "replace it by the file itself")
             )
         elif not entry.is_file():
-            found.append(Problem(f"{quote(path)}, which is not a regular file", "remove it"))
+            problems.append(Problem(f"{quote(path)}, which is not a regular file", "remove it"))
     if empty:
-        found.append(NO_FILES)
-    return found
+        problems.append(NO_FILES)
+    return problems
 
 
 def is_included(name: str) -> bool:

@@ -54,7 +54,7 @@ def _reject_changed_versions(
 
 
 def _log_changes(spec: StackSpec, snapshot: ClusterSnapshot) -> None:
-    models = {name: desired_model(each) for name, each in spec.models.items()}
+    models = {name: desired_model(model_spec) for name, model_spec in spec.models.items()}
     lines = change_summary.summarize_changes(models, snapshot.state)
     if lines:
         pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))

@@ -23,7 +23,7 @@ BENCHES: dict[str, Bench] = {
 
 
 async def _run(names: list[str], scale: float) -> bool:
-    return all([command.told(await BENCHES[name](scale)) for name in names])
+    return all([command.report(await BENCHES[name](scale)) for name in names])
 
 
 def main() -> int:

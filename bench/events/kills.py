@@ -44,7 +44,7 @@ class _Drill:
 
     async def change(self, count: int) -> None:
         """Make at least this number of changes, and go on while anything is killed."""
-        while self.changer.made < count or not self.over:
+        while self.changer.changes < count or not self.over:
             await self.changer.change()
             self.changed.set()
             await asyncio.sleep(self.chance.uniform(0, 2 * _PAUSE_SECONDS))
@@ -166,8 +166,8 @@ async def kills(scale: float) -> Figure:
     number = sum(len(transitions) for transitions in expected.values())
     text = (
         f"{drill.killed} processes and {drill.pods_killed} Pods killed, the broker "
-        f"{drill.restarts} times, {drill.changer.made} changes in {time.monotonic() - begun:.0f} s:"
-        f" {number} transitions expected, {len(messages) - repeats} published, "
+        f"{drill.restarts} times, {drill.changer.changes} changes in "
+        f"{time.monotonic() - begun:.0f} s: {number} transitions expected, {len(messages) - repeats} published, "
         f"{repeats} repeated under the same id, {len(wrong)} faults"
         f"{'' if settled else ', not settled'}"
     )
@@ -175,7 +175,7 @@ async def kills(scale: float) -> Figure:
         "killed_processes": drill.killed,
         "killed_pods": drill.pods_killed,
         "broker_restarts": drill.restarts,
-        "changes": drill.changer.made,
+        "changes": drill.changer.changes,
         "owed": number,
         "told": len(messages) - repeats,
         "repeats": repeats,

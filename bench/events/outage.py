@@ -31,8 +31,8 @@ class _Stack:
     def __init__(self, namespace: str, front_door: str) -> None:
         self.namespace, self.front_door = namespace, front_door
 
-    def kubectl(self, *arguments: str, given: str = "") -> str:
-        return kubectl("-n", self.namespace, *arguments, given=given)
+    def kubectl(self, *arguments: str, stdin: str = "") -> str:
+        return kubectl("-n", self.namespace, *arguments, stdin=stdin)
 
     def replicas(self, name: str) -> str:
         workload = get("-n", self.namespace, name)
@@ -107,7 +107,7 @@ async def outage(
     stack = _Stack(namespace, front_door)
     before = {name: stack.replicas(name) for name in (_WATCHER, _BROKER)}
     away = max(10.0, _AWAY_SECONDS * scale)
-    stack.kubectl("apply", "-f-", given=json.dumps(deployment(_MODEL, 0)))
+    stack.kubectl("apply", "-f-", stdin=json.dumps(deployment(_MODEL, 0)))
     try:
         first = await stack.becomes("Available", 30)
         ended = asyncio.Event()

@@ -53,7 +53,7 @@ def deploy(namespace: str, broker: Node, like: str = "models") -> None:
             {"value": settings[variable["name"]]} if variable["name"] in settings else {}
         )
     manifest = {"apiVersion": "v1", "kind": "List", "items": [*items, secret, deployment]}
-    kubectl("apply", "-f-", given=json.dumps(manifest))
+    kubectl("apply", "-f-", stdin=json.dumps(manifest))
     kubectl("-n", namespace, "rollout", "status", f"deployment/{_NAME}", "--timeout=120s")
 
 

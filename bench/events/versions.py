@@ -113,7 +113,7 @@ class Changer:
         self._kube, self._chance = kube, chance
         self._deployments, self._pods = deployments(namespace), pods(namespace)
         self._versions = [_Version(f"m{number}") for number in range(count)]
-        self.made = 0
+        self.changes = 0
 
     async def change(self) -> None:
         """Change a version that is not within its pause; return after the API server's reply."""
@@ -124,7 +124,7 @@ class Changer:
         version = self._chance.choice(free)
         await self._act(version)
         version.touched = time.monotonic()
-        self.made += 1
+        self.changes += 1
 
     async def _act(self, version: _Version) -> None:
         name = f"{version.model}-v1"

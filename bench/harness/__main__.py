@@ -34,10 +34,10 @@ BENCHES: dict[str, Callable[[float], list[Figure]]] = {
 def main() -> int:
     """Run the benches that the command line names, or all."""
     parser = command.parser("bench.harness", __doc__, BENCHES)
-    given = parser.parse_args()
-    names = command.chosen(parser, given.names, BENCHES)
+    arguments = parser.parse_args()
+    names = command.chosen(parser, arguments.names, BENCHES)
     check_wrk()
-    holds = [command.told(BENCHES[name](given.scale)) for name in names]
+    holds = [command.report(BENCHES[name](arguments.scale)) for name in names]
     return 0 if all(holds) else 1
 
 

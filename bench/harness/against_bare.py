@@ -16,12 +16,12 @@ ROUNDS = 15
 def run(scale: float) -> list[Figure]:
     """Per function: in turns with both bare servers."""
     figures = []
-    for function, wanted in WANTED.items():
+    for function, limit in WANTED.items():
         with ours(function) as mine, bare(function) as wsgi, bare(function, "rsgi") as rsgi:
             loads = rounds.measure([mine, wsgi, rsgi], function, max(2, round(ROUNDS * scale)))
         name = f"harness-{function}"
         figures += [
-            rounds.figure(name, loads, mine.name, rsgi.name, wanted),
+            rounds.figure(name, loads, mine.name, rsgi.name, limit),
             rounds.figure(f"{name}-wsgi", loads, mine.name, wsgi.name, 0),
         ]
     return figures

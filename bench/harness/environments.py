@@ -27,14 +27,14 @@ def python(name: str, requirements: Sequence[str]) -> Path:
     """Return the folder of its programs; a virtual environment with just these packages."""
     folder = Paths.of_user().cache / f"bench-{name}"
     complete = folder / "complete"
-    wanted = "\n".join([sys.version, *requirements])
-    if not complete.exists() or complete.read_text(encoding="utf-8") != wanted:
+    recipe = "\n".join([sys.version, *requirements])
+    if not complete.exists() or complete.read_text(encoding="utf-8") != recipe:
         print(f"... {', '.join(requirements)} into an environment of their own", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet"]
         subprocess.run([*pip, "--disable-pip-version-check", *requirements], check=True)
-        complete.write_text(wanted, encoding="utf-8")
+        complete.write_text(recipe, encoding="utf-8")
     return folder / "bin"
 
 
@@ -59,9 +59,11 @@ def python_of_suite(suite: str, requirements: Sequence[Path], folder: Path) -> l
         subprocess.run(["tar", "-C", root, "-xf", archive], check=True)
         shutil.copyfile("/etc/resolv.conf", root / "etc/resolv.conf")
         subprocess.run([*inside, "/", "python3", "-m", "venv", "/opt/venv"], check=True)
-        listed = [word for path in requirements for word in ("--requirement", str(path))]
+        pip_options = [option for path in requirements for option in ("--requirement", str(path))]
         pip = [*inside, "/", python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*pip, "--require-hashes", "--only-binary", ":all:", *listed], check=True)
+        subprocess.run(
+            [*pip, "--require-hashes", "--only-binary", ":all:", *pip_options], check=True
+        )
         complete.touch()
     return [*inside, str(folder), python]
 
@@ -78,8 +80,8 @@ def debian(name: str, packages: Sequence[str], missing_from: str) -> Path:
         archives = folder / "archives"
         archives.mkdir(parents=True, exist_ok=True)
         install = ["apt-get", "install", "--simulate", "--no-install-recommends", *packages]
-        found = subprocess.run(install, capture_output=True, text=True, check=True).stdout
-        names = [line.split()[1] for line in found.splitlines() if line.startswith(_SIMULATED)]
+        simulation = subprocess.run(install, capture_output=True, text=True, check=True).stdout
+        names = [line.split()[1] for line in simulation.splitlines() if line.startswith(_SIMULATED)]
         download = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", *names]
         subprocess.run(download, cwd=archives, check=True)
         for archive in sorted(archives.glob("*.deb")):

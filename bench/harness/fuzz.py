@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bench.figures import Figure
 from bench.harness.servers import ROOT, Server, harness
-from bench.harness.wire import Request, Way, Wire
+from bench.harness.wire import Delivery, Request, Wire
 from tests.support.malformed import HOSTILE, INFERENCES, TABLES, mutated
 
 REQUESTS = 100_000
@@ -44,18 +44,18 @@ def run(scale: float) -> list[Figure]:
 
 
 def _figure(dialect: str, count: int) -> Figure:
-    seen: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
     grown, failure = 0, ""
     for package, function in _FUNCTIONS:
         with _served(package, function) as server:
             server.await_ready()
             wire, before, number = Wire(server.port), 0, 0
             share = math.ceil(count / len(_FUNCTIONS))
-            goal = seen.total() + share
+            goal = statuses.total() + share
             try:
-                while seen.total() < goal:
-                    _batch(dialect, wire, number, min(_BATCH, goal - seen.total()), seen)
-                    if goal - seen.total() <= share // 2:  # R's heap has found its size by then
+                while statuses.total() < goal:
+                    _batch(dialect, wire, number, min(_BATCH, goal - statuses.total()), statuses)
+                    if goal - statuses.total() <= share // 2:  # R's heap has found its size by then
                         before = before or server.resident()
                     number += 1
             except HarnessFailedError as error:
@@ -63,12 +63,10 @@ def _figure(dialect: str, count: int) -> Figure:
             wire.close()
             server.check_alive()
             grown = max(grown, server.resident() - (before or server.resident()))
-    text = (
-        f"{seen.total()} requests: {', '.join(f'{one} {n}' for one, n in seen.most_common())}; "
-        f"memory {grown / 2**20:+.1f} MiB{failure}"
-    )
+    by_status = ", ".join(f"{status} {count}" for status, count in statuses.most_common())
+    text = f"{statuses.total()} requests: {by_status}; memory {grown / 2**20:+.1f} MiB{failure}"
     holds = not failure and grown <= GROWTH
-    values = {"requests": seen.total(), "grown": grown, "failure": failure, **seen}
+    values = {"requests": statuses.total(), "grown": grown, "failure": failure, **statuses}
     return Figure(f"fuzz-{dialect}", holds, text, values)
 
 
@@ -79,7 +77,7 @@ def _served(package: str, function: str) -> Server:
     return harness("harness", folder, handler, {}, settings=limits, package=package)
 
 
-def _batch(dialect: str, wire: Wire, number: int, count: int, seen: Counter[str]) -> None:
+def _batch(dialect: str, wire: Wire, number: int, count: int, statuses: Counter[str]) -> None:
     @settings(
         max_examples=count,
         deadline=None,
@@ -91,19 +89,19 @@ def _batch(dialect: str, wire: Wire, number: int, count: int, seen: Counter[str]
     @seed(number)
     @given(_requests(dialect))
     def send(request: Request) -> None:
-        seen[_answer(wire, request)] += 1
+        statuses[_answer(wire, request)] += 1
 
     send()
 
 
 def _answer(wire: Wire, request: Request) -> str:
     try:
-        found = wire.ask(request)
+        answer = wire.ask(request)
     except (OSError, http.client.HTTPException) as error:
         raise HarnessFailedError(f"{error!r} to {request}") from error
-    if found is None:
+    if answer is None:
         return "no answer to a broken one"
-    status, body = found
+    status, body = answer
     if status != _OK and status not in _REFUSALS:
         raise HarnessFailedError(f"{status} {body[:200]!r} to {request}")
     return str(status)
@@ -120,8 +118,8 @@ def _requests(draw: st.DrawFn, dialect: str) -> Request:
     headers = {"Content-Type": kind, **headers}
     if draw(st.integers(0, 5 * _ONE_IN)) == 1:
         headers["Content-Encoding"] = draw(st.sampled_from(["gzip", "identity", ""]))
-    way = draw(st.sampled_from([Way.WHOLE] * _ONE_IN + list(Way)))
-    return Request(_PATHS[dialect], headers, body, way)
+    delivery = draw(st.sampled_from([Delivery.WHOLE] * _ONE_IN + list(Delivery)))
+    return Request(_PATHS[dialect], headers, body, delivery)
 
 
 def _table(draw: st.DrawFn) -> bytes:

@@ -37,11 +37,11 @@ def _figure(workers: int, rounds: int) -> Figure:
         spawn.Manager() as shared,
         ProcessPoolExecutor(1, spawn) as prober,
     ):
-        seen = [asyncio.run(_round(server, prober, shared.Event())) for _ in range(rounds)]
-    failed = [sum(not answer.ok for answer in answers) for answers, _ in seen]
-    health = max(max(looks) for _, looks in seen)
-    longest = max(max(answer.seconds for answer in answers) for answers, _ in seen)
-    count = sum(len(looks) for _, looks in seen)
+        results = [asyncio.run(_round(server, prober, shared.Event())) for _ in range(rounds)]
+    failed = [sum(not answer.ok for answer in answers) for answers, _ in results]
+    health = max(max(looks) for _, looks in results)
+    longest = max(max(answer.seconds for answer in answers) for answers, _ in results)
+    count = sum(len(looks) for _, looks in results)
     text = (
         f"{', '.join(map(str, failed))} of {REQUESTS} failed, one R process killed in each, wanted "
         f"1 at most; the slowest took {milliseconds(longest)} ms; health {milliseconds(health)} ms "
@@ -83,4 +83,4 @@ def _look(port: int, over: Event) -> list[float]:
 
 def _of_r(server: Server) -> list[int]:
     tree = processes.of_tree(server.process.pid)
-    return [one for one in tree if Path(f"/proc/{one}/comm").read_text().strip() == "R"]
+    return [pid for pid in tree if Path(f"/proc/{pid}/comm").read_text().strip() == "R"]

@@ -105,9 +105,11 @@ def _slow(count: int) -> Figure:
                 with _slow_clients(server.port) if slow else contextlib.nullcontext():
                     load = wrk.run(server, server.calls["noop"], rounds.SECONDS)
                 loads[slow].append(load)
-    late = rounds.Ratio.of([one.p99 for one in loads[True]], [one.p99 for one in loads[False]])
-    rate = rounds.Ratio.of([one.rate for one in loads[False]], [one.rate for one in loads[True]])
-    p99, alone = (statistics.median(one.p99 for one in loads[slow]) for slow in (True, False))
+    late = rounds.Ratio.of([load.p99 for load in loads[True]], [load.p99 for load in loads[False]])
+    rate = rounds.Ratio.of(
+        [load.rate for load in loads[False]], [load.rate for load in loads[True]]
+    )
+    p99, alone = (statistics.median(load.p99 for load in loads[slow]) for slow in (True, False))
     text = (
         f"p99 of the others {milliseconds(p99)} ms with {SLOW_CONNECTIONS} that send a byte a "
         f"second, {milliseconds(alone)} without: {late.median:.2f} times ({late.least:.2f} to "

@@ -107,10 +107,10 @@ def run(scale: float) -> list[Figure]:
     """One run with all of them in turns."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        made = [ours("iris"), ours("iris", 2), kserve(1), kserve(2), bentoml(), mlflow(folder)]
-        servers = [stack.enter_context(server) for server in made]
+        contexts = [ours("iris"), ours("iris", 2), kserve(1), kserve(2), bentoml(), mlflow(folder)]
+        servers = [stack.enter_context(server) for server in contexts]
         loads = rounds.measure(servers, "iris", max(2, round(ROUNDS * scale)))
     return [
-        rounds.figure(f"peer-{theirs.lower().replace(' ', '-')}", loads, mine, theirs, wanted)
-        for mine, theirs, wanted in WANTED
+        rounds.figure(f"peer-{theirs.lower().replace(' ', '-')}", loads, mine, theirs, limit)
+        for mine, theirs, limit in WANTED
     ]

@@ -49,13 +49,17 @@ def ours(function: str, workers: int) -> Server:
 def run(scale: float) -> list[Figure]:
     """Per function: one and two workers and plumber in turns."""
     figures = []
-    for function, wanted in WANTED.items():
+    for function, limits in WANTED.items():
         with ExitStack() as stack:
-            made = [ours(function, 1), ours(function, 2), plumber()]
-            one, two, theirs = (stack.enter_context(server) for server in made)
-            loads = rounds.measure([one, two, theirs], function, max(2, round(ROUNDS * scale)))
+            contexts = [ours(function, 1), ours(function, 2), plumber()]
+            one_worker, two_workers, theirs = (stack.enter_context(server) for server in contexts)
+            loads = rounds.measure(
+                [one_worker, two_workers, theirs], function, max(2, round(ROUNDS * scale))
+            )
         figures += [
             rounds.figure(f"r-{function}-{count}", loads, mine.name, theirs.name, limit)
-            for count, (mine, limit) in enumerate(zip((one, two), wanted, strict=True), 1)
+            for count, (mine, limit) in enumerate(
+                zip((one_worker, two_workers), limits, strict=True), 1
+            )
         ]
     return figures

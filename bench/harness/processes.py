@@ -40,23 +40,23 @@ def peak(root: int) -> int:
 
 def _peak(number: int) -> int:
     status = Path(f"/proc/{number}/status").read_text(encoding="utf-8")
-    found = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(found.split()[1]) * 1024
+    peak_line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(peak_line.split()[1]) * 1024
 
 
 def _stats(root: int) -> Iterator[tuple[int, Stat]]:
-    found: dict[int, Stat] = {}
+    stats: dict[int, Stat] = {}
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit() and (stat := _stat(entry)) is not None:
-            found[int(entry)] = stat
+            stats[int(entry)] = stat
             children.setdefault(int(stat[_PARENT]), []).append(int(entry))
-    waiting = [root] if root in found else []
+    waiting = [root] if root in stats else []
     while waiting:
         number = waiting.pop()
         waiting += children.get(number, [])
-        if found[number][_STATE] not in "ZX":
-            yield number, found[number]
+        if stats[number][_STATE] not in "ZX":
+            yield number, stats[number]
 
 
 def _stat(entry: str) -> Stat | None:

@@ -26,7 +26,9 @@ class Ratio:
     @classmethod
     def of(cls, ours: Sequence[float], theirs: Sequence[float]) -> "Ratio":
         """Round by round."""
-        ratios = [one / other for one, other in zip(ours, theirs, strict=True)]
+        ratios = [
+            our_value / their_value for our_value, their_value in zip(ours, theirs, strict=True)
+        ]
         return cls(statistics.median(ratios), min(ratios), max(ratios))
 
 
@@ -43,29 +45,29 @@ def measure(
     return loads
 
 
-def figure(name: str, loads: Rounds, ours: str, theirs: str, wanted: float) -> Figure:
+def figure(name: str, loads: Rounds, ours: str, theirs: str, limit: float) -> Figure:
     """How many times as many requests ours answers; `wanted` 0: only to know."""
-    ratio = Ratio.of([one.rate for one in loads[ours]], [one.rate for one in loads[theirs]])
-    cpu = Ratio.of([one.cpu for one in loads[theirs]], [one.cpu for one in loads[ours]])
+    ratio = Ratio.of([load.rate for load in loads[ours]], [load.rate for load in loads[theirs]])
+    cpu = Ratio.of([load.cpu for load in loads[theirs]], [load.cpu for load in loads[ours]])
     text = (
         f"{ratio.median:.2f} times {theirs} ({ratio.least:.2f} to {ratio.most:.2f}, "
-        f"{len(loads[ours])} rounds){f', wanted {wanted:g}' if wanted else ''}; "
+        f"{len(loads[ours])} rounds){f', limit {limit:g}' if limit else ''}; "
         f"{_describe(ours, loads[ours])}; {_describe(theirs, loads[theirs])}"
     )
     values = {
         "median": round(ratio.median, 3),
         "least": round(ratio.least, 3),
         "most": round(ratio.most, 3),
-        "wanted": wanted,
+        "wanted": limit,
         "cpu": round(cpu.median, 3),
     }
-    return Figure(name, ratio.median >= wanted, text, values)
+    return Figure(name, ratio.median >= limit, text, values)
 
 
 def _describe(name: str, loads: Sequence[wrk.Load]) -> str:
-    rate = statistics.median(one.rate for one in loads)
+    rate = statistics.median(load.rate for load in loads)
     p50, p99 = (
-        statistics.median(getattr(one, name) for one in loads) * 1000 for name in ("p50", "p99")
+        statistics.median(getattr(load, name) for load in loads) * 1000 for name in ("p50", "p99")
     )
-    cpu = statistics.median(one.cpu for one in loads) * _MICROSECONDS
+    cpu = statistics.median(load.cpu for load in loads) * _MICROSECONDS
     return f"{name} {rate:.0f}/s, p50 {p50:.1f} p99 {p99:.1f} ms, CPU {cpu:.0f} us"

@@ -70,11 +70,12 @@ class Server:
         ports = {"{port}": str(self.port), "{health}": str(more[0])}
         self.health_port = more[0]
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `end`
-        kept = {name: value for name, value in os.environ.items() if not _ours(name)}
+        environment = {name: value for name, value in os.environ.items() if not _ours(name)}
         self.process = subprocess.Popen(
-            [ports.get(word, word) for word in self.command],
+            [ports.get(argument, argument) for argument in self.command],
             cwd=self.folder,
-            env=kept | {name: ports.get(value, value) for name, value in self.settings.items()},
+            env=environment
+            | {name: ports.get(value, value) for name, value in self.settings.items()},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -116,11 +117,11 @@ class Server:
 
     def end(self) -> None:
         """End it and whatever it started."""
-        whole = processes.of_tree(self.process.pid)
+        pids = processes.of_tree(self.process.pid)
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(END_SECONDS)
-        for number in {*whole, *processes.of_tree(self.process.pid)}:
+        for number in {*pids, *processes.of_tree(self.process.pid)}:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         self.process.wait()
@@ -153,9 +154,9 @@ def free_ports(count: int) -> list[int]:
     """Ports of loopback that nobody has."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in sockets]
 
 
 def harness(

@@ -67,10 +67,10 @@ def run(scale: float) -> list[Figure]:
 def _figure(start: Start, rounds: int) -> Figure:
     pairs = [(_ready_seconds(start.server), _bare_seconds(start)) for _ in range(rounds)]
     ready, bare = (statistics.median(values) for values in zip(*pairs, strict=True))
-    wanted = TIMES * bare + PLUS_SECONDS
+    limit = TIMES * bare + PLUS_SECONDS
     text = (
         f"ready after {ready:.2f} s, median of {rounds}; its module alone takes {bare:.2f} s, "
-        f"so under {wanted:.2f} s"
+        f"so under {limit:.2f} s"
     )
-    values = {"ready": round(ready, 3), "bare": round(bare, 3), "wanted": round(wanted, 3)}
-    return Figure(f"start-{start.name}", ready < wanted, text, values)
+    values = {"ready": round(ready, 3), "bare": round(bare, 3), "wanted": round(limit, 3)}
+    return Figure(f"start-{start.name}", ready < limit, text, values)

@@ -52,7 +52,7 @@ async def _load(port: int, path: str, body: bytes, seconds: float) -> list[Answe
 def run(scale: float) -> list[Figure]:
     """Iris and mpg, if they are deployed."""
     seconds = max(5.0, SECONDS * scale)
-    return [_figure(*made, seconds) for made in (_iris(), _mpg())]
+    return [_figure(*cases, seconds) for cases in (_iris(), _mpg())]
 
 
 def _figure(model: str, body: bytes, server: Server, seconds: float) -> Figure:
@@ -60,7 +60,7 @@ def _figure(model: str, body: bytes, server: Server, seconds: float) -> Figure:
     front = asyncio.run(_load(FRONT_DOOR, path, body, seconds))
     with server:
         straight = asyncio.run(_load(server.port, PLAIN["iris"].path, body, seconds))
-    failed = [one for one in front if not one.ok]
+    failed = [answer for answer in front if not answer.ok]
     p50, p99 = (percentile(_seconds(front), percent) for percent in (50, 99))
     beside50, beside99 = (percentile(_seconds(straight), percent) for percent in (50, 99))
     text = (
@@ -82,7 +82,7 @@ def _figure(model: str, body: bytes, server: Server, seconds: float) -> Figure:
 
 
 def _seconds(answers: Sequence[Answer]) -> list[float]:
-    return [one.seconds for one in answers]
+    return [answer.seconds for answer in answers]
 
 
 def _why(answer: Answer) -> str:

@@ -13,7 +13,7 @@ _SLOW_PIECES = 4
 _SLOW_SECONDS = 0.002
 
 
-class Way(Enum):
+class Delivery(Enum):
     """How a request goes over the wire; whole ones keep the connection, the others end it."""
 
     WHOLE = "whole"
@@ -31,7 +31,9 @@ class Way(Enum):
     """Its Content-Length is no number."""
 
 
-BROKEN = frozenset({Way.SHORT, Way.LONG, Way.BROKEN_CHUNKS, Way.GONE, Way.WRONG_LENGTH})
+BROKEN = frozenset(
+    {Delivery.SHORT, Delivery.LONG, Delivery.BROKEN_CHUNKS, Delivery.GONE, Delivery.WRONG_LENGTH}
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Request:
     path: str
     headers: Mapping[str, str]
     body: bytes
-    way: Way = Way.WHOLE
+    delivery: Delivery = Delivery.WHOLE
 
 
 class Wire:
@@ -59,18 +61,18 @@ class Wire:
         """
         connection = self._connection or self._connect()
         self._connection = None
-        way = request.way
+        delivery = request.delivery
         try:
             self._send(connection, request)
-            if way is Way.GONE:
+            if delivery is Delivery.GONE:
                 return None
             status, body, keeps = _read(connection)
         except (ConnectionError, http.client.HTTPException):
             connection.close()
-            if way in BROKEN:
+            if delivery in BROKEN:
                 return None
             raise
-        if keeps and way not in BROKEN:
+        if keeps and delivery not in BROKEN:
             self._connection = connection
         else:
             connection.close()
@@ -93,39 +95,39 @@ class Wire:
             if number:
                 time.sleep(_SLOW_SECONDS)
             connection.sendall(piece)
-        if request.way is Way.GONE:
+        if request.delivery is Delivery.GONE:
             connection.close()
-        elif request.way in BROKEN:
+        elif request.delivery in BROKEN:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_WR)
 
 
 def _pieces(request: Request) -> Sequence[bytes]:
-    body, way = request.body, request.way
+    body, delivery = request.body, request.delivery
     middle = len(body) // 2
-    match way:
-        case Way.CHUNKED:
+    match delivery:
+        case Delivery.CHUNKED:
             length = "Transfer-Encoding: chunked"
             chunks = [part for part in (body[:middle], body[middle:]) if part]
             body = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in chunks) + b"0\r\n\r\n"
-        case Way.BROKEN_CHUNKS:
+        case Delivery.BROKEN_CHUNKS:
             length = "Transfer-Encoding: chunked"
             body = b"%x\r\n%b" % (len(body) + 1, body)
-        case Way.SHORT:
+        case Delivery.SHORT:
             length = f"Content-Length: {len(body) + 7}"
-        case Way.LONG:
+        case Delivery.LONG:
             length = f"Content-Length: {middle}"
-        case Way.WRONG_LENGTH:
+        case Delivery.WRONG_LENGTH:
             length = f"Content-Length: {len(body)}x"
         case _:
             length = f"Content-Length: {len(body)}"
     headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
     head = f"POST {request.path} HTTP/1.1\r\nHost: bench\r\n{headers}{length}\r\n\r\n"
-    whole = head.encode("latin-1") + body
-    if way is not Way.SLOW:
-        return [whole]
-    size = max(1, len(whole) // _SLOW_PIECES)
-    return [whole[at : at + size] for at in range(0, len(whole), size)]
+    request_bytes = head.encode("latin-1") + body
+    if delivery is not Delivery.SLOW:
+        return [request_bytes]
+    size = max(1, len(request_bytes) // _SLOW_PIECES)
+    return [request_bytes[at : at + size] for at in range(0, len(request_bytes), size)]
 
 
 def _read(connection: socket.socket) -> tuple[int, bytes, bool]:

@@ -51,14 +51,14 @@ def run(server: Server, call: Call, seconds: float, connections: int = CONNECTIO
         check=True,
     )
     spent = server.cpu_seconds() - before
-    found: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    summary: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
     server.check_alive()
-    if found["refused"] or found["broken"] or not found["requests"]:
+    if summary["refused"] or summary["broken"] or not summary["requests"]:
         raise LoadError(f"{server.name}{call.path}: {done.stdout}")
     return Load(
-        found["requests"],
-        found["requests"] / found["microseconds"] * _MICROSECONDS,
-        found["p50"] / _MICROSECONDS,
-        found["p99"] / _MICROSECONDS,
-        spent / found["requests"],
+        summary["requests"],
+        summary["requests"] / summary["microseconds"] * _MICROSECONDS,
+        summary["p50"] / _MICROSECONDS,
+        summary["p99"] / _MICROSECONDS,
+        spent / summary["requests"],
     )

@@ -124,9 +124,9 @@ def _plain(value: object) -> object:
     if isinstance(value, dict):
         if "4dabf18193072939515e22adb298388d" in value:
             return {}
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     return value
 
 
@@ -184,18 +184,18 @@ def _measure(models: int) -> Figure:
 
 def main() -> int:
     """Measure each number of models; the last against the first shows how it grows."""
-    found = []
+    results = []
     for models in [int(text) for text in sys.argv[1:]] or [100]:
-        found.append(_measure(models))
-        found[-1].print()
-    first, last = found[0].values, found[-1].values
+        results.append(_measure(models))
+        results[-1].print()
+    first, last = results[0].values, results[-1].values
     if last is not first:
         times = float(str(last["seconds"])) / float(str(first["seconds"]))
         most = GROWTH * float(str(last["models"])) / float(str(first["models"]))
         text = f"{last['models']} models take {times:.1f} times what {first['models']} take"
-        found.append(Figure("preview growth", times <= most, f"{text} (limit {most:g})", {}))
-        found[-1].print()
-    return 0 if all(figure.holds for figure in found) else 1
+        results.append(Figure("preview growth", times <= most, f"{text} (limit {most:g})", {}))
+        results[-1].print()
+    return 0 if all(figure.holds for figure in results) else 1
 
 
 if __name__ == "__main__":

@@ -54,19 +54,19 @@ BENCHES: dict[str, Bench] = {
 
 async def _run(names: list[str], ground: Ground, scale: float) -> bool:
     ground.start()
-    return all([command.told(await BENCHES[name](ground, scale)) for name in names])
+    return all([command.report(await BENCHES[name](ground, scale)) for name in names])
 
 
 def image_of_models(namespace: str) -> str:
     """The image of some version that runs there: it has the harness, which is all that is used."""
     label = "app.kubernetes.io/component=model"
-    found = cast(
+    deployments = cast(
         "list[dict[str, dict[str, dict[str, dict[str, list[dict[str, str]]]]]]]",
         get("-n", namespace, "deployments", "-l", label)["items"],
     )
-    if not found:
+    if not deployments:
         raise SystemExit(f"namespace {namespace} has no model whose image could be used: make up")
-    return found[0]["spec"]["template"]["spec"]["containers"][0]["image"]
+    return deployments[0]["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
 def main() -> int:
@@ -77,15 +77,17 @@ def main() -> int:
     parser.add_argument("--models", default="models", help="namespace whose model image is used")
     parser.add_argument("--traefik", default="traefik:v3.7.13", help="image of its Traefik")
     parser.add_argument("--keep", action="store_true", help="leave the namespace, without Pods")
-    given = parser.parse_args()
-    names = command.chosen(parser, given.names, BENCHES)
+    arguments = parser.parse_args()
+    names = command.chosen(parser, arguments.names, BENCHES)
     command.need_cluster(parser)
-    ground = Ground(given.namespace, given.port, image_of_models(given.models), given.traefik)
+    ground = Ground(
+        arguments.namespace, arguments.port, image_of_models(arguments.models), arguments.traefik
+    )
     try:
-        holds = asyncio.run(_run(names, ground, given.scale))
+        holds = asyncio.run(_run(names, ground, arguments.scale))
     finally:
         ground.stop()
-        if not given.keep:
+        if not arguments.keep:
             ground.remove()
     return 0 if holds else 1
 

@@ -24,8 +24,8 @@ _GROUP, _VERSION = "traefik.io", "v1alpha1"
 
 def _configured() -> client.ApiClient:
     # named, since the client reads the variable only once, when it is imported
-    made = config.new_client_from_config(os.environ.get("KUBECONFIG"))
-    return cast("client.ApiClient", made)
+    api_client = config.new_client_from_config(os.environ.get("KUBECONFIG"))
+    return cast("client.ApiClient", api_client)
 
 
 class Routes:
@@ -66,7 +66,7 @@ class Many:
 
     def put(self, items: Sequence[Manifest]) -> None:
         """Server-side apply, in any order."""
-        self._each(
+        self._for_each(
             items,
             lambda kind, item, name: kind.server_side_apply(
                 body=dict(item),
@@ -87,14 +87,14 @@ class Many:
                 if error.status != HTTPStatus.NOT_FOUND:
                     raise
 
-        self._each(items, away)
+        self._for_each(items, away)
 
-    def _each(
+    def _for_each(
         self, items: Sequence[Manifest], act: Callable[[Resource, Manifest, str], object]
     ) -> None:
-        def one(item: Manifest) -> None:
+        def act_on(item: Manifest) -> None:
             kind = self._dynamic.resources.get(api_version=item["apiVersion"], kind=item["kind"])
             act(kind, item, str(cast("dict[str, object]", item["metadata"])["name"]))
 
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            list(threads.map(one, items))
+            list(threads.map(act_on, items))

@@ -68,16 +68,16 @@ class Client:
         connection: Connection | None = None
         try:
             async with asyncio.timeout(_SECONDS):
-                while (kept := self._kept()) is not None:
-                    connection = kept
-                    if (found := await self._exchange(kept, request)) is not None:
-                        return Answer(started, time.monotonic() - started, *found)
+                while (idle := self._idle_connection()) is not None:
+                    connection = idle
+                    if (response := await self._exchange(idle, request)) is not None:
+                        return Answer(started, time.monotonic() - started, *response)
                     self.reconnected += 1
                 connection = await asyncio.open_connection(self._host, self._port)
-                found = await self._exchange(connection, request)
-                if found is None:
+                response = await self._exchange(connection, request)
+                if response is None:
                     raise ConnectionError("closed without an answer")
-                return Answer(started, time.monotonic() - started, *found)
+                return Answer(started, time.monotonic() - started, *response)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
             if connection:
                 connection[1].close()
@@ -86,12 +86,12 @@ class Client:
 
     async def close(self) -> None:
         """Close what is kept."""
-        while (kept := self._kept()) is not None:
-            kept[1].close()
+        while (idle := self._idle_connection()) is not None:
+            idle[1].close()
             with contextlib.suppress(OSError):
-                await kept[1].wait_closed()
+                await idle[1].wait_closed()
 
-    def _kept(self) -> Connection | None:
+    def _idle_connection(self) -> Connection | None:
         while self._idle:
             connection = self._idle.pop()
             if not connection[0].at_eof():
@@ -127,12 +127,12 @@ class Client:
 async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> bytes:
     if headers.get("transfer-encoding", "").lower() != "chunked":
         return await reader.readexactly(int(headers.get("content-length", "0")))
-    whole = b""
+    body = b""
     while size := int((await reader.readline()).split(b";")[0], 16):
-        whole += await reader.readexactly(size)
+        body += await reader.readexactly(size)
         await reader.readexactly(2)
     await reader.readline()
-    return whole
+    return body
 
 
 async def paced(
@@ -159,10 +159,10 @@ async def flood(
 ) -> list[Answer]:
     """`count` requests as fast as `connections` callers get answers."""
     answers: list[Answer] = []
-    left: Iterator[int] = iter(range(count))
+    remaining: Iterator[int] = iter(range(count))
 
     async def caller() -> None:
-        answers.extend([await client.post(path, body, headers) for _ in left])
+        answers.extend([await client.post(path, body, headers) for _ in remaining])
 
     await asyncio.gather(*(caller() for _ in range(connections)))
     return answers

@@ -10,10 +10,10 @@ Manifest = Mapping[str, object]
 _FIELD_MANAGER = "bench-traffic"
 
 
-def kubectl(*arguments: str, given: str = "") -> str:
+def kubectl(*arguments: str, stdin: str = "") -> str:
     """What kubectl prints. Raises RuntimeError with its complaint."""
     done = subprocess.run(
-        ["kubectl", *arguments], input=given, capture_output=True, text=True, check=False
+        ["kubectl", *arguments], input=stdin, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"kubectl {' '.join(arguments[:6])}: {done.stderr.strip()}")
@@ -27,9 +27,16 @@ def get(*arguments: str) -> dict[str, object]:
 
 def apply(items: Iterable[Manifest]) -> None:
     """Put all of them there, in order."""
-    whole = {"apiVersion": "v1", "kind": "List", "items": list(items)}
+    manifest_list = {"apiVersion": "v1", "kind": "List", "items": list(items)}
     manager = f"--field-manager={_FIELD_MANAGER}"
-    kubectl("apply", "--server-side", "--force-conflicts", manager, "-f-", given=json.dumps(whole))
+    kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        manager,
+        "-f-",
+        stdin=json.dumps(manifest_list),
+    )
 
 
 def delete(namespace: str, items: Sequence[Manifest]) -> None:
@@ -38,8 +45,8 @@ def delete(namespace: str, items: Sequence[Manifest]) -> None:
     for item in reversed(items):
         metadata = cast("Mapping[str, str]", item["metadata"])
         names.setdefault(cast("str", item["kind"]), []).append(metadata["name"])
-    for kind, found in names.items():
-        kubectl("-n", namespace, "delete", kind, *found, "--ignore-not-found", "--wait=false")
+    for kind, kind_names in names.items():
+        kubectl("-n", namespace, "delete", kind, *kind_names, "--ignore-not-found", "--wait=false")
 
 
 def rolled_out(namespace: str, deployment: str, seconds: int = 180) -> None:
@@ -50,8 +57,8 @@ def rolled_out(namespace: str, deployment: str, seconds: int = 180) -> None:
 
 def pods(namespace: str, selector: str) -> list[str]:
     """Names of the Pods that run and are not on their way out."""
-    found = get("-n", namespace, "pods", "-l", selector)["items"]
-    items = cast("list[dict[str, dict[str, object]]]", found)
+    pods = get("-n", namespace, "pods", "-l", selector)["items"]
+    items = cast("list[dict[str, dict[str, object]]]", pods)
     return [
         str(item["metadata"]["name"])
         for item in items

@@ -123,9 +123,11 @@ class Ground:
 
     def latest(self, model: str, version: str) -> list[Manifest]:
         """The address of the highest version."""
-        found = routes.latest(self.namespace, model, version)
+        route_objects = routes.latest(self.namespace, model, version)
         api = "traefik.io/v1alpha1"
-        return [self.manifest(api, item.kind, item.name, {"spec": item.spec}) for item in found]
+        return [
+            self.manifest(api, item.kind, item.name, {"spec": item.spec}) for item in route_objects
+        ]
 
     def addresses(self, version: Version, answered_by: Version) -> list[Manifest]:
         """Service and Ingress of a version, without Pods of its own."""
@@ -157,8 +159,8 @@ class Ground:
         return pods(self.namespace, f"app.kubernetes.io/component={TRAEFIK}")
 
     def _has_certificate(self) -> bool:
-        found = get("-n", self.namespace, "secrets", "--field-selector=metadata.name=certificate")
-        return bool(found["items"])
+        secrets = get("-n", self.namespace, "secrets", "--field-selector=metadata.name=certificate")
+        return bool(secrets["items"])
 
     def _platform(self) -> list[Manifest]:
         api = "traefik.io/v1alpha1"

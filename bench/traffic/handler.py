@@ -9,7 +9,7 @@ _SLEEP_SECONDS = float(os.environ.get("ARM_SLEEP_SECONDS", "0"))
 _calls = itertools.count(1)
 
 
-def predict(_value: object = None, **_others: object) -> int:
+def predict(_value: object = None, **_arguments: object) -> int:
     """The number of this call in this process; raises on every n-th where the environment asks."""
     number = next(_calls)
     if _SLEEP_SECONDS:

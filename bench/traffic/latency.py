@@ -41,9 +41,9 @@ class Load:
     models: int
     full: bool
     """With mirror and failover; else two arms alone."""
-    wanted: tuple[float, float] | None
+    limits: tuple[float, float] | None
     """Median and 99th percentile in ms that must hold; none: what it takes is only told."""
-    whole: bool = False
+    whole_models: bool = False
     """Every model with all that the program makes for it; else its route alone, over few Pods."""
     traefiks: int = 1
     """How many build every route anew at a change. On one node they do it on the same cores."""
@@ -53,7 +53,7 @@ class Load:
         """What the command line calls it."""
         marks = {
             "-full": self.full,
-            "-whole": self.whole,
+            "-whole": self.whole_models,
             "-two-traefiks": self.traefiks == TRAEFIKS,
         }
         return f"change-{self.models}" + "".join(mark for mark, is_so in marks.items() if is_so)
@@ -67,7 +67,7 @@ class Load:
 
     def holds(self, median: float, most: float) -> bool:
         """Whether it took no longer than wanted."""
-        return self.wanted is None or (median <= self.wanted[0] and most <= self.wanted[1])
+        return self.limits is None or (median <= self.limits[0] and most <= self.limits[1])
 
 
 LOADS = (
@@ -75,9 +75,9 @@ LOADS = (
     Load(200, False, (60, 150)),
     Load(200, True, (170, 250)),
     # beside them: with versions, addresses and `latest` of each model; and on two at once
-    Load(200, False, None, whole=True),
-    Load(200, True, None, whole=True),
-    Load(200, False, None, whole=True, traefiks=TRAEFIKS),
+    Load(200, False, None, whole_models=True),
+    Load(200, True, None, whole_models=True),
+    Load(200, False, None, whole_models=True, traefiks=TRAEFIKS),
 )
 
 
@@ -109,7 +109,7 @@ def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
         plain = number and not load.full
         spec = RouteSpec(weights=SPLIT) if plain else _spec(load, "v1")
         route = ground.route(model, "prod", spec)
-        if not load.whole:
+        if not load.whole_models:
             routes += _over_few_pods(route, model)
             continue
         routes += [*ground.latest(model, "v2"), *route]
@@ -121,7 +121,7 @@ def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
 
 
 @contextlib.asynccontextmanager
-async def _there(ground: Ground, load: Load) -> AsyncIterator[None]:
+async def _prepared(ground: Ground, load: Load) -> AsyncIterator[None]:
     """All of it there, and the cluster at rest; gone again afterwards."""
     ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
     ground.scale(load.traefiks)
@@ -142,21 +142,21 @@ async def among(ground: Ground, models: int, calls: int) -> Figure:
     """How much longer a request takes where Traefik has the rules of so many whole models."""
     took, failed = [], 0
     for number in (1, models):
-        async with _there(ground, Load(number, False, None, whole=True)):
+        async with _prepared(ground, Load(number, False, None, whole_models=True)):
             client = Client(ground.port)
             answers = [await client.post(address("prod")) for _ in range(calls)]
         took.append(statistics.median(answer.seconds for answer in answers))
         failed += sum(not answer.ok for answer in answers)
-    alone, there = took
-    ratio = round(there / alone, 2)
+    alone, among = took
+    ratio = round(among / alone, 2)
     text = (
-        f"{calls} calls, median {milliseconds(alone)} ms alone, {milliseconds(there)} ms among "
+        f"{calls} calls, median {milliseconds(alone)} ms alone, {milliseconds(among)} ms among "
         f"{models} models: {ratio} (limit {_MOST_AMONG_OTHERS}); {failed} failed"
     )
     values = {
         "models": models,
         "alone_ms": alone * 1000,
-        "among_ms": there * 1000,
+        "among_ms": among * 1000,
         "ratio": ratio,
         "failed": failed,
     }
@@ -168,7 +168,7 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     client, routes, path = Client(ground.port), Routes(ground.namespace), address("prod")
     took: list[float] = []
     failed = 0
-    async with _there(ground, load):
+    async with _prepared(ground, load):
         for number in range(changes):
             to = ("v2", "v1")[number % 2]
             await asyncio.sleep(random.uniform(*_GAP_SECONDS))  # noqa: S311 - no secret
@@ -177,15 +177,15 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
                 for item in ground.route(MODEL, "prod", _spec(load, to))
                 if item["kind"] == "TraefikService" and "weighted" in str(item["spec"])
             ]
-            shown = asyncio.create_task(_shown(client, path, to, load.rest_seconds))
+            first_answer = asyncio.create_task(_first_answer(client, path, to, load.rest_seconds))
             replied = await routes.change(shares)
-            when, wrong = await shown
+            when, wrong = await first_answer
             took.append(max(0.0, when - replied))  # at times the answer overtakes the reply
             failed += wrong
     median, most = milliseconds(statistics.median(took)), milliseconds(percentile(took, 99))
     kind = "full" if load.full else "two-arm"
-    present_are = f"whole models with {kind} routes" if load.whole else f"{kind} routes"
-    limits = " (limits {}, {})".format(*load.wanted) if load.wanted else ""
+    present_are = f"whole models with {kind} routes" if load.whole_models else f"{kind} routes"
+    limits = " (limits {}, {})".format(*load.limits) if load.limits else ""
     text = (
         f"{load.models} {present_are}, {load.traefiks} Traefik, {changes} changes: "
         f"median {median} ms, p99 {most} ms{limits}; {failed} failed"
@@ -193,7 +193,7 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     values = {
         "models": load.models,
         "full": load.full,
-        "whole": load.whole,
+        "whole": load.whole_models,
         "traefiks": load.traefiks,
         "changes": changes,
         "median_ms": median,
@@ -203,10 +203,12 @@ async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
     return Figure("route change", load.holds(median, most) and not failed, text, values)
 
 
-async def _shown(client: Client, path: str, version: str, rest: float) -> tuple[float, int]:
+async def _first_answer(
+    client: Client, path: str, version: str, rest_seconds: float
+) -> tuple[float, int]:
     """When the first answer of `version` came, and how many requests failed until then."""
     end, failed = time.monotonic() + _SHOWN_SECONDS, 0
-    await asyncio.sleep(rest)
+    await asyncio.sleep(rest_seconds)
     while time.monotonic() < end:
         answer = await client.post(path)
         if answer.version == version:

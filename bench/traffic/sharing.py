@@ -41,8 +41,8 @@ async def split_while_others_change(ground: Ground, count: int, rate: float = 10
     """The same at few requests, while another model's route changes twice a second."""
     ground.publish(V1, V2)
     ground.lead(MODEL, "split", RouteSpec(weights=SPLIT))
-    other = Version("bench-other", "v1")
-    ground.publish(other, Version("bench-other", "v2"))
+    second_model = Version("bench-other", "v1")
+    ground.publish(second_model, Version("bench-other", "v2"))
     client = Client(ground.port)
     await asyncio.sleep(1)
     async with _changing(ground, "bench-other") as changes:
@@ -53,22 +53,22 @@ async def split_while_others_change(ground: Ground, count: int, rate: float = 10
 @contextlib.asynccontextmanager
 async def _changing(ground: Ground, model: str) -> AsyncIterator[Counter[str]]:
     """A route of `model` changes its weights twice a second."""
-    made: Counter[str] = Counter()
+    changes: Counter[str] = Counter()
     routes = Routes(ground.namespace)
     ground.lead(model, "prod", RouteSpec(weights=SPLIT))
 
     async def change() -> None:
         while True:
-            first = 10 + 10 * (made["made"] % 2)
+            first = 10 + 10 * (changes["made"] % 2)
             spec = RouteSpec(weights={"v1": first, "v2": 100 - first})
             await routes.change(ground.route(model, "prod", spec))
-            made["made"] += 1
+            changes["made"] += 1
             # off the beat of the requests: chance shall decide who comes first after a change
             await asyncio.sleep(random.uniform(0.3, 0.6))  # noqa: S311 - no secret
 
     task = asyncio.create_task(change())
     try:
-        yield made
+        yield changes
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -76,11 +76,11 @@ async def _changing(ground: Ground, model: str) -> AsyncIterator[Counter[str]]:
 
 
 def _share(name: str, answers: Sequence[Answer], more: dict[str, object] | None = None) -> Figure:
-    found = by_version(answers)
+    counts = by_version(answers)
     low, high = binomial_band(len(answers), _SHARE)
-    holds = low <= found["v2"] <= high and found["v1"] + found["v2"] == len(answers)
-    text = f"{found['v2']} of {len(answers)} to the arm of weight 10 ({low} to {high} is chance)"
-    values = {"answers": dict(found), "share": found["v2"] / len(answers), "band": [low, high]}
+    holds = low <= counts["v2"] <= high and counts["v1"] + counts["v2"] == len(answers)
+    text = f"{counts['v2']} of {len(answers)} to the arm of weight 10 ({low} to {high} is chance)"
+    values = {"answers": dict(counts), "share": counts["v2"] / len(answers), "band": [low, high]}
     return Figure(name, holds, text, {**values, **(more or {})})
 
 
@@ -98,16 +98,18 @@ async def sticky(ground: Ground, clients: int, calls: int = 20) -> Figure:
         if step:
             await asyncio.to_thread(ground.lead, MODEL, "sticky", turned)
             await asyncio.sleep(1)
-        for one in new:
-            cookie = {"Cookie": one.headers.get("set-cookie", "").partition(";")[0]}
+        for answer in new:
+            cookie = {"Cookie": answer.headers.get("set-cookie", "").partition(";")[0]}
             later = await flood(client, path, calls // 2, 2, cookie)
-            moved += sum(item.version != one.version for item in later)
+            moved += sum(item.version != answer.version for item in later)
             again += sum("set-cookie" in item.headers for item in later)
-    shown = new[0].headers.get("set-cookie", "")
+    set_cookie = new[0].headers.get("set-cookie", "")
     holds = not moved and not again and all("set-cookie" in item.headers for item in new)
-    holds = holds and len(first) == len(SPLIT) and "HttpOnly" in shown and "Lax" in shown
+    holds = holds and len(first) == len(SPLIT) and "HttpOnly" in set_cookie and "Lax" in set_cookie
     text = f"{clients} clients ({dict(first)}), {calls} calls each, weights turned: {moved} moved"
-    return Figure("sticky", holds, text, {"clients": dict(first), "moved": moved, "cookie": shown})
+    return Figure(
+        "sticky", holds, text, {"clients": dict(first), "moved": moved, "cookie": set_cookie}
+    )
 
 
 async def header(ground: Ground, count: int) -> Figure:
@@ -116,14 +118,19 @@ async def header(ground: Ground, count: int) -> Figure:
     ground.lead(MODEL, "header", RouteSpec(weights={"v1": 100, "v2": 0}))
     client, path = Client(ground.port), address("header")
     await asyncio.sleep(1)
-    found = {
-        asked: by_version(await flood(client, path, count, headers={"X-Model-Version": asked}))
-        for asked in ("v1", "v2", "v3", "v22", "V2")
+    counts = {
+        version: by_version(await flood(client, path, count, headers={"X-Model-Version": version}))
+        for version in ("v1", "v2", "v3", "v22", "V2")
     }
     nobody = {f"failed {_NOT_FOUND}": count}
-    wanted = {"v1": {"v1": count}, "v2": {"v2": count}, "v3": nobody, "v22": nobody, "V2": nobody}
-    shown = {asked: dict(answers) for asked, answers in found.items()}
-    return Figure("header", shown == wanted, f"{count} each: {shown}", {"answers": shown})
+    expected = {"v1": {"v1": count}, "v2": {"v2": count}, "v3": nobody, "v22": nobody, "V2": nobody}
+    answers_by_version = {version: dict(answers) for version, answers in counts.items()}
+    return Figure(
+        "header",
+        answers_by_version == expected,
+        f"{count} each: {answers_by_version}",
+        {"answers": answers_by_version},
+    )
 
 
 async def mirror(ground: Ground, count: int, rate: float = 100) -> list[Figure]:
@@ -151,14 +158,16 @@ async def mirror(ground: Ground, count: int, rate: float = 100) -> list[Figure]:
         took[f"without, {name}"] = [item.seconds for item in answers[0::2]]
         took[name] = [item.seconds for item in answers[1::2]]
     await asyncio.to_thread(ground.publish, V3)
-    shown = {
+    summary = {
         name: [milliseconds(percentile(values, at)) for at in (50, 99)]
         for name, values in took.items()
     }
-    ratios = [shown[name][0] / shown[f"without, {name}"][0] for name in ("well", "slow", "stopped")]
-    text = ", ".join(f"{name} {p50}/{p99}" for name, (p50, p99) in shown.items())
+    ratios = [
+        summary[name][0] / summary[f"without, {name}"][0] for name in ("well", "slow", "stopped")
+    ]
+    text = ", ".join(f"{name} {p50}/{p99}" for name, (p50, p99) in summary.items())
     holds = not failed and max(ratios) <= 1.5  # noqa: PLR2004 - noise of a shared machine
-    values = {"milliseconds": shown, "failed": failed}
+    values = {"milliseconds": summary, "failed": failed}
     return [share, Figure("mirror latency", holds, f"p50/p99 ms: {text}; {failed} failed", values)]
 
 
@@ -176,10 +185,10 @@ async def _mirror_share(client: Client, count: int) -> Figure:
 async def _calls_of_v3(client: Client) -> int:
     """Asked of the one Pod of the mirror, which counts its calls; this one counts, too."""
     answer = await client.post(address("versions/v3"))
-    found = re.search(rb'"result":(\d+)', answer.body)
-    if not found:
+    match = re.search(rb'"result":(\d+)', answer.body)
+    if not match:
         raise RuntimeError(f"v3 does not tell its calls: {answer}")
-    return int(found[1])
+    return int(match[1])
 
 
 async def failover(ground: Ground, count: int) -> Figure:
@@ -191,7 +200,7 @@ async def failover(ground: Ground, count: int) -> Figure:
     client = Client(ground.port)
     await asyncio.sleep(1)
     answers = await flood(client, address("failover"), count)
-    found = by_version(answers)
-    holds = found["v1"] + found["v4"] == count and abs(found["v4"] - count / 4) <= count / 20
-    text = f"{dict(found)} of {count}; half of v4's calls raise"
-    return Figure("failover", holds, text, {"answers": dict(found)})
+    counts = by_version(answers)
+    holds = counts["v1"] + counts["v4"] == count and abs(counts["v4"] - count / 4) <= count / 20
+    text = f"{dict(counts)} of {count}; half of v4's calls raise"
+    return Figure("failover", holds, text, {"answers": dict(counts)})

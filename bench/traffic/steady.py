@@ -35,7 +35,7 @@ for child in open("/proc/1/task/1/children").read().split():
 class Changes:
     """What weights the route got: when that was asked for, and when the API server had them."""
 
-    made: list[tuple[float, float, dict[str, int]]] = field(default_factory=list)
+    log: list[tuple[float, float, dict[str, int]]] = field(default_factory=list)
 
     def late(self, answers: Sequence[Answer]) -> list[Answer]:
         """Answers to requests sent when their arm had had no weight for more than a second."""
@@ -43,10 +43,10 @@ class Changes:
 
     def _due(self, answer: Answer) -> bool:
         """Whether weights that gave the arm something may have held while this was under way."""
-        ends = [done + _SETTLED_SECONDS for _, done, _ in self.made[1:]] + [math.inf]
+        ends = [done + _SETTLED_SECONDS for _, done, _ in self.log[1:]] + [math.inf]
         return any(
             weights.get(answer.version, 0) and begun <= answer.ended and answer.started <= end
-            for (begun, _, weights), end in zip(self.made, ends, strict=True)
+            for (begun, _, weights), end in zip(self.log, ends, strict=True)
         )
 
 
@@ -66,7 +66,7 @@ class Life:
         spec = self._spec.model_copy(update={"weights": weights})
         begun = time.monotonic()
         await asyncio.to_thread(self._ground.lead, MODEL, "prod", spec)
-        self.changes.made.append((begun, time.monotonic(), weights))
+        self.changes.log.append((begun, time.monotonic(), weights))
 
     async def ramp(self) -> None:
         """From v1 to v2 in ten steps."""
@@ -76,9 +76,9 @@ class Life:
 
     async def roll(self) -> None:
         """Replace all Pods of the arm that has the traffic."""
-        anew = Version(MODEL, "v2", 2, {"ROLLED": str(time.time())})
-        await asyncio.to_thread(self._ground.publish, anew)
-        self.v2 = anew
+        replacement = Version(MODEL, "v2", 2, {"ROLLED": str(time.time())})
+        await asyncio.to_thread(self._ground.publish, replacement)
+        self.v2 = replacement
 
     async def publish_and_retire(self) -> None:
         """A new version takes the traffic, the oldest goes."""

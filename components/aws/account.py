@@ -56,22 +56,22 @@ class StackReferences:
         return (
             self._stacks[name]
             .require_output(first)
-            .apply(lambda found: _nested_output(found, path, value))
+            .apply(lambda output: _nested_output(output, path, value))
         )
 
 
-def _nested_output(found: object, path: list[str], value: str) -> str:
+def _nested_output(output: object, path: list[str], value: str) -> str:
     for key in path:
-        match found:
+        match output:
             case dict():
-                found = found.get(key)
-            case list() if re.fullmatch("[0-9]+", key) and int(key) < len(found):
-                found = found[int(key)]
+                output = output.get(key)
+            case list() if re.fullmatch("[0-9]+", key) and int(key) < len(output):
+                output = output[int(key)]
             case _:
-                found = None
-    if not isinstance(found, str) or not found:
+                output = None
+    if not isinstance(output, str) or not output:
         raise pulumi.RunError(
             f"{value}: the other stack has no text there; look: pulumi stack output --stack "
             f"{value.removeprefix(REFERENCE).partition('#')[0]}"
         )
-    return found
+    return output

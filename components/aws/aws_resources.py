@@ -17,7 +17,7 @@ def build(
     platform: PlatformSpec, account: AwsSpec, repositories: Iterable[str]
 ) -> dict[str, ecr.Repository]:
     """Declare it; returns the repositories, which images must wait for, by name."""
-    aws_provider, others = provider(account), StackReferences()
+    aws_provider, stack_references = provider(account), StackReferences()
     if platform.load_balancer is not None:
         LoadBalancer(
             "load-balancer",
@@ -29,10 +29,10 @@ def build(
                 account=account,
                 spec=platform.load_balancer,
             ),
-            others,
+            stack_references,
             aws_provider,
         )
     if account.repositories is None:
         return {}
-    role = others.resolve(account.nodes.role)
+    role = stack_references.resolve(account.nodes.role)
     return Registry("registry", account, repositories, role, aws_provider).repositories

@@ -62,10 +62,10 @@ class Registry(pulumi.ComponentResource):
             }
         )
         self.repositories = {}
-        for each in names:
+        for repository_name in names:
             repository = ecr.Repository(
-                each,
-                name=f"{spec.repositories}/{each}",
+                repository_name,
+                name=f"{spec.repositories}/{repository_name}",
                 image_tag_mutability="IMMUTABLE",
                 image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(
                     scan_on_push=True
@@ -76,8 +76,13 @@ class Registry(pulumi.ComponentResource):
                 opts=child,
             )
             ecr.LifecyclePolicy(
-                each, repository=repository.name, policy=json.dumps(_LIFECYCLE), opts=child
+                repository_name,
+                repository=repository.name,
+                policy=json.dumps(_LIFECYCLE),
+                opts=child,
             )
-            ecr.RepositoryPolicy(each, repository=repository.name, policy=may_pull, opts=child)
-            self.repositories[each] = repository
+            ecr.RepositoryPolicy(
+                repository_name, repository=repository.name, policy=may_pull, opts=child
+            )
+            self.repositories[repository_name] = repository
         self.register_outputs({})

@@ -30,10 +30,10 @@ def read_workload(cluster: ClusterClient, namespace: str, kind: str, name: str) 
 
     Raises ClusterUnavailableError.
     """
-    found = cluster.get(f"/apis/apps/v1/namespaces/{namespace}/{kind}/{name}")
-    if found is None:
+    manifest = cluster.get(f"/apis/apps/v1/namespaces/{namespace}/{kind}/{name}")
+    if manifest is None:
         return None
-    workload = msgspec.convert(found, Deployment)
+    workload = msgspec.convert(manifest, Deployment)
     is_available = workload.condition("Available").status == "True"
     has_rolled_out = workload.condition("Progressing").reason == "NewReplicaSetAvailable"
     selector = ",".join(

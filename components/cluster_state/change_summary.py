@@ -29,10 +29,10 @@ class DesiredModel:
 
 def summarize_changes(models: Mapping[str, DesiredModel], state: ClusterState) -> list[str]:
     """A line for everything that changes; empty where nothing does."""
-    gone = sorted({model for model, _ in state.versions} - models.keys())
+    removed_models = sorted({model for model, _ in state.versions} - models.keys())
     empty = DesiredModel({}, {}, {}, {})
     lines: list[str] = []
-    for model, desired in [*models.items(), *((name, empty) for name in gone)]:
+    for model, desired in [*models.items(), *((name, empty) for name in removed_models)]:
         changes = [*_versions(model, desired, state), *_routes(model, desired, state)]
         if changes:
             lines += [f"{model}:", *(f"  {line}" for line in changes)]

@@ -100,17 +100,17 @@ class ClusterClient:
 
     def items(self, path: str, selector: str) -> list[Object]:
         """All objects of a list by label, page by page; empty where there is no such list."""
-        found: list[Object] = []
+        items: list[Object] = []
         token = ""
         while True:
             query = [("labelSelector", selector), ("limit", _PAGE), ("continue", token)]
             page = self.get(path, query)
             if page is None:
-                return found
-            found += cast("list[Object]", page["items"])
+                return items
+            items += cast("list[Object]", page["items"])
             token = cast("dict[str, str]", page["metadata"]).get("continue", "")
             if not token:
-                return found
+                return items
 
     def read_state(self, namespace: str) -> ClusterState:
         """Everything of a namespace that this project wrote. Raises ClusterUnavailableError."""
@@ -128,9 +128,9 @@ class ClusterClient:
 def _inline_kubeconfig(text: str) -> dict[str, object]:
     """A kubeconfig that stands in the setting itself. Never quoted: it holds keys."""
     try:
-        found = yaml.safe_load(text)
+        kubeconfig = yaml.safe_load(text)
     except yaml.YAMLError:
-        found = None
-    if not isinstance(found, dict):
+        kubeconfig = None
+    if not isinstance(kubeconfig, dict):
         raise ClusterUnavailableError("kubernetes:kubeconfig is neither a file nor a kubeconfig")
-    return found
+    return kubeconfig

@@ -9,14 +9,15 @@ from components.naming import LATEST
 def desired_model(spec: ModelSpec) -> DesiredModel:
     """What `effects.describe` compares to the cluster."""
     return DesiredModel(
-        replicas={name: _replicas(each) for name, each in spec.versions.items()},
-        requests={name: _requests(each) for name, each in spec.versions.items()},
+        replicas={name: _replicas(version) for name, version in spec.versions.items()},
+        requests={name: _requests(version) for name, version in spec.versions.items()},
         routes={
             LATEST: {spec.latest: 100},
-            **{route: each.weights for route, each in spec.routes.items()},
+            **{route: route_spec.weights for route, route_spec in spec.routes.items()},
         },
         failover_versions={
-            route: frozenset(filter(None, [each.failover])) for route, each in spec.routes.items()
+            route: frozenset(filter(None, [route_spec.failover]))
+            for route, route_spec in spec.routes.items()
         },
     )
 

@@ -33,15 +33,18 @@ class ClusterSnapshot:
             return
         for (model, version), current in self.state.versions.items():
             desired = spec.models.get(model)
-            each = desired.versions.get(version) if desired else None
-            if each is None or (each.autoscaling is not None) != current.replicas_owned_by_pulumi:
+            version_spec = desired.versions.get(version) if desired else None
+            if (
+                version_spec is None
+                or (version_spec.autoscaling is not None) != current.replicas_owned_by_pulumi
+            ):
                 continue
             name = object_name(model, version)
             try:
-                if each.autoscaling is not None:
+                if version_spec.autoscaling is not None:
                     self._transfer_to_autoscaler(self.cluster, name, current.replicas)
                 else:
-                    self._pin_autoscaler_to(self.cluster, name, each.replicas)
+                    self._pin_autoscaler_to(self.cluster, name, version_spec.replicas)
             except ClusterUnavailableError as error:
                 raise pulumi.RunError(f"{model} {version}: {error}") from None
 

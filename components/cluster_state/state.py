@@ -31,14 +31,14 @@ class ResourceRequests:
     memory: int = 0
     gpu: int = 0
 
-    def __add__(self, other: "ResourceRequests") -> "ResourceRequests":
+    def __add__(self, addend: "ResourceRequests") -> "ResourceRequests":
         return ResourceRequests(
-            self.cpu + other.cpu, self.memory + other.memory, self.gpu + other.gpu
+            self.cpu + addend.cpu, self.memory + addend.memory, self.gpu + addend.gpu
         )
 
-    def __sub__(self, other: "ResourceRequests") -> "ResourceRequests":
+    def __sub__(self, addend: "ResourceRequests") -> "ResourceRequests":
         return ResourceRequests(
-            self.cpu - other.cpu, self.memory - other.memory, self.gpu - other.gpu
+            self.cpu - addend.cpu, self.memory - addend.memory, self.gpu - addend.gpu
         )
 
     def times(self, replicas: int) -> "ResourceRequests":
@@ -81,22 +81,22 @@ def _get_path(item: object, *path: str) -> object:
 
 
 def _get_str(item: object, *path: str) -> str:
-    found = _get_path(item, *path)
-    return found if isinstance(found, str) else ""
+    value = _get_path(item, *path)
+    return value if isinstance(value, str) else ""
 
 
 def _get_int(item: object, *path: str) -> int:
-    found = _get_path(item, *path)
-    return found if isinstance(found, int) else 0
+    value = _get_path(item, *path)
+    return value if isinstance(value, int) else 0
 
 
 def _pod_requests(pod: object) -> ResourceRequests:
     total = ResourceRequests()
     for container in cast("list[object]", _get_path(pod, "containers") or []):
-        asked = _get_path(container, "resources", "requests") or {}
+        requests = _get_path(container, "resources", "requests") or {}
         total += ResourceRequests(
-            int(parse_quantity(_get_str(asked, "cpu") or "0") * 1000),
-            int(parse_quantity(_get_str(asked, "memory") or "0")),
+            int(parse_quantity(_get_str(requests, "cpu") or "0") * 1000),
+            int(parse_quantity(_get_str(requests, "memory") or "0")),
             int(_get_str(container, "resources", "limits", GPU) or 0),
         )
     return total
@@ -144,11 +144,13 @@ def parse_version(deployment: Object) -> VersionState:
 
 def _read_weights(item: Object) -> dict[str, int] | None:
     try:
-        found = json.loads(_get_str(item, "metadata", "annotations", WEIGHTS) or "null")
+        weights = json.loads(_get_str(item, "metadata", "annotations", WEIGHTS) or "null")
     except ValueError:
         return None  # somebody's hand; the next update writes it anew
-    whole = isinstance(found, dict) and all(isinstance(share, int) for share in found.values())
-    return found if whole else None
+    is_valid = isinstance(weights, dict) and all(
+        isinstance(share, int) for share in weights.values()
+    )
+    return weights if is_valid else None
 
 
 def parse_cluster_state(deployments: list[Object], routes: list[Object]) -> ClusterState:

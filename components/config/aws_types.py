@@ -95,8 +95,8 @@ def _form(pattern: str, example: str, *, reference: bool = False) -> tuple[objec
             raise value_error(hint)
         return text
 
-    shown = rf"({pattern}|{_REFERENCE})" if reference else pattern
-    return AfterValidator(check), _pattern(shown)
+    schema_pattern = rf"({pattern}|{_REFERENCE})" if reference else pattern
+    return AfterValidator(check), _pattern(schema_pattern)
 
 
 def _pattern(pattern: str) -> WithJsonSchema:

@@ -28,13 +28,13 @@ _VERSION_DEPTH = 5
 def find_issues(error: ValidationError, data: object) -> list[ConfigIssue]:
     """All that pydantic found in `data`, the raw sections under their names."""
     errors = [details for details in error.errors(include_url=False) if details["loc"]]
-    told = {_keys(details["loc"]) for details in errors}
-    found = (_to_issue(details, data, told) for details in errors)
-    return [issue for issue in found if issue is not None]
+    reported_paths = {_keys(details["loc"]) for details in errors}
+    issues = (_to_issue(details, data, reported_paths) for details in errors)
+    return [issue for issue in issues if issue is not None]
 
 
 def _to_issue(
-    details: ErrorDetails, data: object, told: set[tuple[str, ...]]
+    details: ErrorDetails, data: object, reported_paths: set[tuple[str, ...]]
 ) -> ConfigIssue | None:
     at = _keys(details["loc"])
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
@@ -45,7 +45,7 @@ def _to_issue(
             return ConfigIssue(
                 of_model, "no value", f"{_example(at)}, for the model or each version"
             )
-        if isinstance(version, dict) and at[-1] not in version and of_model in told:
+        if isinstance(version, dict) and at[-1] not in version and of_model in reported_paths:
             return None  # the model's own mistake, handed down to this version
     match kind:
         case "missing":
@@ -55,7 +55,7 @@ def _to_issue(
         case _ if value is None and _field_at(at) is not None:
             return ConfigIssue(at, "no value", _null_hint(at))
         case _ if kind == CUSTOM_ERROR:
-            return ConfigIssue(at, context.get("found", describe(value)), context["hint"])
+            return ConfigIssue(at, context.get("actual", describe(value)), context["hint"])
         case _:
             return ConfigIssue(at, describe(value), _hint(kind, at, value, context))
 
@@ -78,8 +78,10 @@ def _hint(kind: str, at: Sequence[str], value: object, context: dict[str, object
         case "bool_type":
             return "write true or false"
         case "int_type":
-            whole = isinstance(value, str) and value.isascii() and value.isdigit()
-            return "write the number without quotes" if whole else "write a whole number"
+            is_quoted_integer = isinstance(value, str) and value.isascii() and value.isdigit()
+            return (
+                "write the number without quotes" if is_quoted_integer else "write a whole number"
+            )
         case "too_short" | "list_type":
             return _example(at)
         case "greater_than_equal":
@@ -152,8 +154,8 @@ def _field_at(at: Sequence[str]) -> FieldInfo | None:
 def _as_section(kind: object) -> type[Section]:
     """The section itself, or the one that a union holds; the one without keys for what is none."""
     if get_origin(kind) in (Annotated, Union, UnionType):
-        found = [_as_section(choice) for choice in get_args(kind)]
-        return next((section for section in found if section is not Section), Section)
+        sections = [_as_section(choice) for choice in get_args(kind)]
+        return next((section for section in sections if section is not Section), Section)
     return kind if isinstance(kind, type) and issubclass(kind, Section) else Section
 
 

@@ -21,25 +21,25 @@ def parse(
     for any input.
     """
     data = {"platform": platform, "models": models}
-    found: list[ConfigIssue] = []
+    issues: list[ConfigIssue] = []
     spec: StackSpec | None = None
     try:
         spec = StackSpec.model_validate(data, by_alias=True, by_name=False)
     except ValidationError as error:
-        found += error_messages.find_issues(error, data)
-    found += aws.find_issues(platform)
-    found += references.find_issues(models)
-    found += exclusive_keys.find_issues(platform, models, secret_keys)
-    found += sources.find_issues(models, root)
-    if found or spec is None:
-        raise StackFileError(in_file_order(found, data))
+        issues += error_messages.find_issues(error, data)
+    issues += aws.find_issues(platform)
+    issues += references.find_issues(models)
+    issues += exclusive_keys.find_issues(platform, models, secret_keys)
+    issues += sources.find_issues(models, root)
+    if issues or spec is None:
+        raise StackFileError(in_file_order(issues, data))
     return spec
 
 
-def in_file_order(found: Iterable[ConfigIssue], data: object) -> list[ConfigIssue]:
+def in_file_order(issues: Iterable[ConfigIssue], data: object) -> list[ConfigIssue]:
     """Return each issue once, in the order of the lines of the file."""
     once: dict[tuple[tuple[str, ...], str], ConfigIssue] = {}
-    for issue in found:
+    for issue in issues:
         once.setdefault((issue.path, issue.actual), issue)
     return sorted(once.values(), key=lambda issue: _position(issue.path, data))
 
@@ -47,7 +47,7 @@ def in_file_order(found: Iterable[ConfigIssue], data: object) -> list[ConfigIssu
 def _position(at: Iterable[str], data: object) -> list[int]:
     position: list[int] = []
     for key in at:
-        keys = [format_key(known) for known in data] if isinstance(data, dict) else []
+        keys = [format_key(name) for name in data] if isinstance(data, dict) else []
         if key not in keys:
             return [*position, len(keys)]  # what is missing comes after what is there
         position.append(keys.index(key))

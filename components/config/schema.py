@@ -70,7 +70,7 @@ def text() -> str:
 
 
 def _sections(parent: type[Section]) -> list[type[Section]]:
-    return [found for child in parent.__subclasses__() for found in (child, *_sections(child))]
+    return [section for child in parent.__subclasses__() for section in (child, *_sections(child))]
 
 
 def _refine(definition: dict[str, object], section: type[Section]) -> None:

@@ -20,8 +20,8 @@ def load(root: Path) -> StackSpec:
 
     Raises `pulumi.RunError`, which ends the program with its text alone, for any issue.
     """
-    found = list(_secret_sections())
-    secret = {issue.path[0] for issue in found}
+    issues = list(_secret_sections())
+    secret = {issue.path[0] for issue in issues}
     spec: StackSpec | None = None
     try:
         platform, models = (_section(name) for name in SECTIONS)
@@ -30,10 +30,10 @@ def load(root: Path) -> StackSpec:
         spec = parse(platform, models, root, _secret_keys())
     except StackFileError as error:
         # What is found in a section with secrets stays unsaid: it might quote one.
-        found += (issue for issue in error.issues if issue.path[0] not in secret)
-    found += _unknown_keys()
-    if found or spec is None:
-        raise pulumi.RunError(str(StackFileError(found)))
+        issues += (issue for issue in error.issues if issue.path[0] not in secret)
+    issues += _unknown_keys()
+    if issues or spec is None:
+        raise pulumi.RunError(str(StackFileError(issues)))
     return spec
 
 

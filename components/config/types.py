@@ -33,7 +33,10 @@ _ENGINE_DATE = r"[0-9-]{10} [0-9:]{8}(\.[0-9]+)? [+-][0-9]{4} .*"
 def _handler(text: str, info: ValidationInfo) -> str:
     """The form is the language's, which stands before it; without one, that of any language."""
     language = LANGUAGES.get((info.data or {}).get("language") or "")
-    if not any(is_handler(text, one) for one in ([language] if language else LANGUAGES.values())):
+    if not any(
+        is_handler(text, candidate)
+        for candidate in ([language] if language else LANGUAGES.values())
+    ):
         raise value_error(f"write {(language or PYTHON).form}")
     return text
 

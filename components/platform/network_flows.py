@@ -95,14 +95,14 @@ def allowed_flows(egress_cidrs: Sequence[str]) -> list[Flow]:
         {"ip_block": {"cidr": cidr}} for cidr in egress_cidrs
     )
     public_ports = (front["web"], front["plain"], front["traefik"])
-    asked = (ports.MODEL["http"],)
+    model_ports = (ports.MODEL["http"],)
     return [
         Flow(_EVERY_POD, _DNS, (_DNS_PORT,), "names of Services", ("UDP", "TCP")),
         Flow(
             _ANY_SOURCE, _TRAEFIK, public_ports, "the front door; groups of AWS say who gets so far"
         ),
         Flow(_TRAEFIK, _API_SERVER, _API_PORTS, "routes and endpoints"),
-        Flow(_TRAEFIK, _MODELS, asked, "requests"),
+        Flow(_TRAEFIK, _MODELS, model_ports, "requests"),
         Flow(_TRAEFIK, _WATCHER, (watcher["http"],), "the status, and what no model has"),
         Flow(_WATCHER, _API_SERVER, _API_PORTS, "versions and their records"),
         Flow(_WATCHER, _BROKER, (broker["amqp"],), "events are published"),

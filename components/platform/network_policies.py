@@ -24,14 +24,14 @@ _NAME = "network-policy"
 
 def network_policies(namespace: pulumi.Input[str], egress_cidrs: Sequence[str]) -> None:
     """Declare them. The denial comes last and goes first, so that no way is missed meanwhile."""
-    found = flows_by_component(allowed_flows(egress_cidrs))
+    component_flows = flows_by_component(allowed_flows(egress_cidrs))
     opened = [
         _policy(component, component, namespace, flows, pulumi.ResourceOptions())
-        for component, flows in found.items()
+        for component, flows in component_flows.items()
         if component != EVERY_POD
     ]
     last = pulumi.ResourceOptions(depends_on=opened)
-    _policy(DENY, EVERY_POD, namespace, found[EVERY_POD], last)
+    _policy(DENY, EVERY_POD, namespace, component_flows[EVERY_POD], last)
 
 
 def _policy(

@@ -31,25 +31,25 @@ def filled(
     entries: Iterable[Object], namespace: str, objects: Finder
 ) -> tuple[list[Object], list[str]]:
     """The entries with the ids of what stands, and a line for each that is left out."""
-    kept: list[Object] = []
+    importable: list[Object] = []
     missing: list[str] = []
-    found: dict[str, list[Object]] = {}
+    live_objects: dict[str, list[Object]] = {}
     for entry in entries:
         token, name = str(entry["type"]), str(entry.get("logicalName") or entry["name"])
         if entry.get("component"):
-            kept.append(entry)
+            importable.append(entry)
             continue
         if not token.startswith(_KUBERNETES):
             missing.append(f"{token} {name}: in no cluster; see docs/production.md")
             continue
-        if token not in found:
-            found[token] = [item for item in objects(token) if _is_of(item, namespace)]
-        standing = _match(found[token], name)
-        if standing is None:
+        if token not in live_objects:
+            live_objects[token] = [item for item in objects(token) if _is_of(item, namespace)]
+        live_object = _match(live_objects[token], name)
+        if live_object is None:
             missing.append(f"{token} {name}: not in the cluster; the next update makes it")
         else:
-            kept.append({**entry, "id": _id(standing)})
-    return kept, missing
+            importable.append({**entry, "id": _id(live_object)})
+    return importable, missing
 
 
 def _namespace(entries: Iterable[Object]) -> str:
@@ -97,9 +97,11 @@ def finder(cluster: ClusterClient) -> Finder:
         _, version, kind = token.split(":")
         base = f"/api/{version}" if "/" not in version else f"/apis/{version}"
         base = base.replace("/apis/core/", "/api/")
-        listed = cluster.get(base)
-        known = cast("list[dict[str, str]]", listed["resources"]) if listed else []
-        for resource in known:
+        resource_list = cluster.get(base)
+        api_resources = (
+            cast("list[dict[str, str]]", resource_list["resources"]) if resource_list else []
+        )
+        for resource in api_resources:
             if resource["kind"] == kind and "/" not in resource["name"]:
                 return cluster.items(f"{base}/{resource['name']}", SELECTOR)
         return []
@@ -111,17 +113,17 @@ def main() -> int:
     """Read placeholders, write the import file to stdout and what is missing to stderr."""
     parser = argparse.ArgumentParser(prog="python -m components.recovery.import_file")
     parser.add_argument("placeholders", type=Path, help="of pulumi preview --import-file")
-    given = parser.parse_args()
-    file = json.loads(given.placeholders.read_text())
+    arguments = parser.parse_args()
+    file = json.loads(arguments.placeholders.read_text())
     entries: list[Object] = file["resources"]
     try:
-        kept, missing = filled(
+        importable, missing = filled(
             entries, _namespace(entries), finder(ClusterClient.from_stack_config())
         )
     except ClusterUnavailableError as error:
         sys.stderr.write(f"the cluster cannot be read: {error}\n")
         return 1
-    json.dump({**file, "resources": kept}, sys.stdout, indent=2)
+    json.dump({**file, "resources": importable}, sys.stdout, indent=2)
     sys.stderr.writelines(f"left out: {line}\n" for line in missing)
     return 0
 

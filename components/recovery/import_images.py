@@ -22,18 +22,18 @@ Resource = dict[str, object]
 
 def with_images(preview: Object, state: Object) -> tuple[Resource, list[str]]:
     """The state with an entry for each image, and the names of those that run nowhere."""
-    found = cast("Resource", copy.deepcopy(state))
-    deployment = cast("dict[str, list[Resource]]", found["deployment"])
+    completed = cast("Resource", copy.deepcopy(state))
+    deployment = cast("dict[str, list[Resource]]", completed["deployment"])
     running = dict(_running(item) for item in deployment["resources"] if _is(item, _DEPLOYMENT))
-    wanted = [
+    images = [
         cast("Resource", step["newState"])
         for step in cast("list[Resource]", preview["steps"])
         if step["op"] == "create" and _is(cast("Resource", step["newState"]), _IMAGE)
     ]
-    harnesses = {_digits(each): _name(each) for each in wanted if not _on_harness(each)}
+    harnesses = {_digits(image): _name(image) for image in images if not _on_harness(image)}
     missing: list[str] = []
     providers: dict[str, Resource] = {}
-    for image in wanted:
+    for image in images:
         reference = running.get(_last(image["urn"]))
         if reference is None and not _on_harness(image):
             reference = _name(image)
@@ -44,7 +44,7 @@ def with_images(preview: Object, state: Object) -> tuple[Resource, list[str]]:
         if provider not in deployment["resources"]:
             deployment["resources"].append(provider)
         deployment["resources"].append(_entry(image, reference, harnesses, provider))
-    return found, missing
+    return completed, missing
 
 
 def _entry(

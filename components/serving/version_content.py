@@ -25,20 +25,24 @@ def read_all(spec: StackSpec, root: Path) -> Mapping[tuple[str, str], Content]:
     """By (model, version). Raises `SourceError` for files that cannot be read."""
     checkout = GitCheckout(root)
     return {
-        (name, version): _read(each, root, checkout)
+        (name, version): _read(version_spec, root, checkout)
         for name, model in spec.models.items()
-        for version, each in model.versions.items()
+        for version, version_spec in model.versions.items()
     }
 
 
 def _read(spec: VersionSpec, root: Path, checkout: GitCheckout) -> Content:
-    told = (spec.language, spec.handler, spec.environment)
+    runtime_settings = (spec.language, spec.handler, spec.environment)
     if spec.image is not None:
-        return Content(None, content_hash_of_image(spec.image, *told), "unknown", "")
+        return Content(None, content_hash_of_image(spec.image, *runtime_settings), "unknown", "")
     if isinstance(spec.source, GitSource):
         commit = resolve(root, spec.source.ref)
         tree = read_git(root, spec.source.path, commit)
-        return Content(tree, content_hash(tree, *told, spec.python), commit, spec.source.ref)
+        return Content(
+            tree, content_hash(tree, *runtime_settings, spec.python), commit, spec.source.ref
+        )
     folder = str(spec.source)
     tree = read(root / folder)
-    return Content(tree, content_hash(tree, *told, spec.python), checkout.commit(folder), "")
+    return Content(
+        tree, content_hash(tree, *runtime_settings, spec.python), checkout.commit(folder), ""
+    )

@@ -19,26 +19,26 @@ RATE = f"{_NAME}.rate"
 
 def objects(spec: IngressControllerSpec) -> list[TraefikObject]:
     """The middlewares that the stack file asks for, in the order in which a request passes them."""
-    found: list[TraefikObject] = []
-    if told := _headers(spec):
-        found.append(TraefikObject("Middleware", HEADERS, {"headers": told}))
+    middlewares: list[TraefikObject] = []
+    if headers := _headers(spec):
+        middlewares.append(TraefikObject("Middleware", HEADERS, {"headers": headers}))
     if spec.rate_limit is not None:
         limit = {"average": spec.rate_limit.average, "burst": spec.rate_limit.burst}
         # the client's own address, also behind a load balancer: its PROXY header names it
         by_client = {"sourceCriterion": {"ipStrategy": {"depth": 0}}}
-        found.append(TraefikObject("Middleware", RATE, {"rateLimit": {**limit, **by_client}}))
-    return found
+        middlewares.append(TraefikObject("Middleware", RATE, {"rateLimit": {**limit, **by_client}}))
+    return middlewares
 
 
 def _headers(spec: IngressControllerSpec) -> dict[str, object]:
     """Answers are data, or the status's page: no browser may guess, frame or tell on."""
-    told: dict[str, object] = {}
+    headers: dict[str, object] = {}
     if spec.security_headers:
-        told = {"contentTypeNosniff": True, "frameDeny": True, "referrerPolicy": "no-referrer"}
+        headers = {"contentTypeNosniff": True, "frameDeny": True, "referrerPolicy": "no-referrer"}
     if spec.hsts_seconds is not None:
         # forced: TLS has ended before Traefik, which itself sees plain requests
-        told |= {"stsSeconds": spec.hsts_seconds, "forceSTSHeader": True}
-    return told
+        headers |= {"stsSeconds": spec.hsts_seconds, "forceSTSHeader": True}
+    return headers
 
 
 def arguments(namespace: str, spec: IngressControllerSpec) -> list[str]:

@@ -264,18 +264,18 @@ class IngressController(pulumi.ComponentResource):
 
 def _node_ports(args: IngressControllerArgs) -> list[tuple[str, int, str, int]]:
     """Name, port, entry point and node port of what can be reached from outside the cluster."""
-    found = [("web", 80, "web", args.spec.node_port)]
+    service_ports = [("web", 80, "web", args.spec.node_port)]
     if args.trusted_ips:
-        found.append(("ping", ports.TRAEFIK["traefik"], "traefik", args.spec.ping_port))
+        service_ports.append(("ping", ports.TRAEFIK["traefik"], "traefik", args.spec.ping_port))
     if args.spec.redirect_port is not None:
-        found.append(("plain", ports.TRAEFIK["plain"], "plain", args.spec.redirect_port))
-    return found
+        service_ports.append(("plain", ports.TRAEFIK["plain"], "plain", args.spec.redirect_port))
+    return service_ports
 
 
 def _resources(spec: IngressControllerSpec) -> ResourceRequirementsArgsDict:
-    given = pods.resources(spec.resources)
-    limits = cast("dict[str, str]", given["limits"])
-    return {**given, "limits": {**limits, "ephemeral-storage": _DISK}}
+    requirements = pods.resources(spec.resources)
+    limits = cast("dict[str, str]", requirements["limits"])
+    return {**requirements, "limits": {**limits, "ephemeral-storage": _DISK}}
 
 
 def _definition(item: dict[str, object], opts: pulumi.ResourceOptions) -> CustomResource:

@@ -250,8 +250,8 @@ def _route_services(route: Route) -> list[Reference]:
     if not route.spec.mirror:
         return [{"kind": "TraefikService", "name": route.object_name}]
     percent = route.spec.mirror.percent
-    ways = {_mirroring_service_name(route): percent, route.object_name: _TOTAL - percent}
-    return [{"kind": "TraefikService", "name": name} for name in _equal_entries(ways)]
+    shares = {_mirroring_service_name(route): percent, route.object_name: _TOTAL - percent}
+    return [{"kind": "TraefikService", "name": name} for name in _equal_entries(shares)]
 
 
 def _ingress_route(

@@ -43,7 +43,7 @@ class Broken:
 
     version: str
     code: str | None
-    words: tuple[str, ...]
+    expected_text: tuple[str, ...]
     settings: Object = field(default_factory=dict)
 
 
@@ -110,14 +110,14 @@ EVICTED = Broken(
 
 def reasons(outcome: Outcome) -> dict[str, str]:
     """What the engine tells of each failed resource, by name: the part called Diagnostics."""
-    told: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     _, _, diagnostics = outcome.text.partition("Diagnostics:\n")
     name = ""
     for line in diagnostics.splitlines():
         if head := re.fullmatch(r"  \S+ \((\S+)\):", line):
             name = head[1]
-        told[name] = told.get(name, "") + line + "\n"
-    return told
+        reasons[name] = reasons.get(name, "") + line + "\n"
+    return reasons
 
 
 def publish(copy: ProjectCopy, broken: dict[str, Broken]) -> None:
@@ -171,9 +171,9 @@ def failed(project_copy: ProjectCopy, quota: None) -> Failed:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_broken_version_fails_update_with_its_reason(failed: Failed, case: Broken) -> None:
-    told = failed.reasons[f"echo-{case.version}"]
-    for word in case.words:
-        assert word in told
+    reason = failed.reasons[f"echo-{case.version}"]
+    for text_part in case.expected_text:
+        assert text_part in reason
 
 
 def test_the_update_fails_within_the_deadline(failed: Failed, report: list[str]) -> None:
@@ -214,8 +214,8 @@ def test_evicted_version_fails_update_with_its_reason(
     outcome = project_copy.up().failed()
     report.append(f"pulumi up {outcome.seconds:.1f} s, deadline {EVICTION_SECONDS} s")
     text = reasons(outcome)[f"echo-{EVICTED.version}"]
-    for word in EVICTED.words:
-        assert word in text
+    for text_part in EVICTED.expected_text:
+        assert text_part in text
     assert outcome.seconds < at_most(EVICTION_SECONDS + SLACK_SECONDS)
     assert local_stack.routes() == failed.routes
 
@@ -230,19 +230,19 @@ def test_after_the_mend_the_next_update_passes_and_the_route_moves(
     assert answering_versions_of_echo("versions/v3") == {"v3": 20}
     assert answering_versions_of_echo("latest") == {"v3": 20}
     time.sleep(0.5)  # Traefik reads the route within 50 ms
-    found = answering_versions_of_echo("prod", 60)
-    assert found.keys() == {"v1", "v3"}
+    counts = answering_versions_of_echo("prod", 60)
+    assert counts.keys() == {"v1", "v3"}
     names = {name for name in local_stack.declared() if name.startswith("Deployment echo-")}
     assert names == {"Deployment echo-v1", "Deployment echo-v2", "Deployment echo-v3"}
 
 
 def answering_versions_of_echo(base: str, count: int = 20) -> dict[str, int]:
     """Like `answering_versions`, with echo's argument."""
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for number in range(count):
         answer = call("echo", base, {"value": number})
         assert answer.status_code == 200, answer.text
         assert answer.json()["result"] == number
         version = answer.headers["X-Model-Version"]
-        found[version] = found.get(version, 0) + 1
-    return found
+        counts[version] = counts.get(version, 0) + 1
+    return counts

@@ -27,19 +27,19 @@ PODS = 2 * len(WORKLOADS) + 1
 
 @pytest.fixture(scope="module")
 def deployments() -> dict[str, Object]:
-    found = {item["metadata"]["name"]: item for item in local_stack.objects("deployments")}
-    assert found.keys() == WORKLOADS
-    return found
+    by_name = {item["metadata"]["name"]: item for item in local_stack.objects("deployments")}
+    assert by_name.keys() == WORKLOADS
+    return by_name
 
 
 @pytest.fixture(scope="module")
 def running() -> list[Object]:
     """All pods of the namespace: none may be there that no rule was checked on."""
-    found = [
+    pods = [
         pod for pod in local_stack.objects("pods") if "deletionTimestamp" not in pod["metadata"]
     ]
-    assert len(found) == PODS
-    return found
+    assert len(pods) == PODS
+    return pods
 
 
 def test_no_pod_runs_as_root_or_can_gain_rights(running: list[Object]) -> None:
@@ -122,32 +122,32 @@ def test_a_version_says_what_it_is(deployments: dict[str, Object], name: str) ->
     }
     assert deployments[name]["metadata"]["labels"] == expected
     prefix = "model-deployment.io/"
-    told = {
+    annotations = {
         key.removeprefix(prefix): value
         for key, value in deployments[name]["metadata"]["annotations"].items()
         if key.startswith(prefix)
     }
-    assert told.keys() == {
+    assert annotations.keys() == {
         "content-hash", "image-digest", "git-commit", "handler", "language", "published-at",
     }  # fmt: skip
-    assert re.fullmatch(r"[0-9a-f]{64}", told["content-hash"])
-    assert re.fullmatch(r"unknown|[0-9a-f]{40}(-dirty)?", told["git-commit"])
-    assert told["handler"] == "predict:predict"
-    assert told["language"] == LANGUAGES[model]
-    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", told["published-at"])
+    assert re.fullmatch(r"[0-9a-f]{64}", annotations["content-hash"])
+    assert re.fullmatch(r"unknown|[0-9a-f]{40}(-dirty)?", annotations["git-commit"])
+    assert annotations["handler"] == "predict:predict"
+    assert annotations["language"] == LANGUAGES[model]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", annotations["published-at"])
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_version_has_a_service_a_budget_and_an_address_of_its_own(name: str) -> None:
     model, version = MODELS[name]
     selector = f"app.kubernetes.io/name={model},app.kubernetes.io/version={version}"
-    found = local_stack.objects("services,poddisruptionbudgets,ingresses", selector)
-    assert sorted((item["kind"], item["metadata"]["name"]) for item in found) == [
+    objects = local_stack.objects("services,poddisruptionbudgets,ingresses", selector)
+    assert sorted((item["kind"], item["metadata"]["name"]) for item in objects) == [
         ("Ingress", name),
         ("PodDisruptionBudget", name),
         ("Service", name),
     ]
-    (ingress,) = (item for item in found if item["kind"] == "Ingress")
+    (ingress,) = (item for item in objects if item["kind"] == "Ingress")
     (rule,) = ingress["spec"]["rules"]
     paths = rule["http"]["paths"]
     assert [path["path"] for path in paths] == [
@@ -158,14 +158,14 @@ def test_a_version_has_a_service_a_budget_and_an_address_of_its_own(name: str) -
 
 
 def test_routes_are_objects_of_their_model(deployments: dict[str, Object]) -> None:
-    found = {
+    objects = {
         (item["kind"], item["metadata"]["name"])
         for item in local_stack.objects("traefikservices,ingressroutes")
         if item["metadata"]["labels"]["app.kubernetes.io/component"] == "route"
     }
     shared = [f"{model}-prod" for model in LANGUAGES]
     latest = [f"{model}-latest" for model in LANGUAGES]
-    assert found == {
+    assert objects == {
         *(("IngressRoute", name) for name in (*latest, *shared)),
         *(("TraefikService", name) for name in shared),
     }
@@ -174,12 +174,12 @@ def test_routes_are_objects_of_their_model(deployments: dict[str, Object]) -> No
 def test_budgets_allow_a_drain() -> None:
     """The API server judges each eviction, and does none."""
     node = local_stack.kubectl("get", "nodes", "-o", "name").strip().removeprefix("node/")
-    told = local_stack.kubectl(
+    output = local_stack.kubectl(
         "drain", node, "--dry-run=server", "--delete-emptydir-data", "--timeout=10s",
         f"--pod-selector={PART_OF}",
     )  # fmt: skip
-    assert told.count("evicting pod models/") == PODS
-    assert "cannot evict" not in told.lower()
+    assert output.count("evicting pod models/") == PODS
+    assert "cannot evict" not in output.lower()
     budgets = local_stack.objects("poddisruptionbudgets")
     assert {item["metadata"]["name"] for item in budgets} == {*WORKLOADS, BROKER}
     assert {item["status"]["disruptionsAllowed"] for item in budgets} == {1}

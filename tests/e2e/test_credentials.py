@@ -29,11 +29,11 @@ _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d7
 
 def identities() -> dict[str, tuple[str, Object]]:
     """Uid and data of each generated Secret, by name."""
-    found = {}
+    secrets = {}
     for name in SECRETS:
         secret = json.loads(local_stack.kubectl("get", "secret", name, "-o", "json"))
-        found[name] = (secret["metadata"]["uid"], secret["data"])
-    return found
+        secrets[name] = (secret["metadata"]["uid"], secret["data"])
+    return secrets
 
 
 def check_consumer(url: str) -> None:

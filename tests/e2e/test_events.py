@@ -27,10 +27,10 @@ ADDRESS = f"{FRONT_DOOR}/status/models/{MODEL}/versions/{VERSION}"
 TOLD_SECONDS = 5.0
 
 
-def until(found: Callable[[], bool], seconds: float) -> float:
+def until(condition: Callable[[], bool], seconds: float) -> float:
     """Wait until something is so; return how long that took."""
     begun = time.monotonic()
-    while not found():
+    while not condition():
         assert time.monotonic() - begun < at_most(seconds), f"not so within {seconds:g} s"
         time.sleep(0.1)
     return time.monotonic() - begun
@@ -45,7 +45,7 @@ def in_state(state: str) -> Callable[[], bool]:
     return lambda: status().get("state") == state
 
 
-class Told:
+class LineReader:
     """Lines that come from somewhere, read beside the test."""
 
     def __init__(self, lines: Iterator[str]) -> None:
@@ -65,7 +65,7 @@ class Told:
 
 
 @contextlib.contextmanager
-def consumer_of_the_documentation(folder: Path) -> Iterator[Told]:
+def consumer_of_the_documentation(folder: Path) -> Iterator[LineReader]:
     text = (ROOT / "docs" / "events.md").read_text()
     [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     script = folder / "consumer.py"
@@ -82,7 +82,7 @@ def consumer_of_the_documentation(folder: Path) -> Iterator[Told]:
         try:
             assert consumer.stdout is not None
             assert consumer.stdout.readline().strip() == "waiting for events"
-            yield Told(consumer.stdout)
+            yield LineReader(consumer.stdout)
         finally:
             consumer.kill()
 
@@ -95,23 +95,26 @@ def take_away_the_consumers_queue() -> None:
 
 def test_a_crash_loop_and_its_mend_are_told_everywhere(tmp_path: Path, report: list[str]) -> None:
     stream = requests.get(f"{FRONT_DOOR}/status/events", stream=True, timeout=60)
-    told = Told(stream.iter_lines(decode_unicode=True))
+    status_stream = LineReader(stream.iter_lines(decode_unicode=True))
     with (
         consumer_of_the_documentation(tmp_path) as consumer,
-        versions.standing(MODEL, VERSION),
+        versions.cleaned_up(MODEL, VERSION),
     ):
         versions.put(MODEL, VERSION, versions.CRASHES)
         until(lambda: versions.in_back_off(MODEL, VERSION), 60)
         seconds = until(in_state("Failed"), TOLD_SECONDS)
         report.append(f"Failed on the status {seconds:.1f} s after the back-off was seen")
-        found = status()
-        assert found["reason"] == "CrashLoopBackOff"
-        assert "exited with code 3" in found["message"]
-        assert "the weights are of another flower" in found["message"]
+        version_status = status()
+        assert version_status["reason"] == "CrashLoopBackOff"
+        assert "exited with code 3" in version_status["message"]
+        assert "the weights are of another flower" in version_status["message"]
         models = requests.get(f"{FRONT_DOOR}/status/models", timeout=5).json()["models"]
-        assert found in [one for model in models for one in model["versions"]]
+        assert version_status in [version for model in models for version in model["versions"]]
 
-        until(lambda: any(e["data"]["state"] == "Failed" for e in told.events()), TOLD_SECONDS)
+        until(
+            lambda: any(e["data"]["state"] == "Failed" for e in status_stream.events()),
+            TOLD_SECONDS,
+        )
         until(lambda: len(consumer.lines) > 0, TOLD_SECONDS)
 
         versions.put(MODEL, VERSION, versions.RUNS)
@@ -120,21 +123,21 @@ def test_a_crash_loop_and_its_mend_are_told_everywhere(tmp_path: Path, report: l
         until(in_state("Failed"), 60)
         versions.put(MODEL, VERSION, versions.RUNS)
         until(in_state("Available"), 60)
-        until(lambda: told.events()[-1]["data"]["state"] == "Available", TOLD_SECONDS)
-    until(lambda: told.events()[-1]["data"]["state"] == "Deleted", TOLD_SECONDS)
+        until(lambda: status_stream.events()[-1]["data"]["state"] == "Available", TOLD_SECONDS)
+    until(lambda: status_stream.events()[-1]["data"]["state"] == "Deleted", TOLD_SECONDS)
     take_away_the_consumers_queue()
     stream.close()
 
-    data = [event["data"] for event in told.events()]
+    data = [event["data"] for event in status_stream.events()]
     first = data[0]["sequence"]  # the watcher that leads may know the name from an earlier run
-    assert [one["sequence"] for one in data] == list(range(first, first + len(data)))
-    assert [one["previous"] for one in data[1:]] == [one["state"] for one in data[:-1]]
-    assert [one["state"] for one in data] == [
+    assert [record["sequence"] for record in data] == list(range(first, first + len(data)))
+    assert [record["previous"] for record in data[1:]] == [record["state"] for record in data[:-1]]
+    assert [record["state"] for record in data] == [
         *("Progressing", "Failed", "Progressing", "Available"),
         *("Unavailable", "Failed", "Unavailable", "Available"),
         "Deleted",
     ]
-    failed = [event for event in told.events() if event["data"]["state"] == "Failed"]
+    failed = [event for event in status_stream.events() if event["data"]["state"] == "Failed"]
     assert [line.split() for line in consumer.lines] == [
         [event["id"], MODEL, VERSION, "Failed", event["data"]["reason"]] for event in failed
     ]
@@ -165,8 +168,10 @@ def test_wrong_credentials_end_the_watcher_with_a_sentence() -> None:
     spec = deployment["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     container["env"] = [
-        {"name": one["name"], "value": "not-the-password"} if "valueFrom" in one else one
-        for one in container["env"]
+        {"name": variable["name"], "value": "not-the-password"}
+        if "valueFrom" in variable
+        else variable
+        for variable in container["env"]
     ]
     pod = {
         "apiVersion": "v1",
@@ -179,8 +184,11 @@ def test_wrong_credentials_end_the_watcher_with_a_sentence() -> None:
     try:
         phase = "jsonpath={.status.phase}=Failed"
         local_stack.kubectl("wait", f"--for={phase}", name, "--timeout=60s")
-        found: Object = json.loads(local_stack.kubectl("get", name, "-o", "json"))
-        (state,) = (one["state"]["terminated"] for one in found["status"]["containerStatuses"])
+        pod_state: Object = json.loads(local_stack.kubectl("get", name, "-o", "json"))
+        (state,) = (
+            container_status["state"]["terminated"]
+            for container_status in pod_state["status"]["containerStatuses"]
+        )
         assert state["exitCode"] == 1
         last = state["message"].strip().splitlines()[-1]
         assert last.startswith("RabbitMQ at message-broker:5672 refuses user 'watcher'")

@@ -100,6 +100,6 @@ def test_a_promotion_touches_the_route_alone_and_reverting_it_is_quick(
     assert reverted is not None
     report.append(f"weights reverted by pulumi up in {reverted.seconds:.1f} s")
     after = local_stack.declared()
-    assert {name: told for name, (_, _, told) in after.items()} == {
-        name: told for name, (_, _, told) in before.items()
+    assert {name: annotations for name, (_, _, annotations) in after.items()} == {
+        name: annotations for name, (_, _, annotations) in before.items()
     }

@@ -23,7 +23,7 @@ BASES = {
 }
 
 
-def check_refusal(answer: requests.Response, status: int, *words: str) -> None:
+def check_refusal(answer: requests.Response, status: int, *fragments: str) -> None:
     """The status, and sentences of the dialect that name what is wrong."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/json"
@@ -36,8 +36,8 @@ def check_refusal(answer: requests.Response, status: int, *words: str) -> None:
     for sentence in body["errors"]:
         assert isinstance(sentence, str)
         assert len(sentence.split()) >= 4, sentence
-    for word in words:
-        assert word in " ".join(body["errors"]), body["errors"]
+    for fragment in fragments:
+        assert fragment in " ".join(body["errors"]), body["errors"]
 
 
 def post(content: str | bytes, content_type: str | None = "application/json") -> requests.Response:
@@ -121,7 +121,7 @@ def test_a_wrong_path_below_a_version_is_not_found_in_a_sentence(path: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("body", "fragments"),
     [
         ('{"data": {"sepal_length": 1,}}', ["not JSON"]),
         ("", ["empty"]),
@@ -135,8 +135,8 @@ def test_a_wrong_path_below_a_version_is_not_found_in_a_sentence(path: str) -> N
         ('{"date": {}}', ["'date'"]),
     ],
 )
-def test_a_body_that_is_no_request_is_refused(body: str, words: list[str]) -> None:
-    check_refusal(post(body.encode("latin-1")), 400, *words)
+def test_a_body_that_is_no_request_is_refused(body: str, fragments: list[str]) -> None:
+    check_refusal(post(body.encode("latin-1")), 400, *fragments)
 
 
 def without(name: str) -> dict[str, object]:
@@ -144,7 +144,7 @@ def without(name: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "fragments"),
     [
         (without("petal_width"), ["'petal_width' is missing"]),
         ({}, [f"'{name}' is missing" for name in FLOWER]),
@@ -155,8 +155,8 @@ def without(name: str) -> dict[str, object]:
         ({**FLOWER, "petal_length": [1]}, ["'petal_length' must be a number", "an array"]),
     ],
 )
-def test_a_wrong_argument_is_named(data: dict[str, object], words: list[str]) -> None:
-    check_refusal(call("iris", "versions/v1", data), 400, *words)
+def test_a_wrong_argument_is_named(data: dict[str, object], fragments: list[str]) -> None:
+    check_refusal(call("iris", "versions/v1", data), 400, *fragments)
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,15 @@ def test_its_packages_are_not_installed_anew(published: Published) -> None:
         )
         layers[version] = json.loads(inspected.succeeded().text)[0]["RootFS"]["Layers"]
     # an installation leaves other times in its layer, and so another digest; code comes after it
-    same = [one == other for one, other in zip(layers["v3"], layers["v4"], strict=True)]
+    same = [
+        first_layer == second_layer
+        for first_layer, second_layer in zip(layers["v3"], layers["v4"], strict=True)
+    ]
     assert same == sorted(same, reverse=True)
     assert not same[-1]
     assert local_stack.images()["iris-v3"] != local_stack.images()["iris-v4"]
     code_layers = 2  # COPY of the source, RUN of compileall
-    assert sum(not one for one in same) <= code_layers, same
+    assert sum(not is_same for is_same in same) <= code_layers, same
 
 
 def test_latest_moves_to_it_and_prod_stays(published: Published) -> None:

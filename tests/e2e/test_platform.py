@@ -10,16 +10,16 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import local_stack
 from tests.support.local_stack import FRONT_DOOR, NAMESPACE
-from tests.support.monitoring import EXPRESSIONS, asked
+from tests.support.monitoring import EXPRESSIONS, parse_expression
 
 
 def test_the_queues_are_there_on_every_node_of_the_broker() -> None:
-    listed = local_stack.kubectl(
+    queues_json = local_stack.kubectl(
         "exec", "message-broker-0", "--",
         "rabbitmqctl", "--quiet", "--formatter", "json",
         "list_queues", "name", "type", "members", "policy",
     )  # fmt: skip
-    queues = {queue["name"]: queue for queue in json.loads(listed)}
+    queues = {queue["name"]: queue for queue in json.loads(queues_json)}
     (broker,) = local_stack.objects("statefulsets")
     for name, policy in {
         "model-events": "queues",
@@ -31,7 +31,7 @@ def test_the_queues_are_there_on_every_node_of_the_broker() -> None:
 
 
 def test_what_no_model_has_is_answered_in_json_by_the_watcher() -> None:
-    told = {
+    answers = {
         path: requests.get(f"{FRONT_DOOR}{path}", timeout=5)
         for path in (
             "/v2",
@@ -41,9 +41,9 @@ def test_what_no_model_has_is_answered_in_json_by_the_watcher() -> None:
             "/models/none/prod/x",
         )
     }
-    assert [answer.status_code for answer in told.values()] == [200, 200, 200, 404, 404]
-    assert told["/v2"].json()["name"] == "model-deployment"
-    assert "/nothing" in told["/nothing"].json()["error"]
+    assert [answer.status_code for answer in answers.values()] == [200, 200, 200, 404, 404]
+    assert answers["/v2"].json()["name"] == "model-deployment"
+    assert "/nothing" in answers["/nothing"].json()["error"]
 
 
 def test_the_status_knows_the_models_that_the_front_door_leads_to() -> None:
@@ -56,11 +56,11 @@ def test_the_status_knows_the_models_that_the_front_door_leads_to() -> None:
 
 
 @pytest.fixture(scope="module")
-def shown() -> set[str]:
+def exported_metrics() -> set[str]:
     """Names of all metrics that the Pods show where their annotations say."""
     # what is counted by status is there from the first answer on
     requests.get(f"{FRONT_DOOR}/models/iris/prod/model", timeout=5)
-    found: set[str] = set()
+    names: set[str] = set()
     for pod in local_stack.objects("pods"):
         annotations = pod["metadata"].get("annotations", {})
         if annotations.get("prometheus.io/scrape") != "true":
@@ -69,10 +69,14 @@ def shown() -> set[str]:
         path = f"/api/v1/namespaces/{NAMESPACE}/pods/{place}/proxy/metrics"
         text = local_stack.kubectl("get", "--raw", path)
         families = text_string_to_metric_families(text)
-        found |= {sample.name for family in families for sample in family.samples}
-    return found
+        names |= {sample.name for family in families for sample in family.samples}
+    return names
 
 
-def test_every_part_shows_the_metrics_that_dashboard_and_alerts_ask_for(shown: set[str]) -> None:
-    wanted = {name for _, expression in EXPRESSIONS for name in asked(expression) if name}
-    assert wanted - shown == set()
+def test_every_part_shows_the_metrics_that_dashboard_and_alerts_ask_for(
+    exported_metrics: set[str],
+) -> None:
+    required = {
+        name for _, expression in EXPRESSIONS for name in parse_expression(expression) if name
+    }
+    assert required - exported_metrics == set()

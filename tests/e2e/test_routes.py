@@ -11,16 +11,16 @@ REPLACED_SECONDS = 60.0
 
 
 def test_prod_shares_ninety_to_ten() -> None:
-    found = answering_versions("iris", "prod", 500)
-    assert found.keys() == {"v1", "v2"}
+    counts = answering_versions("iris", "prod", 500)
+    assert counts.keys() == {"v1", "v2"}
     # each of two Traefiks deals its tenth out evenly; chance has no say but in who gets the rest
-    assert 40 <= found["v2"] <= 60, found
+    assert 40 <= counts["v2"] <= 60, counts
 
 
 def test_the_label_shares_as_its_route_does() -> None:
-    found = answering_versions("iris", "labels/prod", 100)
-    assert found.keys() == {"v1", "v2"}
-    assert 4 <= found["v2"] <= 16, found
+    counts = answering_versions("iris", "labels/prod", 100)
+    assert counts.keys() == {"v1", "v2"}
+    assert 4 <= counts["v2"] <= 16, counts
 
 
 def test_latest_is_the_highest_version_alone() -> None:

@@ -58,9 +58,9 @@ def _documented() -> str:
     page = (ROOT / "docs/production.md").read_text()
     block = re.search(r"## The state is lost\n.*?```sh\n(.*?)```", page, re.DOTALL)
     assert block
-    first, *rest = block.group(1).splitlines()
+    first, *remaining_lines = block.group(1).splitlines()
     assert first.startswith("pulumi stack init")
-    return "\n".join(rest)
+    return "\n".join(remaining_lines)
 
 
 def test_predictions_go_on_and_the_next_preview_shows_no_change(
@@ -68,7 +68,7 @@ def test_predictions_go_on_and_the_next_preview_shows_no_change(
 ) -> None:
     second_stack.up()
     second_stack.assert_no_changes()
-    before, stood = _held(second_stack), second_stack.objects()
+    before, stood = _ids_by_urn(second_stack), second_stack.objects()
     secrets = _secrets(second_stack)
 
     with Stream("iris", "prod", PER_SECOND, SECONDS, door=DOOR) as stream:
@@ -85,7 +85,7 @@ def test_predictions_go_on_and_the_next_preview_shows_no_change(
 
     left_out = [line for line in back.text.splitlines() if line.startswith("left out: ")]
     assert [line for line in left_out if "docker:index/image:Image" not in line] == []
-    assert _held(second_stack) == before
+    assert _ids_by_urn(second_stack) == before
     text = second_stack.up()
     assert f" {len(before)} unchanged" in text
     assert _secrets(second_stack) == secrets
@@ -104,14 +104,14 @@ def test_predictions_go_on_and_the_next_preview_shows_no_change(
 
 def _secrets(second_stack: SecondStack) -> dict[str, tuple[str, Object]]:
     """Uid and data of the generated Secrets."""
-    listed = json.loads(second_stack.kubectl("get", "secrets", "-o", "json"))
+    secrets = json.loads(second_stack.kubectl("get", "secrets", "-o", "json"))
     return {
         item["metadata"]["name"]: (item["metadata"]["uid"], item["data"])
-        for item in listed["items"]
+        for item in secrets["items"]
     }
 
 
-def _held(second_stack: SecondStack) -> dict[str, str]:
+def _ids_by_urn(second_stack: SecondStack) -> dict[str, str]:
     """Ids by URN, of all that a provider answers for."""
-    held = {item["urn"]: str(item.get("id", "")) for item in second_stack.state()}
-    return {urn: found for urn, found in held.items() if "pulumi:providers:" not in urn}
+    ids = {item["urn"]: str(item.get("id", "")) for item in second_stack.state()}
+    return {urn: resource_id for urn, resource_id in ids.items() if "pulumi:providers:" not in urn}

@@ -50,14 +50,14 @@ class Opened:
     """The page, and what went over the network and to the console meanwhile."""
 
     page: Page
-    asked: list[str] = field(default_factory=list)
+    requests_sent: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
+    with chromium() as chromium_browser:
+        yield chromium_browser
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -71,46 +71,48 @@ def opened(browser: Browser, size: ViewportSize, scheme: str = "light") -> Opene
         has_touch=size is PHONE,
         color_scheme="dark" if scheme == "dark" else "light",
     )
-    found = Opened(context.new_page())
-    found.page.on("request", lambda request: found.asked.append(request.url))
-    found.page.on("console", lambda message: found.complaints.append(message.text))
-    found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-    found.page.goto(f"{FRONT_DOOR}/status/")
-    expect(found.page.get_by_role("status")).to_contain_text("models")
-    return found
+    opened_page = Opened(context.new_page())
+    opened_page.page.on("request", lambda request: opened_page.requests_sent.append(request.url))
+    opened_page.page.on("console", lambda message: opened_page.complaints.append(message.text))
+    opened_page.page.on("pageerror", lambda error: opened_page.complaints.append(str(error)))
+    opened_page.page.goto(f"{FRONT_DOOR}/status/")
+    expect(opened_page.page.get_by_role("status")).to_contain_text("models")
+    return opened_page
 
 
 @pytest.mark.parametrize("size", [SCREEN, PHONE], ids=["screen", "phone"])
 def test_it_shows_every_version_and_every_split(browser: Browser, size: ViewportSize) -> None:
-    shown = opened(browser, size)
+    opened_page = opened(browser, size)
     for model in requests.get(f"{FRONT_DOOR}/status/models", timeout=5).json()["models"]:
-        card = shown.page.get_by_role("article", name=model["model"], exact=True)
+        card = opened_page.page.get_by_role("article", name=model["model"], exact=True)
         expect(card.get_by_role("heading", name=model["model"])).to_be_visible()
         for version in model["versions"]:
             row = card.get_by_role("row").filter(
-                has=shown.page.get_by_role("rowheader", name=version["version"], exact=True)
+                has=opened_page.page.get_by_role("rowheader", name=version["version"], exact=True)
             )
             expect(row).to_contain_text(version["state"])
             expect(row).to_contain_text(f"of {version['replicas']['desired']} ready")
         for route in model["routes"]:
             spoken = ", ".join(f"{name} {share} %" for name, share in route["weights"].items())
             expect(card.get_by_role("img", name=f"{route['route']}: {spoken}")).to_be_visible()
-    wide = shown.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+    wide = opened_page.page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
     assert not wide, "the page scrolls sideways"
     assert [
-        url for url in shown.asked if not url.startswith((f"{FRONT_DOOR}/status/", "data:"))
+        url
+        for url in opened_page.requests_sent
+        if not url.startswith((f"{FRONT_DOOR}/status/", "data:"))
     ] == []
-    assert shown.complaints == []
+    assert opened_page.complaints == []
 
 
 def test_a_change_appears_by_itself(browser: Browser) -> None:
-    shown = opened(browser, PHONE)
-    log = shown.page.get_by_role("log")
-    with versions.standing("echo", "v98"):
+    opened_page = opened(browser, PHONE)
+    log = opened_page.page.get_by_role("log")
+    with versions.cleaned_up("echo", "v98"):
         versions.put("echo", "v98", versions.RUNS)
-        card = shown.page.get_by_role("article", name="echo", exact=True)
+        card = opened_page.page.get_by_role("article", name="echo", exact=True)
         row = card.get_by_role("row").filter(
-            has=shown.page.get_by_role("rowheader", name="v98", exact=True)
+            has=opened_page.page.get_by_role("rowheader", name="v98", exact=True)
         )
         expect(row).to_contain_text("Available", timeout=60_000)
         expect(log.get_by_role("listitem").first).to_contain_text("echo v98")
@@ -118,7 +120,7 @@ def test_a_change_appears_by_itself(browser: Browser) -> None:
         expect(row).to_contain_text("Failed", timeout=90_000)
         expect(row).to_contain_text("exited with code 3")
         expect(row).to_contain_text("the weights are of another flower")
-        expect(shown.page.get_by_role("status")).to_contain_text("1 failed")
+        expect(opened_page.page.get_by_role("status")).to_contain_text("1 failed")
     expect(row).to_have_count(0, timeout=10_000)
     expect(log.get_by_role("listitem").first).to_contain_text("Deleted")
 
@@ -148,9 +150,9 @@ def test_what_a_screen_reader_needs_is_there(browser: Browser) -> None:
 
 def test_all_text_stands_out_from_its_ground(browser: Browser, scheme: str) -> None:
     page = opened(browser, SCREEN, scheme).page
-    found = page.evaluate(CONTRASTS)
-    assert len(found) > 10
-    assert [one for one in found if one[0] < LEAST_CONTRAST] == []
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 10
+    assert [contrast for contrast in contrasts if contrast[0] < LEAST_CONTRAST] == []
 
 
 def test_it_says_so_when_nobody_answers(browser: Browser) -> None:

@@ -26,12 +26,12 @@ PORT = 8004
 def ground() -> Iterator[Ground]:
     with local_stack.exported():
         image = image_of_models("models")
-        found = Ground(f"e2e-traffic-{os.getpid()}", PORT, image, "traefik:v3.7.13")
+        traffic_setup = Ground(f"e2e-traffic-{os.getpid()}", PORT, image, "traefik:v3.7.13")
         try:
-            found.start()
-            yield found
+            traffic_setup.start()
+            yield traffic_setup
         finally:
-            found.remove()
+            traffic_setup.remove()
 
 
 def _holds(running: Awaitable[Figure]) -> None:

@@ -98,10 +98,10 @@ def test_a_version_from_a_tag_answers_and_its_commit_is_on_record(
     published: Object, project_copy: ProjectCopy
 ) -> None:
     assert call("echo", "versions/v3", {"value": 5}).json()["result"] == 5
-    [found] = local_stack.objects("deployments", "app.kubernetes.io/version=v3,"
+    [deployment] = local_stack.objects("deployments", "app.kubernetes.io/version=v3,"
                                   "app.kubernetes.io/name=echo")  # fmt: skip
-    told = found["metadata"]["annotations"]
-    assert told["model-deployment.io/git-commit"] == _git(project_copy, "rev-parse", "HEAD")
+    annotations = deployment["metadata"]["annotations"]
+    assert annotations["model-deployment.io/git-commit"] == _git(project_copy, "rev-parse", "HEAD")
 
 
 def test_a_tag_that_moved_is_refused_at_preview(
@@ -128,11 +128,11 @@ def test_a_version_from_a_digest_answers(published: Object) -> None:
 
 def test_a_secret_reaches_the_function_and_nothing_that_others_read(published: Object) -> None:
     assert call("echo", "versions/v5", {}).json()["result"] == SECRET[::-1]
-    told = kubectl("get", "deployment,configmap,replicaset,pod", "-o", "yaml")
+    manifests = kubectl("get", "deployment,configmap,replicaset,pod", "-o", "yaml")
     hidden = base64.b64encode(SECRET.encode()).decode()
-    for shown in (told, local_stack.pulumi("stack", "output", "--json").text):
-        assert SECRET not in shown
-        assert hidden not in shown
+    for output in (manifests, local_stack.pulumi("stack", "output", "--json").text):
+        assert SECRET not in output
+        assert hidden not in output
 
 
 def test_an_autoscaler_takes_over_scales_and_gives_back_and_never_falls_to_one(
@@ -184,10 +184,10 @@ class Load:
             time.sleep(0.1)
 
 
-def _until(done: Callable[[], bool], what: str) -> None:
+def _until(done: Callable[[], bool], description: str) -> None:
     end = time.monotonic() + at_most(SCALED_SECONDS)
     while not done():
-        assert time.monotonic() < end, f"no {what} within {SCALED_SECONDS:g} s"
+        assert time.monotonic() < end, f"no {description} within {SCALED_SECONDS:g} s"
         time.sleep(1)
 
 

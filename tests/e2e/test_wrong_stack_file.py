@@ -37,10 +37,10 @@ def test_every_mistake_is_told_and_nothing_is_touched(
     assert f"The stack file has {len(EXPECTED)} errors; nothing was changed." in outcome.text
     lines = [line.strip() for line in outcome.text.splitlines()]
     for expected in EXPECTED:
-        told = [line for line in lines if line.startswith(expected)]
-        assert len(told) == 1, outcome.text
-        found, _, hint = told[0].partition("; ")
-        assert found
-        assert len(hint.split()) >= 2, told
+        matching_lines = [line for line in lines if line.startswith(expected)]
+        assert len(matching_lines) == 1, outcome.text
+        actual, _, hint = matching_lines[0].partition("; ")
+        assert actual
+        assert len(hint.split()) >= 2, matching_lines
     assert local_stack.declared() == objects
     assert local_stack.state() == state

@@ -25,7 +25,7 @@ ADDRESSES = [
 
 
 @dataclass(frozen=True)
-class Standing:
+class StackState:
     """What must be the same after each return."""
 
     answers: dict[str, object]
@@ -33,25 +33,25 @@ class Standing:
     state: dict[str, tuple[str, Object]]
 
     @classmethod
-    def now(cls) -> Standing:
+    def now(cls) -> StackState:
         return cls(answers(), local_stack.images(), local_stack.state())
 
 
 def answers() -> dict[str, object]:
     """The result at each address; `prod` may be answered by either version, so only that it is."""
-    found: dict[str, object] = {}
+    results: dict[str, object] = {}
     for model, base, data in ADDRESSES:
         answer = call(model, base, data)
         assert answer.status_code == 200, answer.text
         result = answer.json()["result"]
-        found[f"{model}/{base}"] = result if base != "prod" else type(result).__name__
-    return found
+        results[f"{model}/{base}"] = result if base != "prod" else type(result).__name__
+    return results
 
 
 @pytest.fixture(scope="module")
-def standing() -> Standing:
+def initial_state() -> StackState:
     local_stack.settle()
-    return Standing.now()
+    return StackState.now()
 
 
 def make_up() -> Outcome:
@@ -70,33 +70,33 @@ def changes(outcome: Outcome) -> list[str]:
 
 @pytest.mark.parametrize("which", ["first", "second"])
 def test_after_kill_9_of_everything_make_up_brings_the_same_models_back(
-    standing: Standing, report: list[str], which: str
+    initial_state: StackState, report: list[str], which: str
 ) -> None:
     assert node_state.kill_all() == node_state.PARTS
     outcome = make_up()
     report.append(f"make up {outcome.seconds:.1f} s")
     assert changes(outcome) == []
-    assert local_stack.all_unchanged(standing.state) in outcome.text
+    assert local_stack.all_unchanged(initial_state.state) in outcome.text
     assert "ok  image" not in outcome.text.replace("ok  image registry", "")
-    assert Standing.now() == standing
+    assert StackState.now() == initial_state
     assert outcome.seconds < at_most(WARM_SECONDS)
 
 
 def test_make_down_leaves_nothing_behind_and_make_up_comes_back(
-    standing: Standing, report: list[str]
+    initial_state: StackState, report: list[str]
 ) -> None:
     down = local_stack.make("down").succeeded()
-    left = node_state.leftovers()
+    leftovers = node_state.leftovers()
     outcome = make_up()
     report.append(f"make down {down.seconds:.1f} s, make up {outcome.seconds:.1f} s")
-    assert left == {}
+    assert leftovers == {}
     assert changes(outcome) == []
-    assert Standing.now() == standing
+    assert StackState.now() == initial_state
     assert outcome.seconds < at_most(WARM_SECONDS)
 
 
 def test_after_pulumi_destroy_make_up_brings_all_back(
-    standing: Standing, report: list[str]
+    initial_state: StackState, report: list[str]
 ) -> None:
     destroyed = local_stack.pulumi(
         "destroy", "--yes", "--skip-preview", "--suppress-progress"
@@ -104,8 +104,8 @@ def test_after_pulumi_destroy_make_up_brings_all_back(
     assert local_stack.state() == {}
     outcome = make_up()
     report.append(f"destroy {destroyed.seconds:.1f} s, make up {outcome.seconds:.1f} s")
-    now = Standing.now()
-    assert now.answers == standing.answers
-    assert now.images.keys() == standing.images.keys()
-    assert now.state.keys() == standing.state.keys()
+    now = StackState.now()
+    assert now.answers == initial_state.answers
+    assert now.images.keys() == initial_state.images.keys()
+    assert now.state.keys() == initial_state.state.keys()
     assert outcome.seconds < at_most(WARM_SECONDS)

@@ -14,6 +14,6 @@ def by_value(a: float, b: int = 1, *, c: str | None = None) -> float:
 
 def by_column(a: list[float], b: list) -> list[float]:
     """Take whole columns."""
-    if type(a) is not list or type(b) is not list or not all(type(one) is float for one in a):
+    if type(a) is not list or type(b) is not list or not all(type(value) is float for value in a):
         raise MalformedError
     return a

@@ -28,14 +28,14 @@ def deployment(
     replicas: int = 2,
     content_hash: str = "a" * 64,
     manager: str = "pulumi-kubernetes",
-    told: dict[str, str] | None = None,
+    extra_annotations: dict[str, str] | None = None,
     deadline_seconds: int = 600,
 ) -> dict[str, object]:
     annotations = {
         "deployment.kubernetes.io/revision": revision,
         "model-deployment.io/content-hash": content_hash,
         "model-deployment.io/published-at": "2026-01-02T03:04:05Z",
-        **{f"model-deployment.io/{key}": value for key, value in (told or {}).items()},
+        **{f"model-deployment.io/{key}": value for key, value in (extra_annotations or {}).items()},
     }
     requests = {"cpu": "250m", "memory": "1Gi"}
     container = {"resources": {"requests": requests, "limits": {"nvidia.com/gpu": "1"}}}

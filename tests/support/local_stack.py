@@ -94,8 +94,8 @@ def environment() -> Mapping[str, str]:
     ).stdout
     exported = {}
     for line in printed.splitlines():
-        word, assignment = shlex.split(line)
-        assert word == "export", line
+        keyword, assignment = shlex.split(line)
+        assert keyword == "export", line
         name, _, value = assignment.partition("=")
         exported[name] = value
     return {**plain(), **exported}
@@ -149,11 +149,11 @@ def kubectl(*arguments: str) -> str:
     return outcome.succeeded().text
 
 
-def kubectl_with(given: str, *arguments: str) -> str:
+def kubectl_with(stdin: str, *arguments: str) -> str:
     """What kubectl prints when it reads `given`; raises where it fails."""
     done = subprocess.run(
         ("kubectl", "--namespace", NAMESPACE, *arguments),
-        input=given,
+        input=stdin,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -166,8 +166,8 @@ def kubectl_with(given: str, *arguments: str) -> str:
 
 def objects(kinds: str, selector: str = "") -> list[Object]:
     """The namespace's objects of these kinds (`deployments,services`) and labels."""
-    listed: Object = json.loads(kubectl("get", kinds, "--selector", selector, "-o", "json"))
-    items: list[Object] = listed["items"]
+    object_list: Object = json.loads(kubectl("get", kinds, "--selector", selector, "-o", "json"))
+    items: list[Object] = object_list["items"]
     return items
 
 
@@ -223,9 +223,10 @@ def work_tree() -> str:
 
 def rolled_out(deployment: Object) -> bool:
     """Whether all its pods are new and Available, and no old one is left."""
-    wanted, status = deployment["spec"]["replicas"], deployment.get("status", {})
+    replicas, status = deployment["spec"]["replicas"], deployment.get("status", {})
     return status.get("observedGeneration") == deployment["metadata"]["generation"] and all(
-        status.get(key, 0) == wanted for key in ("replicas", "updatedReplicas", "availableReplicas")
+        status.get(key, 0) == replicas
+        for key in ("replicas", "updatedReplicas", "availableReplicas")
     )
 
 

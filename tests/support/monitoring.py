@@ -19,23 +19,23 @@ _PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 TARGETS = [target for panel in _PANELS for target in panel["targets"]]
 EXPRESSIONS = [
     *((rule["alert"], rule["expr"]) for rule in ALERTS),
-    *((panel["title"], each["expr"]) for panel in _PANELS for each in panel["targets"]),
+    *((panel["title"], target["expr"]) for panel in _PANELS for target in panel["targets"]),
 ]
 """Each with the name of what it stands in."""
 
 
-def asked(expression: str) -> dict[str, set[str]]:
+def parse_expression(expression: str) -> dict[str, set[str]]:
     """The metrics of an expression, with the labels that it selects by.
 
     Labels of groupings stand under the empty name: they belong to all metrics of it.
     """
-    rest = re.sub(r"\[[^]]*\]|\boffset \w+", "", expression)
-    groups = re.findall(r"\b(?:by|on) \(([^)]*)\)", rest)
-    rest = re.sub(r"\b(?:by|on) \([^)]*\)", "", rest)
-    found: dict[str, set[str]] = {"": {label for text in groups for label in text.split(", ")}}
+    selectors = re.sub(r"\[[^]]*\]|\boffset \w+", "", expression)
+    groups = re.findall(r"\b(?:by|on) \(([^)]*)\)", selectors)
+    selectors = re.sub(r"\b(?:by|on) \([^)]*\)", "", selectors)
+    metrics: dict[str, set[str]] = {"": {label for text in groups for label in text.split(", ")}}
     selector = r"([a-zA-Z_:][\w:]*)(?:\{([^}]*)\})?(?!\s*\()"
-    for match in re.finditer(rf"(?<![\w$\"]){selector}(?![\w(])", rest):
+    for match in re.finditer(rf"(?<![\w$\"]){selector}(?![\w(])", selectors):
         name, labels = match[1], match[2] or ""
         if name not in {"and", "or", "unless"}:
-            found.setdefault(name, set()).update(re.findall(r"(\w+)(?:=~|!=|=)", labels))
-    return found
+            metrics.setdefault(name, set()).update(re.findall(r"(\w+)(?:=~|!=|=)", labels))
+    return metrics

@@ -23,10 +23,10 @@ class ProjectCopy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._changed = False
-        listed = local_stack.run(
+        tracked = local_stack.run(
             "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"
         ).succeeded()
-        for name in filter(None, listed.text.split("\0")):
+        for name in filter(None, tracked.text.split("\0")):
             if (ROOT / name).is_file():  # one in the index may have been deleted
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)

@@ -57,15 +57,15 @@ class Recorder(Mocks):
         counts = Counter(item.token.rpartition(":")[2] for item in self.resources)
         assert dict(counts) == expected, f"registered: {dict(counts)}"
 
-    def one(self, kind: str, name: str) -> Mapping[str, object]:
+    def inputs_of(self, kind: str, name: str) -> Mapping[str, object]:
         """The inputs of the one resource of this kind and name."""
-        found = [
+        matches = [
             item.inputs
             for item in self.resources
             if item.token.rpartition(":")[2] == kind and item.name == name
         ]
-        assert len(found) == 1, f"{len(found)} resources are {kind} {name}"
-        return found[0]
+        assert len(matches) == 1, f"{len(matches)} resources are {kind} {name}"
+        return matches[0]
 
 
 def record(program: Callable[[], None]) -> Recorder:

@@ -93,19 +93,19 @@ def furnish(platform: Object, endpoint: str) -> None:
     ec2, vpc, nodes = of("ec2"), mapping(aws, "vpc"), mapping(aws, "nodes")
     vpc["id"] = text(ec2.create_vpc(CidrBlock=vpc["cidr"]), "Vpc", "VpcId")
     for subnet in objects(balancer, "subnets"):
-        made = ec2.create_subnet(
+        subnet_response = ec2.create_subnet(
             VpcId=vpc["id"], CidrBlock=subnet["cidr"], AvailabilityZone=subnet["zone"]
         )
-        subnet["id"] = text(made, "Subnet", "SubnetId")
+        subnet["id"] = text(subnet_response, "Subnet", "SubnetId")
     group = ec2.create_security_group(GroupName="nodes", Description="nodes", VpcId=vpc["id"])
     nodes["securityGroup"] = group["GroupId"]
     nodes["role"] = f"arn:aws:iam::{ACCOUNT}:role/nodes"
     nodes["autoscalingGroups"] = _node_groups(of, nodes, objects(balancer, "subnets"))
     certificate, record = mapping(balancer, "certificate"), mapping(balancer, "record")
-    first, *others = cast("list[str]", certificate["names"])
-    names = {"SubjectAlternativeNames": others} if others else {}
-    asked = of("acm").request_certificate(DomainName=first, **names)
-    certificate["arn"] = asked["CertificateArn"]
+    first, *alternative_names = cast("list[str]", certificate["names"])
+    names = {"SubjectAlternativeNames": alternative_names} if alternative_names else {}
+    certificate_response = of("acm").request_certificate(DomainName=first, **names)
+    certificate["arn"] = certificate_response["CertificateArn"]
     zone = of("route53").create_hosted_zone(Name=record["domain"], CallerReference="rehearsal")
     record["zone"] = text(zone, "HostedZone", "Id").rpartition("/")[2]
 
@@ -116,7 +116,7 @@ def _node_groups(of: Clients, nodes: Object, subnets: list[Object]) -> list[Json
     of("ec2").create_launch_template(
         LaunchTemplateName="nodes", LaunchTemplateData={"ImageId": image}
     )
-    made: list[Json] = []
+    groups: list[Json] = []
     for place, _ in enumerate(cast("list[str]", nodes["autoscalingGroups"])):
         name = f"nodes-{place}"
         of("autoscaling").create_auto_scaling_group(
@@ -127,5 +127,5 @@ def _node_groups(of: Clients, nodes: Object, subnets: list[Object]) -> list[Json
             DesiredCapacity=1,
             VPCZoneIdentifier=",".join(text(subnet, "id") for subnet in subnets),
         )
-        made.append(name)
-    return made
+        groups.append(name)
+    return groups

@@ -124,14 +124,14 @@ class SecondStack:
     def state(self) -> list[Object]:
         """The resources that the state holds."""
         exported: Object = json.loads(self.pulumi("stack", "export").succeeded().text)
-        found: list[Object] = exported["deployment"].get("resources", [])
-        return found
+        resources: list[Object] = exported["deployment"].get("resources", [])
+        return resources
 
     def destroy(self) -> None:
         """All of it but the definitions, which the state must say to leave."""
-        kept = [item for item in self.state() if item["type"] == DEFINITION]
-        assert kept
-        assert all(item.get("retainOnDelete") for item in kept)
+        retained = [item for item in self.state() if item["type"] == DEFINITION]
+        assert retained
+        assert all(item.get("retainOnDelete") for item in retained)
         self.pulumi("destroy", "--yes", "--skip-preview", "--suppress-progress").succeeded()
 
     def kubectl(self, *arguments: str) -> str:
@@ -142,7 +142,7 @@ class SecondStack:
     def objects(self) -> dict[str, str]:
         """What each object in the namespace asks for; without status and what Kubernetes adds."""
         selector = "app.kubernetes.io/managed-by=pulumi"
-        listed = json.loads(self.kubectl("get", _IN_NAMESPACE, "-l", selector, "-o", "json"))
+        objects = json.loads(self.kubectl("get", _IN_NAMESPACE, "-l", selector, "-o", "json"))
         outside = {"metadata", "status", "apiVersion", "kind"}
         return {
             f"{item['kind']} {item['metadata']['name']}": json.dumps(
@@ -152,7 +152,7 @@ class SecondStack:
                 ],
                 sort_keys=True,
             )
-            for item in listed["items"]
+            for item in objects["items"]
         }
 
     def cluster_wide(self) -> list[str]:
@@ -162,18 +162,18 @@ class SecondStack:
 
     def exists(self) -> bool:
         """Whether the namespace is there, be it on its way out."""
-        found = self.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "name")
-        return bool(found.strip())
+        name = self.kubectl("get", "namespace", self.namespace, "--ignore-not-found", "-o", "name")
+        return bool(name.strip())
 
     def remove(self) -> None:
         """Whatever a test that failed has left; afterwards the volumes are free again."""
         if self.exists():
             self.kubectl("delete", "namespace", self.namespace)
-        if left := self.cluster_wide():
-            self.kubectl("delete", *left)
+        if leftovers := self.cluster_wide():
+            self.kubectl("delete", *leftovers)
         volumes.provision(Paths.of_user(), self._kubectl_with)
 
-    def _kubectl_with(self, arguments: tuple[str, ...], given: str | None) -> str:
-        if given is None:
+    def _kubectl_with(self, arguments: tuple[str, ...], stdin: str | None) -> str:
+        if stdin is None:
             return self.kubectl(*arguments)
-        return local_stack.kubectl_with(given, *arguments)
+        return local_stack.kubectl_with(stdin, *arguments)

@@ -39,12 +39,12 @@ def call(model: str, base: str, data: object = None, door: str = FRONT_DOOR) -> 
 
 def answering_versions(model: str, base: str, count: int) -> Counter[str]:
     """Which versions answer how many of `count` requests, all of which must succeed."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for _ in range(count):
         answer = call(model, base)
         assert answer.status_code == 200, answer.text
-        found[answer.headers["X-Model-Version"]] += 1
-    return found
+        counts[answer.headers["X-Model-Version"]] += 1
+    return counts
 
 
 @dataclass

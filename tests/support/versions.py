@@ -77,7 +77,7 @@ def in_back_off(model: str, version: str) -> bool:
 
 
 @contextlib.contextmanager
-def standing(model: str, version: str) -> Iterator[None]:
+def cleaned_up(model: str, version: str) -> Iterator[None]:
     """Whatever the block puts there goes at its end, and so does what the watcher knows of it."""
     try:
         yield
@@ -93,6 +93,6 @@ def standing(model: str, version: str) -> Iterator[None]:
 
 
 def _end_is_told(name: str) -> bool:
-    found = json.loads(local_stack.kubectl("get", "lease", name, "-o", "json"))
-    record = json.loads(found["metadata"]["annotations"]["model-deployment.io/record"])
+    lease = json.loads(local_stack.kubectl("get", "lease", name, "-o", "json"))
+    record = json.loads(lease["metadata"]["annotations"]["model-deployment.io/record"])
     return record["state"] == "Deleted" and bool(record["sequence"] == record["confirmed"])

@@ -44,8 +44,8 @@ def find_issues(platform: object) -> Iterator[ConfigIssue]:
 
 
 def _needed(platform: object) -> Iterator[ConfigIssue]:
-    given = as_dict(platform)
-    if "loadBalancer" in given and "aws" not in given:
+    platform_keys = as_dict(platform)
+    if "loadBalancer" in platform_keys and "aws" not in platform_keys:
         hint = "write the account, region, vpc and nodes: a load balancer needs them"
         yield ConfigIssue(_AWS, "no value", hint)
 
@@ -54,19 +54,25 @@ def _registry(platform: object, aws: dict[str, object]) -> Iterator[ConfigIssue]
     """Images are pushed to where the repositories are made, or no Pod ever starts."""
     at: Keys = ("platform", "registry")
     written = as_str(as_dict(platform).get("registry")) or ""
-    found = _ECR.fullmatch(written)
-    if found is None:
+    registry = _ECR.fullmatch(written)
+    if registry is None:
         if "repositories" in aws and not written.startswith("localhost") and "endpoint" not in aws:
             hint = "write the ECR registry that aws.repositories makes, or remove repositories"
             yield ConfigIssue(at, describe(written or None), hint)
         return
     if "aws" in as_dict(platform) and "repositories" not in aws:
-        hint = f"write repositories: {found[3]}: ECR makes no repository by itself"
+        hint = f"write repositories: {registry[3]}: ECR makes no repository by itself"
         yield ConfigIssue((*_AWS, "repositories"), "no value", hint)
-    for key, part in (("account", found[1]), ("region", found[2]), ("repositories", found[3])):
-        wanted = _right(aws, key)
-        if wanted and wanted != part:
-            yield ConfigIssue(at, f"the {key} {quote(part)}", f"write {wanted}, to match aws.{key}")
+    for key, part in (
+        ("account", registry[1]),
+        ("region", registry[2]),
+        ("repositories", registry[3]),
+    ):
+        expected = _right(aws, key)
+        if expected and expected != part:
+            yield ConfigIssue(
+                at, f"the {key} {quote(part)}", f"write {expected}, to match aws.{key}"
+            )
 
 
 def _arns(aws: dict[str, object], balancer: dict[str, object]) -> Iterator[ConfigIssue]:
@@ -76,13 +82,13 @@ def _arns(aws: dict[str, object], balancer: dict[str, object]) -> Iterator[Confi
         (role, as_dict(aws, "nodes").get("role")),
         (certificate, as_dict(balancer, "certificate").get("arn")),
     ):
-        found = _ARN.fullmatch(as_str(value) or "")
-        if found is None:
+        arn = _ARN.fullmatch(as_str(value) or "")
+        if arn is None:
             continue
-        for key, part in (("region", found[1]), ("account", found[2])):
-            wanted = _right(aws, key)
-            if part and wanted and part != wanted:
-                hint = f"write one of the {key} {wanted}, to match aws.{key}"
+        for key, part in (("region", arn[1]), ("account", arn[2])):
+            expected = _right(aws, key)
+            if part and expected and part != expected:
+                hint = f"write one of the {key} {expected}, to match aws.{key}"
                 yield ConfigIssue(at, f"one of the {key} {quote(part)}", hint)
 
 
@@ -92,8 +98,8 @@ def _right(aws: dict[str, object], key: str) -> str:
     return value if is_valid(_COMPARED[key], value) else ""
 
 
-def _twice(listed: object, at: Keys) -> Iterator[ConfigIssue]:
-    names = listed if isinstance(listed, list) else []
+def _twice(values: object, at: Keys) -> Iterator[ConfigIssue]:
+    names = values if isinstance(values, list) else []
     for place, name in enumerate(names):
         if isinstance(name, str) and name in names[:place]:
             where = (*at, "autoscalingGroups", str(place))
@@ -104,18 +110,18 @@ def _ports(platform: object) -> Iterator[ConfigIssue]:
     at: Keys = ("platform", "ingressController")
     ingress = as_dict(platform, "ingressController")
     ports = {key: ingress.get(key, default) for key, default in _PORTS.items()}
-    others: dict[object, str] = {}
+    used_ports: dict[object, str] = {}
     for key, port in ports.items():
         if type(port) is int and port not in _NODE_PORTS:
             hint = f"write one of {_NODE_PORTS[0]} to {_NODE_PORTS[-1]}: EKS allows no other"
             yield ConfigIssue((*at, key), str(port), hint)
-        if port in others:
-            hint = f"write another port: one leads to {_LEADS_TO[others[port]]}, "
+        if port in used_ports:
+            hint = f"write another port: one leads to {_LEADS_TO[used_ports[port]]}, "
             yield ConfigIssue(
-                (*at, key), f"{port}, as {others[port]}", f"{hint}one to {_LEADS_TO[key]}"
+                (*at, key), f"{port}, as {used_ports[port]}", f"{hint}one to {_LEADS_TO[key]}"
             )
         elif type(port) is int:
-            others[port] = key
+            used_ports[port] = key
 
 
 _PORTS = {"nodePort": 30080, "pingPort": 30081, "redirectPort": None}
@@ -123,10 +129,10 @@ _LEADS_TO = {"nodePort": "the models", "pingPort": "the ping", "redirectPort": "
 
 
 def _subnets(balancer: dict[str, object], aws: dict[str, object]) -> Iterator[ConfigIssue]:
-    listed = balancer.get("subnets")
-    subnets = [as_dict(item) for item in listed] if isinstance(listed, list) else []
+    entries = balancer.get("subnets")
+    subnets = [as_dict(item) for item in entries] if isinstance(entries, list) else []
     region = as_str(aws.get("region")) or ""
-    whole = network(as_str(as_dict(aws, "vpc").get("cidr")) or "")
+    vpc_cidr = network(as_str(as_dict(aws, "vpc").get("cidr")) or "")
     if len(subnets) == 1:
         hint = "write a second one, of another zone: one zone may fail as a whole"
         yield ConfigIssue((*_BALANCER, "subnets"), "a single subnet", hint)
@@ -146,7 +152,7 @@ def _subnets(balancer: dict[str, object], aws: dict[str, object]) -> Iterator[Co
         if name and name in ids:
             yield ConfigIssue((*at, "id"), f"duplicate {quote(name)}", "write another subnet")
         if cidr is not None:
-            yield from _range(cidr, ranges, whole, (*at, "cidr"))
+            yield from _range(cidr, ranges, vpc_cidr, (*at, "cidr"))
             ranges.append(cidr)
         zones.append(zone)
         ids.append(name)
@@ -154,27 +160,31 @@ def _subnets(balancer: dict[str, object], aws: dict[str, object]) -> Iterator[Co
 
 def _range(
     cidr: ipaddress.IPv4Network,
-    others: list[ipaddress.IPv4Network],
-    whole: ipaddress.IPv4Network | None,
+    subnet_cidrs: list[ipaddress.IPv4Network],
+    vpc_cidr: ipaddress.IPv4Network | None,
     at: Keys,
 ) -> Iterator[ConfigIssue]:
-    for other in others:
-        if cidr.overlaps(other):
-            hint = f"write the subnet's own range: it overlaps with {other}"
+    for subnet_cidr in subnet_cidrs:
+        if cidr.overlaps(subnet_cidr):
+            hint = f"write the subnet's own range: it overlaps with {subnet_cidr}"
             yield ConfigIssue(at, quote(str(cidr)), hint)
-    if whole is not None and not cidr.subnet_of(whole):
-        hint = f"write a range inside {whole}, to match aws.vpc.cidr"
+    if vpc_cidr is not None and not cidr.subnet_of(vpc_cidr):
+        hint = f"write a range inside {vpc_cidr}, to match aws.vpc.cidr"
         yield ConfigIssue(at, quote(str(cidr)), hint)
 
 
 def _names(balancer: dict[str, object], hostname: str) -> Iterator[ConfigIssue]:
     """The name that clients ask for must be the certificate's and the zone's."""
-    listed = as_dict(balancer, "certificate").get("names")
-    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
+    names_value = as_dict(balancer, "certificate").get("names")
+    names = (
+        [name for name in names_value if isinstance(name, str)]
+        if isinstance(names_value, list)
+        else []
+    )
     if hostname and names and not any(_covers(name, hostname) for name in names):
-        found = f"a certificate for {', '.join(map(quote, names))}"
+        actual = f"a certificate for {', '.join(map(quote, names))}"
         hint = f"write one that holds for {hostname}, to match platform.hostname"
-        yield ConfigIssue((*_BALANCER, "certificate", "names"), found, hint)
+        yield ConfigIssue((*_BALANCER, "certificate", "names"), actual, hint)
     record = as_dict(balancer, "record")
     domain = as_str(record.get("domain")) or ""
     if hostname and domain and hostname != domain and not hostname.endswith(f".{domain}"):
@@ -196,5 +206,5 @@ def _names(balancer: dict[str, object], hostname: str) -> Iterator[ConfigIssue]:
 
 def _covers(name: str, hostname: str) -> bool:
     """A star stands for one label, the first."""
-    first, _, rest = hostname.partition(".")
-    return name == hostname or (bool(first) and name == f"*.{rest}")
+    first, _, parent_domain = hostname.partition(".")
+    return name == hostname or (bool(first) and name == f"*.{parent_domain}")

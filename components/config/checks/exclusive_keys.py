@@ -35,16 +35,16 @@ def find_issues(
         for variable, value in as_dict(data, "secrets").items():
             at_variable = (*at, "secrets", variable)
             if variable in as_dict(data, "environment"):
-                found = "a variable that environment also sets"
-                yield ConfigIssue(at_variable, found, "they are mutually exclusive, remove one")
+                actual = "a variable that environment also sets"
+                yield ConfigIssue(at_variable, actual, "they are mutually exclusive, remove one")
             yield from _secret(value, at_variable, secret_keys)
 
 
 def _tokens(
     model: dict[str, object], at: tuple[str, ...], secret_keys: frozenset[str] | None
 ) -> Iterator[ConfigIssue]:
-    listed = model.get("tokens")
-    names = listed if isinstance(listed, list) else []
+    tokens = model.get("tokens")
+    names = tokens if isinstance(tokens, list) else []
     for place, value in enumerate(names):
         yield from _secret(value, (*at, str(place)), secret_keys)
         if as_str(value) is not None and value in names[:place]:
@@ -77,10 +77,12 @@ def _either(data: dict[str, object], at: tuple[str, ...]) -> Iterator[ConfigIssu
     if not any(key in data for key in ONE_OF):
         hint = "set it, for example source: models/iris/v1, or image: <name>@sha256:<digits>"
         yield ConfigIssue((*at, "source"), "no value", hint)
-    for one, other in (ONE_OF, ("replicas", "autoscaling")):
-        if one in data and other in data:
+    for first_key, second_key in (ONE_OF, ("replicas", "autoscaling")):
+        if first_key in data and second_key in data:
             yield ConfigIssue(
-                (*at, other), f"both {one} and {other}", "they are mutually exclusive, remove one"
+                (*at, second_key),
+                f"both {first_key} and {second_key}",
+                "they are mutually exclusive, remove one",
             )
 
 

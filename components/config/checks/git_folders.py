@@ -32,10 +32,10 @@ class GitFolders:
             return None, []  # the form is refused elsewhere
         commit = self._commit(_REF.validate_python(ref))
         if isinstance(commit, tuple):
-            return None, _told(commit, (*at, "ref"))
+            return None, _to_issues(commit, (*at, "ref"))
         folder = self._folder(_FOLDER.validate_python(path), commit)
         if isinstance(folder, tuple):
-            return None, _told(folder, (*at, "path"))
+            return None, _to_issues(folder, (*at, "path"))
         return folder, []
 
     def _commit(self, ref: str) -> str | _Refused:
@@ -61,5 +61,5 @@ def _problems(error: SourceError) -> _Refused:
     return (Problem(f"a source that cannot be read ({error})", "fix the reported problem"),)
 
 
-def _told(problems: _Refused, at: tuple[str, ...]) -> list[ConfigIssue]:
-    return [ConfigIssue(at, problem.found, problem.hint) for problem in problems]
+def _to_issues(problems: _Refused, at: tuple[str, ...]) -> list[ConfigIssue]:
+    return [ConfigIssue(at, problem.actual, problem.hint) for problem in problems]

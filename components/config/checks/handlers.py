@@ -20,24 +20,24 @@ def find_handler_issue(
     folder: Path, language: str, handler: str, source_at: Keys, at: Keys
 ) -> ConfigIssue | None:
     """What is wrong with a handler in this folder; None also for another form or language."""
-    known = LANGUAGES.get(language)
-    if known is None or not is_handler(handler, known):
+    language_rules = LANGUAGES.get(language)
+    if language_rules is None or not is_handler(handler, language_rules):
         return None  # the form is refused elsewhere
     file_part, _, function = handler.partition(":")
     candidates, names_in = (
         ([Path(f"{file_part}.R")], mentioned_names)
-        if known is R
+        if language_rules is R
         else (_python_files(file_part), defined_names)
     )
     try:
         file = next((name for name in candidates if (folder / name).is_file()), None)
         if file is None:
-            found = f"a folder without {candidates[0]}, which handler {quote(handler)} needs"
-            return ConfigIssue(source_at, found, "add the file, or change the handler")
+            actual = f"a folder without {candidates[0]}, which handler {quote(handler)} needs"
+            return ConfigIssue(source_at, actual, "add the file, or change the handler")
         names = names_in((folder / file).read_bytes())
     except SyntaxError as error:
-        found = f"{file} with a syntax error in line {error.lineno}: {error.msg}"
-        return ConfigIssue(source_at, found, "fix the file")
+        actual = f"{file} with a syntax error in line {error.lineno}: {error.msg}"
+        return ConfigIssue(source_at, actual, "fix the file")
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         return ConfigIssue(
             source_at, f"{file} that cannot be read", f"mend it ({type(error).__name__})"

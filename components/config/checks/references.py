@@ -25,28 +25,28 @@ _VERSION: TypeAdapter[str] = TypeAdapter(VersionName)
 def find_issues(models: object) -> Iterator[ConfigIssue]:
     """Every mistake of this kind in the raw models."""
     for model in as_dict(models):
-        known = as_dict(models, model, "versions")
+        versions = as_dict(models, model, "versions")
         for route in as_dict(models, model, "routes"):
             at = ("models", model, "routes", route)
             data = as_dict(models, model, "routes", route)
-            if known:  # else refused already, and nothing to compare with
-                yield from _unknown_versions(data, known, at)
+            if versions:  # else refused already, and nothing to compare with
+                yield from _unknown_versions(data, versions, at)
             yield from _useless(data, at)
     yield from _collisions(models)
 
 
 def _unknown_versions(
-    route: dict[str, object], known: dict[str, object], at: Keys
+    route: dict[str, object], versions: dict[str, object], at: Keys
 ) -> Iterator[ConfigIssue]:
     for version in as_dict(route, "weights"):
-        if version not in known:
-            found = "a version that does not exist"
-            yield ConfigIssue((*at, "weights", version), found, suggest(version, known))
+        if version not in versions:
+            actual = "a version that does not exist"
+            yield ConfigIssue((*at, "weights", version), actual, suggest(version, versions))
     for keys in (_MIRRORED, _FAILOVER):
         named = _named(route, keys)
-        if named is not None and named not in known:
-            found = f"{describe(named)}, a version that does not exist"
-            yield ConfigIssue((*at, *keys), found, suggest(named, known))
+        if named is not None and named not in versions:
+            actual = f"{describe(named)}, a version that does not exist"
+            yield ConfigIssue((*at, *keys), actual, suggest(named, versions))
 
 
 def _useless(route: dict[str, object], at: Keys) -> Iterator[ConfigIssue]:
@@ -54,13 +54,13 @@ def _useless(route: dict[str, object], at: Keys) -> Iterator[ConfigIssue]:
     mirrored, failover = _named(route, _MIRRORED) or "", _named(route, _FAILOVER)
     share = weights.get(mirrored)
     if type(share) is int and share > 0:
-        found = f"{quote(mirrored)}, which receives weighted traffic of this route"
+        actual = f"{quote(mirrored)}, which receives weighted traffic of this route"
         hint = "use a version with weight 0 or without weight: it would receive a request twice"
-        yield ConfigIssue((*at, *_MIRRORED), found, hint)
+        yield ConfigIssue((*at, *_MIRRORED), actual, hint)
     if failover and list(weights) == [failover]:
-        found = f"{quote(failover)}, the only version of the route"
+        actual = f"{quote(failover)}, the only version of the route"
         hint = "use another version: it cannot replace itself"
-        yield ConfigIssue((*at, *_FAILOVER), found, hint)
+        yield ConfigIssue((*at, *_FAILOVER), actual, hint)
 
 
 def _named(route: dict[str, object], keys: Keys) -> str | None:
@@ -86,5 +86,7 @@ def _collisions(models: object) -> Iterator[ConfigIssue]:
                 name = object_name(model, part)
                 owner = owners.setdefault(name, f"{quote(part)} of {quote(model)}")
                 if owner != f"{quote(part)} of {quote(model)}":
-                    found = f"the object name {quote(name)}, also used by {owner}"
-                    yield ConfigIssue(("models", model, section, part), found, "rename one of them")
+                    actual = f"the object name {quote(name)}, also used by {owner}"
+                    yield ConfigIssue(
+                        ("models", model, section, part), actual, "rename one of them"
+                    )

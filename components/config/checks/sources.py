@@ -37,7 +37,7 @@ def _folder_issues(root: Path, source: str, at: tuple[str, ...]) -> Iterator[Con
         return
     try:
         for problem in find_problems(root / source):
-            yield ConfigIssue(at, problem.found, problem.hint)
+            yield ConfigIssue(at, problem.actual, problem.hint)
     except OSError as error:
         yield ConfigIssue(at, quote(source), f"write a folder that can be read ({_reason(error)})")
 

@@ -23,13 +23,13 @@ class Account:
 
     @property
     def platform(self) -> Object:
-        found: Object = self.file["config"]["model-deployment:platform"]
-        return found
+        section: Object = self.file["config"]["model-deployment:platform"]
+        return section
 
     @property
     def models(self) -> Object:
-        found: Object = self.file["config"]["model-deployment:models"]
-        return found
+        section: Object = self.file["config"]["model-deployment:models"]
+        return section
 
     def client(self, service: str) -> Any:
         return boto3.client(
@@ -42,13 +42,13 @@ class Account:
 
     @property
     def nodes(self) -> Object:
-        found: Object = self.platform["aws"]["nodes"]
-        return found
+        section: Object = self.platform["aws"]["nodes"]
+        return section
 
     @property
     def balancer(self) -> Object:
-        found: Object = self.platform["loadBalancer"]
-        return found
+        section: Object = self.platform["loadBalancer"]
+        return section
 
     @property
     def bucket(self) -> str:
@@ -58,7 +58,7 @@ class Account:
     def zone(self) -> str:
         return str(self.balancer["record"]["zone"])
 
-    def held(self) -> dict[str, list[str]]:
+    def resources(self) -> dict[str, list[str]]:
         """Everything that a stack may have made, by kind; also rules in the nodes' group."""
         elb, ec2 = self.client("elbv2"), self.client("ec2")
         balancers = elb.describe_load_balancers()["LoadBalancers"]
@@ -66,7 +66,7 @@ class Account:
         groups = ec2.describe_security_groups()["SecurityGroups"]
         records = self.client("route53").list_resource_record_sets(HostedZoneId=self.zone)
         attached = self.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-        found = {
+        resources_by_kind = {
             "balancers": [item["LoadBalancerArn"] for item in balancers],
             "targets": [item["TargetGroupArn"] for item in targets],
             "groups": [item["GroupId"] for item in groups],
@@ -79,7 +79,7 @@ class Account:
             "records": [f"{item['Type']} {item['Name']}" for item in records["ResourceRecordSets"]],
             "attached": [arn for group in attached for arn in group.get("TargetGroupARNs", [])],
         }
-        return {kind: sorted(items) for kind, items in found.items()}
+        return {kind: sorted(items) for kind, items in resources_by_kind.items()}
 
 
 def furnish(endpoint: str) -> Account:

@@ -52,6 +52,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pulumi_home: Path) -> Stack:
     folder = tmp_path_factory.mktemp("stack")
     (folder / "Pulumi.yaml").write_text("name: rehearsal\nruntime: python\n")
     (folder / "__main__.py").write_text(PROGRAM)
-    made = Stack(folder, environment.pulumi(Paths.of_user()), pulumi_home)
-    made.succeed("stack", "init")
-    return made
+    stack = Stack(folder, environment.pulumi(Paths.of_user()), pulumi_home)
+    stack.succeed("stack", "init")
+    return stack

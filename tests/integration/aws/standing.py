@@ -28,17 +28,17 @@ def the_way_in(account: Account, ports: Mapping[str, int], *, protected: bool = 
     assert attributes["access_logs.s3.bucket"] == account.bucket
 
     listeners = {
-        (each["Port"], each["Protocol"]): each
-        for each in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+        (item["Port"], item["Protocol"]): item
+        for item in elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
     }
     assert set(listeners) == {(443, "TLS"), (80, "TCP")}
     listener = listeners[443, "TLS"]
     assert listener["SslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
-    assert [each["CertificateArn"] for each in listener["Certificates"]] == [
+    assert [item["CertificateArn"] for item in listener["Certificates"]] == [
         account.balancer["certificate"]["arn"]
     ]
 
-    groups = {each["TargetGroupArn"]: each for each in elb.describe_target_groups()["TargetGroups"]}
+    groups = {item["TargetGroupArn"]: item for item in elb.describe_target_groups()["TargetGroups"]}
     assert len(groups) == len(listeners)
     for listener, port, proxied in (
         (listeners[443, "TLS"], ports["web"], "true"),
@@ -53,13 +53,13 @@ def the_way_in(account: Account, ports: Mapping[str, int], *, protected: bool = 
         assert _attributes(described)["proxy_protocol_v2.enabled"] == proxied
 
     nodes = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-    assert {each["AutoScalingGroupName"]: {*each["TargetGroupARNs"]} for each in nodes} == {
+    assert {item["AutoScalingGroupName"]: {*item["TargetGroupARNs"]} for item in nodes} == {
         name: set(groups) for name in account.nodes["autoscalingGroups"]
     }
     _the_rules(account, balancer["SecurityGroups"], ports)
 
     records = account.client("route53").list_resource_record_sets(HostedZoneId=account.zone)
-    (record,) = [each for each in records["ResourceRecordSets"] if each["Type"] == "A"]
+    (record,) = [item for item in records["ResourceRecordSets"] if item["Type"] == "A"]
     assert record["Name"] == f"{account.platform['hostname']}."
     assert record["AliasTarget"]["DNSName"].rstrip(".") == balancer["DNSName"]
     assert record["AliasTarget"]["HostedZoneId"] == balancer["CanonicalHostedZoneId"]
@@ -81,14 +81,14 @@ def _the_rules(account: Account, groups: list[str], ports: Mapping[str, int]) ->
 
 
 def _opened(permissions: list[Held]) -> set[tuple[int, str]]:
-    found = set()
-    for each in permissions:
-        assert each["IpProtocol"] == "tcp"
-        assert each["FromPort"] == each["ToPort"]
-        sources = [item["CidrIp"] for item in each["IpRanges"]]
-        sources += [item["GroupId"] for item in each["UserIdGroupPairs"]]
-        found |= {(each["FromPort"], source) for source in sources}
-    return found
+    openings = set()
+    for item in permissions:
+        assert item["IpProtocol"] == "tcp"
+        assert item["FromPort"] == item["ToPort"]
+        sources = [item["CidrIp"] for item in item["IpRanges"]]
+        sources += [item["GroupId"] for item in item["UserIdGroupPairs"]]
+        openings |= {(item["FromPort"], source) for source in sources}
+    return openings
 
 
 def the_log(account: Account) -> None:
@@ -102,24 +102,26 @@ def the_log(account: Account) -> None:
     ]
     (rule,) = encryption["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-    (kept,) = s3.get_bucket_lifecycle_configuration(Bucket=account.bucket)["Rules"]
-    assert (kept["Status"], kept["Expiration"]["Days"]) == ("Enabled", 90)
+    (lifecycle_rule,) = s3.get_bucket_lifecycle_configuration(Bucket=account.bucket)["Rules"]
+    assert (lifecycle_rule["Status"], lifecycle_rule["Expiration"]["Days"]) == ("Enabled", 90)
     statements = json.loads(s3.get_bucket_policy(Bucket=account.bucket)["Policy"])["Statement"]
-    allowed = [each for each in statements if each["Effect"] == "Allow"]
-    assert {each["Principal"]["Service"] for each in allowed} == {"delivery.logs.amazonaws.com"}
+    allowed = [item for item in statements if item["Effect"] == "Allow"]
+    assert {item["Principal"]["Service"] for item in allowed} == {"delivery.logs.amazonaws.com"}
     assert all(
-        each["Condition"]["StringEquals"]["aws:SourceAccount"] == ACCOUNT for each in allowed
+        item["Condition"]["StringEquals"]["aws:SourceAccount"] == ACCOUNT for item in allowed
     )
 
 
 def the_repositories(account: Account, names: set[str]) -> None:
     """One for each image, immutable, scanned, for the nodes to pull from."""
     ecr = account.client("ecr")
-    found = {item["repositoryName"]: item for item in ecr.describe_repositories()["repositories"]}
-    assert set(found) == {f"models/{name}" for name in names}
-    for name, each in found.items():
-        assert each["imageTagMutability"] == "IMMUTABLE"
-        assert each["imageScanningConfiguration"]["scanOnPush"] is True
+    repositories = {
+        item["repositoryName"]: item for item in ecr.describe_repositories()["repositories"]
+    }
+    assert set(repositories) == {f"models/{name}" for name in names}
+    for name, item in repositories.items():
+        assert item["imageTagMutability"] == "IMMUTABLE"
+        assert item["imageScanningConfiguration"]["scanOnPush"] is True
         rules = json.loads(ecr.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"])
         assert [rule["selection"]["tagStatus"] for rule in rules["rules"]] == ["untagged"]
         policy = json.loads(ecr.get_repository_policy(repositoryName=name)["policyText"])
@@ -137,7 +139,7 @@ def drift(account: Account, repository: str) -> None:
     elb, ec2 = account.client("elbv2"), account.client("ec2")
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
     listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    (listener,) = [each for each in listeners if each["Protocol"] == "TLS"]
+    (listener,) = [item for item in listeners if item["Protocol"] == "TLS"]
     elb.modify_listener(ListenerArn=listener["ListenerArn"], SslPolicy="ELBSecurityPolicy-2016-08")
     elb.modify_load_balancer_attributes(
         LoadBalancerArn=balancer["LoadBalancerArn"],
@@ -167,7 +169,7 @@ def drift(account: Account, repository: str) -> None:
         repositoryName=f"models/{repository}", imageTagMutability="MUTABLE"
     )
     records = account.client("route53").list_resource_record_sets(HostedZoneId=account.zone)
-    (record,) = [each for each in records["ResourceRecordSets"] if each["Type"] == "A"]
+    (record,) = [item for item in records["ResourceRecordSets"] if item["Type"] == "A"]
     account.client("route53").change_resource_record_sets(
         HostedZoneId=account.zone,
         ChangeBatch={"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]},

@@ -9,10 +9,10 @@ from tests.integration.aws.stacks import Stack
 def test_without_an_endpoint_there_is_a_preview_and_no_update(
     account: Account, stack: Stack
 ) -> None:
-    before = account.held()
+    before = account.resources()
     aws = {key: value for key, value in account.platform["aws"].items() if key != "endpoint"}
     stack.write({**account.platform, "aws": aws})
     assert "aws:lb:LoadBalancer" in stack.succeed("preview", "--suppress-progress")
     refused = stack.fail("up", "--yes", "--skip-preview", "--suppress-progress")
     assert "on this machine only" in refused
-    assert account.held() == before
+    assert account.resources() == before

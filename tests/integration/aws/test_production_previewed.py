@@ -27,7 +27,7 @@ def test_it_shows_the_objects_the_traffic_and_what_it_could_not_see(
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobodys")  # whoever reads it fails
     offline_preview.preview(paths, name)
-    shown = "".join(capfd.readouterr())
+    output = "".join(capfd.readouterr())
     for line in (
         "aws:lb/loadBalancer:LoadBalancer: (create)",
         "kubernetes:apps/v1:Deployment: (create)",
@@ -35,7 +35,7 @@ def test_it_shows_the_objects_the_traffic_and_what_it_could_not_see(
         "cannot read the cluster state",
         *NOT_CHECKED,
     ):
-        assert line in shown
+        assert line in output
 
 
 def test_a_stack_without_a_file_is_refused_by_its_name(paths: Paths) -> None:

@@ -43,7 +43,7 @@ def second_stack(account: Account, pulumi_home: Path, tmp_path: Path) -> Iterato
 def test_production_from_nothing_to_nothing(
     account: Account, second_stack: SecondStack, report: list[str]
 ) -> None:
-    before, neighbours = account.held(), _neighbours()
+    before, neighbours = account.resources(), _neighbours()
     act = _Acts(report)
 
     act("up", second_stack.up)
@@ -66,10 +66,10 @@ def test_production_from_nothing_to_nothing(
     act("up of a change", second_stack.up)
     _on_aws(changed, second_stack, protected=False)
     _on_kubernetes(changed, second_stack)
-    assert _others(second_stack.objects()) == _others(stands)
+    assert _without_traefik_services(second_stack.objects()) == _without_traefik_services(stands)
 
     act("destroy", second_stack.destroy)
-    assert account.held() == before
+    assert account.resources() == before
     assert second_stack.state() == []
     assert (second_stack.exists(), second_stack.cluster_wide()) == (False, [])
     assert _neighbours() == neighbours, "the local stack was touched"
@@ -104,27 +104,27 @@ def _on_aws(account: Account, second_stack: SecondStack, *, protected: bool = Tr
 
 def _on_kubernetes(account: Account, second_stack: SecondStack) -> None:
     """Each version is Available, and each route answers as its weights say."""
-    platform, found = account.platform, second_stack.objects()
+    platform, objects = account.platform, second_stack.objects()
     for part, section in {
         "Deployment ingress-controller": "ingressController",
         "StatefulSet message-broker": "messageBroker",
         "Deployment deployment-watcher": "deploymentWatcher",
     }.items():
-        _, body = json.loads(found[part])
+        _, body = json.loads(objects[part])
         assert body["spec"]["replicas"] == platform[section]["replicas"]
     door = f"http://127.0.0.1:{platform['ingressController']['nodePort']}/models"
     for model, section in account.models.items():
         for version in section["versions"]:
-            answer = _asked(f"{door}/{model}/versions/{version}/ping", platform["hostname"])
+            answer = _get_ok(f"{door}/{model}/versions/{version}/ping", platform["hostname"])
             assert answer.headers["X-Model-Version"] == version
-        for route, wanted in section["routes"].items():
-            weights, _ = json.loads(found[f"TraefikService {model}-{route}"])
-            assert json.loads(weights) == wanted["weights"]
-            answer = _asked(f"{door}/{model}/{route}/ping", platform["hostname"])
-            assert answer.headers["X-Model-Version"] in wanted["weights"]
+        for route, route_section in section["routes"].items():
+            weights, _ = json.loads(objects[f"TraefikService {model}-{route}"])
+            assert json.loads(weights) == route_section["weights"]
+            answer = _get_ok(f"{door}/{model}/{route}/ping", platform["hostname"])
+            assert answer.headers["X-Model-Version"] in route_section["weights"]
 
 
-def _asked(address: str, hostname: str) -> requests.Response:
+def _get_ok(address: str, hostname: str) -> requests.Response:
     answer = requests.get(address, headers={"Host": hostname}, timeout=30)
     assert answer.status_code == 200, f"{address}: {answer.status_code} {answer.text}"
     return answer
@@ -152,18 +152,18 @@ def _drift(account: Account, second_stack: SecondStack) -> None:
 
 
 def _is_found(account: Account, second_stack: SecondStack) -> None:
-    found = second_stack.pulumi("refresh", "--yes", "--skip-preview", "--diff").succeeded().text
-    for word in ("update", "ELBSecurityPolicy-2016-08", "0.0.0.0/0", "MUTABLE"):
-        assert word in found, found
+    diff = second_stack.pulumi("refresh", "--yes", "--skip-preview", "--diff").succeeded().text
+    for fragment in ("update", "ELBSecurityPolicy-2016-08", "0.0.0.0/0", "MUTABLE"):
+        assert fragment in diff, diff
     model = _first(account.models)
     version = _first(account.models[model]["versions"])
-    lines = found.splitlines()
+    lines = diff.splitlines()
     for change, urn in {
         "- ": f"PodDisruptionBudget::{model}-{version}]",
         "~ ": f"core/v1:Service::{model}-{version}]",
     }.items():
         (place,) = (number for number, line in enumerate(lines) if urn in line)
-        assert any(line.strip().startswith(change) for line in lines[place - 2 : place]), found
+        assert any(line.strip().startswith(change) for line in lines[place - 2 : place]), diff
 
 
 def _is_refused(second_stack: SecondStack) -> None:
@@ -183,12 +183,15 @@ def _changed(account: Account) -> Account:
     changed = Account(account.endpoint, file)
     changed.balancer["deletionProtection"] = False
     model = changed.models[_first(changed.models)]
-    *others, last = model["versions"]
-    model["routes"][_first(model["routes"])]["weights"] = {**dict.fromkeys(others, 0), last: 100}
+    *other_versions, last = model["versions"]
+    model["routes"][_first(model["routes"])]["weights"] = {
+        **dict.fromkeys(other_versions, 0),
+        last: 100,
+    }
     return changed
 
 
-def _others(stands: dict[str, str]) -> dict[str, str]:
+def _without_traefik_services(stands: dict[str, str]) -> dict[str, str]:
     """All but what shares out traffic."""
     return {name: body for name, body in stands.items() if not name.startswith("TraefikService")}
 
@@ -196,8 +199,8 @@ def _others(stands: dict[str, str]) -> dict[str, str]:
 def _neighbours() -> dict[str, str]:
     """The local stack's routes and the definitions by their identity: deleting would show."""
     kinds = "traefikservices,ingressroutes,middlewares,customresourcedefinitions"
-    listed = json.loads(local_stack.kubectl("get", kinds, "-o", "json"))
+    objects = json.loads(local_stack.kubectl("get", kinds, "-o", "json"))
     return {
         f"{item['kind']} {item['metadata']['name']}": item["metadata"]["uid"]
-        for item in listed["items"]
+        for item in objects["items"]
     }

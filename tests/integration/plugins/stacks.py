@@ -82,17 +82,17 @@ class Stack(EngineStack):
         return {item["urn"].rpartition("::")[2]: item for item in self.resources()}
 
 
-def kubectl(*arguments: str, given: str | None = None) -> str:
+def kubectl(*arguments: str, stdin: str | None = None) -> str:
     done = subprocess.run(
-        ["kubectl", *arguments], input=given, capture_output=True, text=True, check=False
+        ["kubectl", *arguments], input=stdin, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def live(kind: str, name: str, namespace: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(kubectl("-n", namespace, "get", kind, name, "-o", "json"))
-    return found
+    manifest: dict[str, Any] = json.loads(kubectl("-n", namespace, "get", kind, name, "-o", "json"))
+    return manifest
 
 
 def config_map(namespace: str, name: str = "settings", **data: str) -> Declared:

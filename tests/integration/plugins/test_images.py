@@ -28,10 +28,12 @@ def repository(stack: Stack) -> Iterator[str]:
     (folder / "word").write_text("one")
     name = f"{REGISTRY}/plugins-test/{uuid.uuid4().hex[:8]}"
     yield name
-    listed = [executable(), "image", "ls", "--quiet", "--filter", f"reference={name}"]
-    found = subprocess.run(listed, capture_output=True, text=True, check=True).stdout.split()
-    if found:
-        subprocess.run([executable(), "image", "rm", "--force", *found], check=False)
+    list_command = [executable(), "image", "ls", "--quiet", "--filter", f"reference={name}"]
+    image_ids = subprocess.run(
+        list_command, capture_output=True, text=True, check=True
+    ).stdout.split()
+    if image_ids:
+        subprocess.run([executable(), "image", "rm", "--force", *image_ids], check=False)
 
 
 def image(repository: str, **build: object) -> Declared:
@@ -58,8 +60,8 @@ def manifest(reference: str) -> dict[str, object]:
         headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"},
     )
     with urllib.request.urlopen(request) as answer:
-        found: dict[str, object] = json.load(answer)
-    return found
+        manifest: dict[str, object] = json.load(answer)
+    return manifest
 
 
 def test_an_image_is_built_once_pushed_and_known_by_its_digest(
@@ -96,13 +98,13 @@ def test_a_change_of_the_context_builds_again_and_its_user_sees_the_new_digest(
     stack.declare(image(repository), config)
     stack.up()
     before = stack.state()["image"]["outputs"]["repoDigest"]
-    word = stack.folder / "context" / "word"
+    file = stack.folder / "context" / "word"
     if change == "content":
-        word.write_text("two")
+        file.write_text("two")
     elif change == "mode":
-        word.chmod(0o755)
+        file.chmod(0o755)
     else:
-        (word.parent / "more").write_text("more")
+        (file.parent / "more").write_text("more")
     diff = stack.succeed("preview", "--diff", "--suppress-progress")
     assert "~ contextDigest" in diff
     stack.up()
@@ -125,10 +127,10 @@ def test_a_failing_build_shows_its_last_lines(stack: Stack, repository: str) -> 
     dockerfile = f"FROM {BASE}\nRUN echo the weights are missing >&2; exit 7\n"
     (stack.folder / "context" / "Dockerfile").write_text(dockerfile)
     stack.declare(image(repository))
-    told = stack.fail_up()
-    assert f"Building {repository}:v1 failed" in told
-    assert "the weights are missing" in told
-    assert "7" in told
+    output = stack.fail_up()
+    assert f"Building {repository}:v1 failed" in output
+    assert "the weights are missing" in output
+    assert "7" in output
 
 
 def test_a_failing_push_tells_the_registrys_words_and_no_password(
@@ -138,10 +140,10 @@ def test_a_failing_push_tells_the_registrys_words_and_no_password(
     declared.inputs["imageName"] = "localhost:1/plugins-test/none:v1"
     declared.inputs["registry"] = {"username": "me", "password": {"$secret": "hunter2"}}
     stack.declare(declared)
-    told = stack.fail_up()
-    assert "Pushing localhost:1/plugins-test/none:v1 failed" in told
-    assert "connection refused" in told
-    assert "hunter2" not in told
+    output = stack.fail_up()
+    assert "Pushing localhost:1/plugins-test/none:v1 failed" in output
+    assert "connection refused" in output
+    assert "hunter2" not in output
     assert "hunter2" not in json.dumps(stack.state())
 
 
@@ -149,9 +151,9 @@ def test_what_cannot_be_honoured_is_refused(stack: Stack, repository: str) -> No
     declared = image(repository, shm="1g")
     declared.inputs["buildOnPreview"] = True
     stack.declare(declared)
-    told = stack.fail("preview", "--suppress-progress")
-    assert "only at an update" in told
-    assert "build.shm" in told
+    output = stack.fail("preview", "--suppress-progress")
+    assert "only at an update" in output
+    assert "build.shm" in output
     stack.declare(Declared("docker:index/container:Container", "box", {"image": "x"}))
     assert "serves docker:index/image:Image only" in stack.fail("preview", "--suppress-progress")
     unqualified = image(repository)

@@ -9,8 +9,8 @@ SECONDS = 2.0
 DNS = 53
 
 
-def reached(asked: tuple[str, str, int]) -> bool:
-    _, address, port = asked
+def reached(is_reachable_args: tuple[str, str, int]) -> bool:
+    _, address, port = is_reachable_args
     try:
         if port < 0:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as names:
@@ -25,7 +25,11 @@ def reached(asked: tuple[str, str, int]) -> bool:
 
 
 targets, ports = json.loads(sys.argv[1]), json.loads(sys.argv[2])
-wanted = [(name, address, port) for name, address in targets.items() for port in (*ports, -DNS)]
+connections = [
+    (name, address, port) for name, address in targets.items() for port in (*ports, -DNS)
+]
 with ThreadPoolExecutor(64) as pool:
-    found = [ask for ask, yes in zip(wanted, pool.map(reached, wanted), strict=True) if yes]
-print(json.dumps([(name, port) for name, _, port in found]))
+    opened = [
+        ask for ask, yes in zip(connections, pool.map(reached, connections), strict=True) if yes
+    ]
+print(json.dumps([(name, port) for name, _, port in opened]))

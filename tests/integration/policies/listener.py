@@ -6,14 +6,14 @@ import sys
 
 DNS = 53
 
-taken: list[socket.socket] = []
+sockets: list[socket.socket] = []
 for port in map(int, sys.argv[1:]):
     listening = socket.create_server(("0.0.0.0", port), backlog=64)
-    taken.append(listening)
+    sockets.append(listening)
 names = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 names.bind(("0.0.0.0", DNS))
 while True:
-    for ready in select.select([*taken, names], [], [])[0]:
+    for ready in select.select([*sockets, names], [], [])[0]:
         if ready is names:
             data, sender = names.recvfrom(16)
             names.sendto(data, sender)

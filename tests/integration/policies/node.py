@@ -73,13 +73,13 @@ class Node:
             )
         )  # fmt: skip
 
-    def kubectl(self, *arguments: str | Path, given: Object | None = None) -> str:
+    def kubectl(self, *arguments: str | Path, manifest: Object | None = None) -> str:
         program = Paths.of_user().tools / f"kubernetes-{versions.KUBERNETES}/kubectl"
         command = [program, "--kubeconfig", self.folder / "kubeconfig", *arguments]
-        return _run("ip", "netns", "exec", NODE, *command, given=json.dumps(given))
+        return _run("ip", "netns", "exec", NODE, *command, stdin=json.dumps(manifest))
 
     def create(self, item: Object) -> None:
-        self.kubectl("apply", "--server-side", "--filename", "-", given=item)
+        self.kubectl("apply", "--server-side", "--filename", "-", manifest=item)
 
     def add(self, pod: Pod) -> None:
         """A Pod for the API server, and the network of one that runs."""
@@ -114,21 +114,28 @@ class Node:
         """Every connection between two Pods that comes about."""
 
         def of(source: str) -> set[Connection]:
-            others = {name: self.address(name) for name in self.pods if name != source}
-            command = [sys.executable, _HERE / "caller.py", json.dumps(others), json.dumps(ports)]
-            told = json.loads(_run("ip", "netns", "exec", _space(source), *command))
-            return {(source, target, port) for target, port in told}
+            addresses = {name: self.address(name) for name in self.pods if name != source}
+            command = [
+                sys.executable,
+                _HERE / "caller.py",
+                json.dumps(addresses),
+                json.dumps(ports),
+            ]
+            opened = json.loads(_run("ip", "netns", "exec", _space(source), *command))
+            return {(source, target, port) for target, port in opened}
 
         with ThreadPoolExecutor(2) as pool:
             return set().union(*pool.map(of, self.pods))
 
-    def wait(self, what: str, *command: str) -> None:
+    def wait(self, description: str, *command: str) -> None:
         deadline = time.monotonic() + at_most(_PATIENCE)
         while True:
             try:
                 self.kubectl(*command)
             except AssertionError:
-                assert time.monotonic() < deadline, f"{what} does not come; see {self.folder}"
+                assert time.monotonic() < deadline, (
+                    f"{description} does not come; see {self.folder}"
+                )
                 time.sleep(0.5)
             else:
                 return
@@ -251,9 +258,9 @@ def _take_away() -> None:
             _run("ip", "netns", "delete", name)
 
 
-def _run(*command: str | Path, given: str | None = None) -> str:
+def _run(*command: str | Path, stdin: str | None = None) -> str:
     done = subprocess.run(
-        command, input=given, capture_output=True, text=True, timeout=120, check=False
+        command, input=stdin, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, f"{command}: {done.stderr}"
     return done.stdout

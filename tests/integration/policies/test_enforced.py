@@ -33,11 +33,11 @@ SETTLED_SECONDS = 60.0
 def allowed() -> set[Connection]:
     """What docs/production.md says, written out for these Pods."""
     brokers, models = ("broker-0", "broker-1"), ("iris", "mpg")
-    others = tuple(OTHERS)
+    other_pods = tuple(OTHERS)
     rows: list[tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]] = [
         (OURS, ("dns",), NAMES),
-        (others, ("traefik",), (8000, 8001, 8080)),
-        (("traefik", "watcher"), others, (443, 6443)),
+        (other_pods, ("traefik",), (8000, 8001, 8080)),
+        (("traefik", "watcher"), other_pods, (443, 6443)),
         (("traefik",), models, (8080,)),
         (("traefik",), ("watcher",), (8080,)),
         (("watcher", "consumer"), brokers, (5672,)),
@@ -45,13 +45,13 @@ def allowed() -> set[Connection]:
         (("prometheus",), ("traefik",), (9100,)),
         (("prometheus",), brokers, (15692,)),
         (("prometheus",), ("watcher", *models), (8081,)),
-        (others, others, (*PORTS, -53)),  # no business of this stack
+        (other_pods, other_pods, (*PORTS, -53)),  # no business of this stack
     ]
     return {
-        way
+        connection
         for sources, targets, ports in rows
-        for way in itertools.product(sources, targets, ports)
-        if way[0] != way[1]
+        for connection in itertools.product(sources, targets, ports)
+        if connection[0] != connection[1]
     }
 
 
@@ -84,20 +84,20 @@ def node(
     with running(tmp_path_factory.mktemp("node")) as node:
         for namespace in (NAMESPACE, "monitoring", "shop", "kube-system"):
             node.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
-        for name, told in own.items():
-            node.add(Pod(name, NAMESPACE, told))
-        for name, (namespace, told) in OTHERS.items():
-            node.add(Pod(name, namespace, told))
+        for name, pod_labels in own.items():
+            node.add(Pod(name, NAMESPACE, pod_labels))
+        for name, (namespace, pod_labels) in OTHERS.items():
+            node.add(Pod(name, namespace, pod_labels))
         node.listen(PORTS)
         yield node
 
 
-def settled(node: Node, wanted: set[Connection]) -> set[Connection]:
+def settled(node: Node, expected: set[Connection]) -> set[Connection]:
     """What is open once the agent has written its rules; the last look if it never fits."""
     deadline = time.monotonic() + at_most(SETTLED_SECONDS)
-    while (found := node.opened(PORTS)) != wanted and time.monotonic() < deadline:
+    while (opened := node.opened(PORTS)) != expected and time.monotonic() < deadline:
         time.sleep(1)
-    return found
+    return opened
 
 
 def test_each_way_is_open_and_no_other(
@@ -115,6 +115,6 @@ def test_each_way_is_open_and_no_other(
     assert len(policies) == 5
     for policy in policies:
         node.create(policy)
-    found = settled(node, allowed())
-    assert found - allowed() == set(), "open, and in no line of docs/production.md"
-    assert allowed() - found == set(), "shut, though docs/production.md says that it is open"
+    opened = settled(node, allowed())
+    assert opened - allowed() == set(), "open, and in no line of docs/production.md"
+    assert allowed() - opened == set(), "shut, though docs/production.md says that it is open"

@@ -51,24 +51,24 @@ def addresses(namespace: str, of_class: str) -> list[Object]:
         "match": "PathPrefix(`/route/`)",
         "services": [{"kind": "TraefikService", "name": "noop@internal"}],
     }
-    there = {"namespace": namespace}
+    metadata = {"namespace": namespace}
     return [
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": {"name": "nobody", **there},
+            "metadata": {"name": "nobody", **metadata},
             "spec": {"selector": {"nobody": "here"}, "ports": [{"port": 80}]},
         },
         {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "Ingress",
-            "metadata": {"name": "ingress", **there},
+            "metadata": {"name": "ingress", **metadata},
             "spec": {"ingressClassName": of_class, "rules": [{"http": {"paths": [path]}}]},
         },
         {
             "apiVersion": "traefik.io/v1alpha1",
             "kind": "IngressRoute",
-            "metadata": {"name": "route", **there},
+            "metadata": {"name": "route", **metadata},
             "spec": {"entryPoints": ["web"], "routes": [rule]},
         },
     ]
@@ -83,20 +83,20 @@ def ports(
     (ingress_class,) = [item for item in objects if item["kind"] == "IngressClass"]
     name = str(ingress_class["metadata"]["name"])
     doors = [item for item in objects if item["kind"] == "Middleware"]
-    given = [ingress_class, *doors, *addresses(namespace, name)]
+    prerequisites = [ingress_class, *doors, *addresses(namespace, name)]
     (folder / "given.json").write_text(
-        json.dumps({"apiVersion": "v1", "kind": "List", "items": given})
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": prerequisites})
     )
     kubectl("apply", "--server-side", "--filename", str(folder / "given.json"))
-    found: dict[str, int] = {}
-    command = [_with_own_port(_and_proxy(each), found) for each in _arguments(objects)]
+    ports: dict[str, int] = {}
+    command = [_with_own_port(_and_proxy(argument), ports) for argument in _arguments(objects)]
     environment = {**os.environ, "KUBECONFIG": local_stack.environment()["KUBECONFIG"]}
     traefik = wheel_program(Paths.of_user(), "traefik", "traefik")
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([traefik, *command], env=environment, stdout=log, stderr=log)
     try:
-        _wait(found["web"], folder / "log")
-        yield found
+        _wait(ports["web"], folder / "log")
+        yield ports
     finally:
         process.terminate()
         process.wait(timeout=at_most(60))
@@ -109,8 +109,8 @@ def _arguments(objects: list[Object]) -> list[str]:
         for item in objects
         if item["kind"] == "Deployment" and item["metadata"]["name"] == "ingress-controller"
     ]
-    found: list[str] = traefik["spec"]["template"]["spec"]["containers"][0]["args"]
-    return found
+    arguments: list[str] = traefik["spec"]["template"]["spec"]["containers"][0]["args"]
+    return arguments
 
 
 def _and_proxy(argument: str) -> str:
@@ -119,13 +119,13 @@ def _and_proxy(argument: str) -> str:
     return f"{argument},{BALANCER}/32" if believed else argument
 
 
-def _with_own_port(argument: str, found: dict[str, int]) -> str:
+def _with_own_port(argument: str, ports: dict[str, int]) -> str:
     named = re.fullmatch(r"--entrypoints\.(\w+)\.address=:\d+", argument)
     if named is None:
         return argument
     with socket.create_server(("127.0.0.1", 0)) as free:
-        found[named[1]] = free.getsockname()[1]
-    return f"--entrypoints.{named[1]}.address=127.0.0.1:{found[named[1]]}"
+        ports[named[1]] = free.getsockname()[1]
+    return f"--entrypoints.{named[1]}.address=127.0.0.1:{ports[named[1]]}"
 
 
 def _wait(port: int, log: Path) -> None:
@@ -155,8 +155,8 @@ def ask(port: int, path: str, method: str = "GET", client: str = "127.0.0.1") ->
 def test_every_answer_has_the_headers_whatever_kind_of_address_it_is(
     ports: dict[str, int], path: str, status: int
 ) -> None:
-    found, headers = ask(ports["web"], path, client="127.0.0.9")
-    assert found == status
+    answer_status, headers = ask(ports["web"], path, client="127.0.0.9")
+    assert answer_status == status
     assert HEADERS.items() <= headers.items()
 
 
@@ -171,15 +171,15 @@ def _named(port: int, client: str, by: str) -> HTTPConnection:
 
 
 def _statuses(connection: HTTPConnection, path: str, count: int) -> Counter[int]:
-    found: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
     for _ in range(count):
         connection.request("GET", path)
         answer = connection.getresponse()
         answer.read()
-        found[answer.status] += 1
+        counts[answer.status] += 1
         assert HEADERS.items() <= dict(answer.getheaders()).items()
     connection.close()
-    return found
+    return counts
 
 
 def test_a_client_behind_the_load_balancer_is_counted_by_its_own_address(
@@ -192,10 +192,10 @@ def test_a_client_behind_the_load_balancer_is_counted_by_its_own_address(
 
 def test_nobody_but_the_load_balancer_is_believed(ports: dict[str, int]) -> None:
     liar = "127.0.0.8"
-    told: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
     for number in range(150):
-        told += _statuses(_named(ports["web"], f"203.0.113.{number}", liar), "/ingress/", 10)
-    assert told[429] > 0
+        counts += _statuses(_named(ports["web"], f"203.0.113.{number}", liar), "/ingress/", 10)
+    assert counts[429] > 0
 
 
 @pytest.mark.parametrize("path", ["/route/", "/ingress/"])
@@ -208,10 +208,10 @@ def test_a_client_that_floods_is_held_back_and_no_other(ports: dict[str, int], p
 
     begun = time.monotonic()
     with ThreadPoolExecutor(4) as pool:
-        told = sum(pool.map(flood, range(4)), Counter[int]())
+        counts = sum(pool.map(flood, range(4)), Counter[int]())
     seconds = time.monotonic() - begun
-    assert told[429] > 0
-    passed = sum(told.values()) - told[429]
+    assert counts[429] > 0
+    passed = sum(counts.values()) - counts[429]
     assert BURST <= passed <= BURST + AVERAGE * (seconds + 1)
     assert ask(ports["web"], path, client="127.0.0.3")[0] != 429
 
@@ -220,8 +220,8 @@ def test_a_client_that_floods_is_held_back_and_no_other(ports: dict[str, int], p
 def test_plain_http_is_sent_on_to_the_same_address_by_https(
     ports: dict[str, int], method: str, status: int
 ) -> None:
-    found, headers = ask(ports["plain"], "/models/iris/prod/model?x=1", method)
-    assert (found, headers["Location"]) == (
+    answer_status, headers = ask(ports["plain"], "/models/iris/prod/model?x=1", method)
+    assert (answer_status, headers["Location"]) == (
         status,
         "https://models.example.com/models/iris/prod/model?x=1",
     )

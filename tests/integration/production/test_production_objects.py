@@ -30,14 +30,14 @@ def test_the_api_server_takes_every_object(objects: list[Object], tmp_path: Path
     """
     file = tmp_path / "production.json"
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
-    told = kubectl(
+    output = kubectl(
         "apply", "--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict",
         "--field-manager=dry-run", "--filename", str(file),
     ).splitlines()  # fmt: skip
     assert [
-        line for line in told if not line.endswith(" serverside-applied (server dry run)")
+        line for line in output if not line.endswith(" serverside-applied (server dry run)")
     ] == []
-    assert len(told) == len(objects) > 60
+    assert len(output) == len(objects) > 60
 
 
 def test_the_api_server_refuses_what_it_does_not_know(
@@ -74,13 +74,15 @@ def findings(
         timeout=400,
         check=False,
     )  # fmt: skip
-    told = json.loads(done.stdout)
-    assert told["summary"]["parsing_errors"] == 0
-    assert told["summary"]["passed"] > 400, "it looked at them"
-    found: dict[str, set[str]] = {}
-    for each in told["results"]["failed_checks"]:
-        found.setdefault(each["check_id"], set()).add(each["resource"].rpartition(".")[2])
-    return found
+    report = json.loads(done.stdout)
+    assert report["summary"]["parsing_errors"] == 0
+    assert report["summary"]["passed"] > 400, "it looked at them"
+    failed_checks: dict[str, set[str]] = {}
+    for failed_check in report["results"]["failed_checks"]:
+        failed_checks.setdefault(failed_check["check_id"], set()).add(
+            failed_check["resource"].rpartition(".")[2]
+        )
+    return failed_checks
 
 
 def test_each_finding_is_answered_in_writing_and_nothing_else_is(

@@ -47,10 +47,10 @@ def test_iris_weights_match_fitted_estimator(version: str) -> None:
     served = module(f"iris/{version}/predict.py")
     features, _ = load_iris(return_X_y=True)
     names = load_iris().target_names
-    for measures, wanted in zip(features, fitted.predict_proba(features), strict=True):
+    for measures, probabilities in zip(features, fitted.predict_proba(features), strict=True):
         answer = served.predict(*measures.tolist())
-        assert answer["species"] == names[wanted.argmax()]
-        assert answer["probability"] == pytest.approx(wanted.max(), abs=1e-4)
+        assert answer["species"] == names[probabilities.argmax()]
+        assert answer["probability"] == pytest.approx(probabilities.max(), abs=1e-4)
 
 
 def test_iris_versions_differ() -> None:

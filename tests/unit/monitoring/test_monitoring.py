@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.monitoring import ALERTS, DASHBOARD, EXPRESSIONS, ROOT, TARGETS, asked
+from tests.support.monitoring import ALERTS, DASHBOARD, EXPRESSIONS, ROOT, TARGETS, parse_expression
 
 RECORDED = sorted((ROOT / "tests/data/metrics").glob("*.prom"))
 #: Labels that Prometheus itself adds to what it scrapes.
@@ -38,7 +38,7 @@ print(metrics.Exposition(named, table).text().decode())
 """
 
 
-def shown() -> Iterator[str]:
+def exported_metrics() -> Iterator[str]:
     """All that Prometheus would read; from processes of their own, since metrics are global."""
     for program in (_WATCHER, _HARNESS):
         command = [sys.executable, "-c", program]
@@ -47,43 +47,55 @@ def shown() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def known() -> dict[str, set[str]]:
+def exported() -> dict[str, set[str]]:
     """The labels of each metric."""
-    found: dict[str, set[str]] = {}
-    for text in shown():
+    labels: dict[str, set[str]] = {}
+    for text in exported_metrics():
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                found.setdefault(sample.name, set()).update(sample.labels)
-    return found
+                labels.setdefault(sample.name, set()).update(sample.labels)
+    return labels
 
 
 def test_expression_parser_returns_metrics_and_labels() -> None:
     text = 'sum by (a, le) (rate(x_total{b=~"1|2", c="$d"}[5m])) / sum(y offset 5m) > 0 and z'
-    assert asked(text) == {"": {"a", "le"}, "x_total": {"b", "c"}, "y": set(), "z": set()}
+    assert parse_expression(text) == {
+        "": {"a", "le"},
+        "x_total": {"b", "c"},
+        "y": set(),
+        "z": set(),
+    }
 
 
-@pytest.mark.parametrize(("title", "expression"), EXPRESSIONS, ids=[one[0] for one in EXPRESSIONS])
+@pytest.mark.parametrize(
+    ("title", "expression"), EXPRESSIONS, ids=[pair[0] for pair in EXPRESSIONS]
+)
 def test_expressions_use_exported_metrics(
-    known: dict[str, set[str]], title: str, expression: str
+    exported: dict[str, set[str]], title: str, expression: str
 ) -> None:
-    wanted = asked(expression)
-    grouped = wanted.pop("")
-    assert wanted, "no metric in it"
-    assert wanted.keys() <= known.keys()
-    for name, labels in wanted.items():
-        assert labels <= known[name]
-        assert grouped <= known[name] | SCRAPED
+    required = parse_expression(expression)
+    grouped = required.pop("")
+    assert required, "no metric in it"
+    assert required.keys() <= exported.keys()
+    for name, labels in required.items():
+        assert labels <= exported[name]
+        assert grouped <= exported[name] | SCRAPED
 
 
-def test_unknown_metric_is_detected(known: dict[str, set[str]]) -> None:
-    assert "watcher_versions" in known
-    assert "watcher_version" not in known
-    assert known["model_requests_total"] == {"model", "version", "status"}
+def test_unknown_metric_is_detected(exported: dict[str, set[str]]) -> None:
+    assert "watcher_versions" in exported
+    assert "watcher_version" not in exported
+    assert exported["model_requests_total"] == {"model", "version", "status"}
 
 
 def test_alerts_cover_every_component() -> None:
-    for expressions in ([rule["expr"] for rule in ALERTS], [one["expr"] for one in TARGETS]):
-        names = {name.partition("_")[0] for text in expressions for name in asked(text) if name}
+    for expressions in ([rule["expr"] for rule in ALERTS], [target["expr"] for target in TARGETS]):
+        names = {
+            name.partition("_")[0]
+            for text in expressions
+            for name in parse_expression(text)
+            if name
+        }
         assert names == {"model", "watcher", "traefik", "rabbitmq"}
 
 
@@ -94,13 +106,13 @@ def test_alert_has_unique_name_severity_and_description() -> None:
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert rule["annotations"]["summary"]
         # nothing is told of a label that the expression has not kept
-        told = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
-        assert told <= asked(rule["expr"])[""]
+        used_labels = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+        assert used_labels <= parse_expression(rule["expr"])[""]
 
 
 def test_panels_use_selected_data_source_and_do_not_overlap() -> None:
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
-    taken: set[tuple[int, int]] = set()
+    occupied: set[tuple[int, int]] = set()
     for panel in DASHBOARD["panels"]:
         place = panel["gridPos"]
         cells = {
@@ -108,7 +120,7 @@ def test_panels_use_selected_data_source_and_do_not_overlap() -> None:
             for x in range(place["x"], place["x"] + place["w"])
             for y in range(place["y"], place["y"] + place["h"])
         }
-        assert not cells & taken
+        assert not cells & occupied
         assert place["x"] + place["w"] <= 24
-        taken |= cells
+        occupied |= cells
     assert {target["datasource"]["uid"] for target in TARGETS} == {"${datasource}"}

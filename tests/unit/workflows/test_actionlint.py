@@ -37,14 +37,14 @@ def test_actionlint_accepts_workflows(actionlint: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "wrong", "told"),
+    ("right", "wrong", "message"),
     [
         ("runs-on:", "run-on:", "unexpected key"),
         ("${{ inputs.stack }}", "${{ inputs.stak }}", 'property "stak" is not defined'),
     ],
 )
 def test_actionlint_refuses_invalid_workflow(
-    actionlint: Path, tmp_path: Path, right: str, wrong: str, told: str
+    actionlint: Path, tmp_path: Path, right: str, wrong: str, message: str
 ) -> None:
     text = (ROOT / ".github/workflows/deploy-stack.yml").read_text()
     assert right in text
@@ -52,4 +52,4 @@ def test_actionlint_refuses_invalid_workflow(
     file.write_text(text.replace(right, wrong))
     done = checked(actionlint, file)
     assert done.returncode == 1
-    assert told in done.stdout
+    assert message in done.stdout

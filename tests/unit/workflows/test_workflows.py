@@ -15,8 +15,8 @@ FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 
 def jobs(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text())["jobs"]
-    return found
+    jobs_by_name: dict[str, Any] = yaml.safe_load(path.read_text())["jobs"]
+    return jobs_by_name
 
 
 def steps() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -41,7 +41,7 @@ def test_actions_are_pinned_by_commit_with_release(path: Path) -> None:
 
 def test_action_uses_one_commit_everywhere() -> None:
     used = {step["uses"] for _, step in steps() if "uses" in step}
-    assert len({each.partition("@")[0] for each in used}) == len(used)
+    assert len({action.partition("@")[0] for action in used}) == len(used)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

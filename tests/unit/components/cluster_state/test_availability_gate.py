@@ -107,10 +107,10 @@ def spec(tmp_path):
 
 
 def transfer_replicas(
-    spec, standing: list[dict[str, object]], objects: dict[str, dict[str, object]] | None = None
+    spec, deployments: list[dict[str, object]], objects: dict[str, dict[str, object]] | None = None
 ) -> list[tuple[str, str, object]]:
     cluster = FakeCluster(objects or {})
-    snapshot = parse_cluster_state(standing, [])
+    snapshot = parse_cluster_state(deployments, [])
     ClusterSnapshot(
         snapshot, AvailabilityGate(cluster, "models", snapshot), cluster, "models"
     ).transfer_replicas(spec)
@@ -129,8 +129,8 @@ def test_replicas_with_existing_or_no_autoscaler_are_not_transferred(
     spec,
 ) -> None:
     pulumi.runtime.settings.SETTINGS.dry_run = False
-    held = deployment("iris", "v1", manager=FIELD_MANAGER)
-    assert transfer_replicas(spec, [held, deployment("iris", "v2")]) == []
+    managed = deployment("iris", "v1", manager=FIELD_MANAGER)
+    assert transfer_replicas(spec, [managed, deployment("iris", "v2")]) == []
 
 
 def test_removed_autoscaler_is_fixed_to_replicas_of_stack_file(spec) -> None:

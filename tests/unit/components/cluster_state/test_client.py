@@ -38,8 +38,8 @@ def _own_config(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 
 
 def server(kubeconfig: str, **more: str) -> str:
-    given = {"kubeconfig": kubeconfig, **more}
-    pulumi.runtime.set_all_config({f"kubernetes:{key}": value for key, value in given.items()})
+    config = {"kubeconfig": kubeconfig, **more}
+    pulumi.runtime.set_all_config({f"kubernetes:{key}": value for key, value in config.items()})
     return str(ClusterClient.from_stack_config().api.configuration.host)
 
 

@@ -68,10 +68,10 @@ def test_failure_text_names_eviction_of_a_pod_that_ended_with_status_0() -> None
     ended = {"metadata": {"name": "iris-v2-a"}, "status": {"phase": "Succeeded"}}
     message = 'Usage of EmptyDir volume "tmp" exceeds the limit "128Mi".'
     evicted = {"involvedObject": {"name": "iris-v2-a"}, "message": message}
-    other = {"involvedObject": {"name": "echo-v1-a"}, "message": "not this one"}
-    cluster = FakeCluster(broken(), [NOT_READY, ended], events=[other, evicted])
+    unrelated = {"involvedObject": {"name": "echo-v1-a"}, "message": "not this one"}
+    cluster = FakeCluster(broken(), [NOT_READY, ended], events=[unrelated, evicted])
     assert f"within 20 s: Evicted: {message}\n" in cluster.text()
-    assert "Evicted" not in FakeCluster(broken(), [NOT_READY, ended], events=[other]).text()
+    assert "Evicted" not in FakeCluster(broken(), [NOT_READY, ended], events=[unrelated]).text()
 
 
 def test_failure_text_of_update_names_new_pods_while_old_ones_serve() -> None:

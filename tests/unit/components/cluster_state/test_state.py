@@ -14,14 +14,14 @@ from tests.support.k8s_objects import AVAILABLE, FINISHED, STARTING, UNAVAILABLE
 
 
 def test_version_state_is_read_from_deployment() -> None:
-    found = parse_version(
-        deployment("iris", "v1", told={"git-commit": "c0ffee", "git-ref": "iris-1"})
+    version = parse_version(
+        deployment("iris", "v1", extra_annotations={"git-commit": "c0ffee", "git-ref": "iris-1"})
     )
-    assert found.content_hash == "a" * 64
-    assert found.published_at == "2026-01-02T03:04:05Z"
-    assert (found.commit, found.ref) == ("c0ffee", "iris-1")
-    assert (found.replicas, found.available) == (2, True)
-    assert found.requests == ResourceRequests(cpu=250, memory=2**30, gpu=1)
+    assert version.content_hash == "a" * 64
+    assert version.published_at == "2026-01-02T03:04:05Z"
+    assert (version.commit, version.ref) == ("c0ffee", "iris-1")
+    assert (version.replicas, version.available) == (2, True)
+    assert version.requests == ResourceRequests(cpu=250, memory=2**30, gpu=1)
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_version_state_is_read_from_deployment() -> None:
 def test_only_failed_first_rollout_counts_as_never_available(
     conditions: tuple[dict[str, str], ...], revision: str, expected: bool
 ) -> None:
-    found = parse_version(deployment("iris", "v1", conditions, revision=revision))
-    assert found.ever_available is expected
+    version = parse_version(deployment("iris", "v1", conditions, revision=revision))
+    assert version.ever_available is expected
 
 
 def test_transferred_replicas_are_not_owned_by_pulumi() -> None:
@@ -49,10 +49,10 @@ def test_transferred_replicas_are_not_owned_by_pulumi() -> None:
 
 
 def test_routes_are_keyed_by_model_and_name() -> None:
-    found = parse_cluster_state(
+    state = parse_cluster_state(
         [], [route("iris", "prod", {"v1": 90, "v2": 10}), route("a-b", "c", {"v1": 100})]
     )
-    assert found.routes == {("iris", "prod"): {"v1": 90, "v2": 10}, ("a-b", "c"): {"v1": 100}}
+    assert state.routes == {("iris", "prod"): {"v1": 90, "v2": 10}, ("a-b", "c"): {"v1": 100}}
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[1]", '{"v1": "90"}'])

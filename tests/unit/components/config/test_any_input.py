@@ -162,8 +162,8 @@ def test_weights_with_total_of_100_are_accepted(project: Path, cuts: list[int]) 
 @given(shares=st.lists(st.integers(0, 100), min_size=1, max_size=6))
 def test_weights_with_other_total_are_refused_once(project: Path, shares: list[int]) -> None:
     total = sum(shares)
-    found = mistakes_of({f"v{i}": share for i, share in enumerate(shares, 1)}, project)
-    assert [issue.actual for issue in found] == ([] if total == 100 else [f"a total of {total}"])
+    issues = mistakes_of({f"v{i}": share for i, share in enumerate(shares, 1)}, project)
+    assert [issue.actual for issue in issues] == ([] if total == 100 else [f"a total of {total}"])
 
 
 @st.composite
@@ -192,28 +192,28 @@ def test_route_with_unusable_mirror_or_failover_is_refused(
     mirror: str | None,
     failover: str | None,
 ) -> None:
-    known = {*weights, "v7"}
+    versions = {*weights, "v7"}
     wrong = set()
-    if mirror and (mirror not in known or weights.get(mirror, 0) > 0):
+    if mirror and (mirror not in versions or weights.get(mirror, 0) > 0):
         wrong.add("mirror.version")
     if mirror and not 1 <= percent <= 100:
         wrong.add("mirror.percent")
-    if failover and (failover not in known or {failover} == weights.keys()):
+    if failover and (failover not in versions or {failover} == weights.keys()):
         wrong.add("failover")
     route: dict[str, object] = {"sticky": sticky}
     if mirror:
         route["mirror"] = {"version": mirror, "percent": percent}
     if failover:
         route["failover"] = failover
-    found = [issue.location for issue in mistakes_of(weights, project, route, ["v7"])]
-    assert sorted(found) == sorted(f"models.iris.routes.prod.{key}" for key in wrong)
+    locations = [issue.location for issue in mistakes_of(weights, project, route, ["v7"])]
+    assert sorted(locations) == sorted(f"models.iris.routes.prod.{key}" for key in wrong)
 
 
 @SHARED
 @given(sticky=JUNK)
 def test_sticky_accepts_booleans_only(project: Path, sticky: object) -> None:
-    found = [issue.location for issue in mistakes_of({"v1": 100}, project, {"sticky": sticky})]
-    assert found == ([] if isinstance(sticky, bool) else ["models.iris.routes.prod.sticky"])
+    locations = [issue.location for issue in mistakes_of({"v1": 100}, project, {"sticky": sticky})]
+    assert locations == ([] if isinstance(sticky, bool) else ["models.iris.routes.prod.sticky"])
 
 
 @SHARED
@@ -230,12 +230,12 @@ def test_variable_in_environment_and_secrets_is_refused(
     platform = {"namespace": "models", "registry": "localhost:5000", "hostname": "localhost"}
     version = {"source": "models/iris/v1", **parts}
     model = {"language": "python", "handler": "predict:predict", "versions": {"v1": version}}
-    found: list[str] = []
+    keys: list[str] = []
     try:
         parse(platform, {"iris": model}, project)
     except StackFileError as error:
-        found = [issue.path[-1] for issue in error.issues]
-    assert sorted(found) == sorted(name for name in chosen if chosen[name] == "both")
+        keys = [issue.path[-1] for issue in error.issues]
+    assert sorted(keys) == sorted(name for name in chosen if chosen[name] == "both")
 
 
 MODEL: TypeAdapter[str] = TypeAdapter(ModelName)

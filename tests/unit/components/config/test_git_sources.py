@@ -219,13 +219,13 @@ DYING = {
 }
 
 
-@pytest.mark.parametrize("what", DYING.values(), ids=DYING.keys())
+@pytest.mark.parametrize("command", DYING.values(), ids=DYING.keys())
 def test_check_out_failed_git_leaves_no_folder(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     first, _ = commits(root)
     real = shutil.which("git")
-    script = f'#!/bin/sh\ncase "$*" in *cat-file*) {what};; *) exec {real} "$@";; esac\n'
+    script = f'#!/bin/sh\ncase "$*" in *cat-file*) {command};; *) exec {real} "$@";; esac\n'
     write(tmp_path / "bin", {"git": script})
     (tmp_path / "bin/git").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")

@@ -63,12 +63,12 @@ def test_hash_with_python_is_pinned_and_differs_by_release(tmp_path: Path) -> No
 
 
 def test_content_hash_ignores_location_time_order_and_modes(tmp_path: Path) -> None:
-    one, two = make(tmp_path / "one"), tmp_path / "elsewhere" / "two"
+    first, two = make(tmp_path / "one"), tmp_path / "elsewhere" / "two"
     make(two, dict(reversed(FILES.items())))
     os.utime(two / "predict.py", (0, 0))
     (two / "predict.py").chmod(0o600)
     (two / "run.sh").chmod(0o711)
-    assert hash_of(one, A="1", B="2") == hash_of(two, B="2", A="1")
+    assert hash_of(first, A="1", B="2") == hash_of(two, B="2", A="1")
 
 
 def test_content_hash_ignores_files_of_tools(tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ def test_content_hash_of_image_is_stable() -> None:
 
 
 def test_content_hash_of_image_ignores_name_and_order() -> None:
-    one = hash_of_image("registry.example.com/iris:1.0", A="1", B="2")
-    assert one == hash_of_image("mirror.example.com:5000/copies/iris", B="2", A="1")
+    first = hash_of_image("registry.example.com/iris:1.0", A="1", B="2")
+    assert first == hash_of_image("mirror.example.com:5000/copies/iris", B="2", A="1")
 
 
 def test_content_hash_of_image_includes_digest_handler_language_and_environment(
@@ -164,10 +164,10 @@ def test_content_hash_of_image_includes_digest_handler_language_and_environment(
 
 
 def test_content_hash_separates_names_and_bytes(tmp_path: Path) -> None:
-    one = make(tmp_path / "one", {"a": "b", "c": ""})
+    first = make(tmp_path / "one", {"a": "b", "c": ""})
     two = make(tmp_path / "two", {"a": "", "bc": ""})
     three = make(tmp_path / "three", {"ab": "", "c": ""})
-    assert len({read(folder).digest for folder in (one, two, three)}) == 3
+    assert len({read(folder).digest for folder in (first, two, three)}) == 3
 
 
 @pytest.mark.parametrize("target", ["predict.py", "data", "nowhere", "/etc"])
@@ -254,10 +254,10 @@ SPOILS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("spoil", SPOILS.values(), ids=SPOILS.keys())
 def test_stage_modified_folder_is_rewritten(root: Path, spoil: Callable[[Path], object]) -> None:
-    whole = listing(stage(root))
+    complete = listing(stage(root))
     spoil(stage(root))
     folder = stage(root)
-    assert listing(folder) == whole
+    assert listing(folder) == complete
     assert (folder / "source/predict.py").read_text() == FILES["predict.py"]
     assert (folder / "Dockerfile").read_text() == "FROM h\n"
     assert (folder / "requirements.txt").read_text() == "numpy==2.0.0\n"

@@ -27,7 +27,7 @@ def _own_config(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     runtime.set_all_config({}, [])
 
 
-def given(values: dict[str, object], secrets: tuple[str, ...] = ()) -> None:
+def set_config(values: dict[str, object], secrets: tuple[str, ...] = ()) -> None:
     texts = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()
     }
@@ -44,14 +44,14 @@ def refused(project: Path) -> list[str]:
 
 
 def test_load_returns_configuration(project: Path) -> None:
-    given({"platform": PLATFORM, "models": MODELS, "aws:region": "eu-central-1"})
+    set_config({"platform": PLATFORM, "models": MODELS, "aws:region": "eu-central-1"})
     spec = load(project)
     assert spec.platform.namespace == "models"
     assert spec.models["iris"].latest == "v1"
 
 
 def test_load_reports_mistakes_of_all_keys_at_once(project: Path) -> None:
-    given({"platform": {**PLATFORM, "namespace": "A"}, "modles": MODELS})
+    set_config({"platform": {**PLATFORM, "namespace": "A"}, "modles": MODELS})
     lines = refused(project)
     assert lines[0] == "The stack file has 3 errors; nothing was changed."
     assert lines[1].startswith("  platform.namespace: found 'A'")
@@ -63,7 +63,7 @@ def test_load_reports_mistakes_of_all_keys_at_once(project: Path) -> None:
 
 @pytest.mark.parametrize("text", ["hello", "{", "[" * 100_000, '"x', "5", "null", "NaN", ""])
 def test_load_malformed_section_is_refused(project: Path, text: str) -> None:
-    given({"platform": text, "models": MODELS})
+    set_config({"platform": text, "models": MODELS})
     lines = refused(project)
     assert len(lines) == 2
     assert lines[1].startswith("  platform: found ")
@@ -71,19 +71,19 @@ def test_load_malformed_section_is_refused(project: Path, text: str) -> None:
 
 
 def test_load_accepts_secret_keys(project: Path) -> None:
-    given({"platform": PLATFORM, "models": MODELS, "irisTokenA": "hidden"}, ("irisTokenA",))
+    set_config({"platform": PLATFORM, "models": MODELS, "irisTokenA": "hidden"}, ("irisTokenA",))
     assert load(project).models
 
 
 def test_load_unknown_plain_key_is_refused(project: Path) -> None:
-    given({"platform": PLATFORM, "models": MODELS, "irisTokenA": "visible"})
+    set_config({"platform": PLATFORM, "models": MODELS, "irisTokenA": "visible"})
     lines = refused(project)
     assert lines[1].startswith("  model-deployment:irisTokenA: found an unknown key; write one of")
     assert "visible" not in lines[1]
 
 
 def test_load_nested_secret_is_refused_without_its_value(project: Path) -> None:
-    given({"platform": {**PLATFORM, "namespace": "S3cret"}, "models": MODELS}, ("platform",))
+    set_config({"platform": {**PLATFORM, "namespace": "S3cret"}, "models": MODELS}, ("platform",))
     lines = refused(project)
     hint = "make it a secret key of its own: pulumi config set --secret <name>"
     assert lines[1:] == [f"  platform: found a secret in it; {hint}"]
@@ -92,12 +92,12 @@ def test_load_nested_secret_is_refused_without_its_value(project: Path) -> None:
 def test_load_reads_models_from_separate_file(project: Path) -> None:
     (project / "stacks").mkdir(exist_ok=True)
     (project / "stacks/models.yaml").write_text(json.dumps(MODELS))
-    given({"platform": PLATFORM, "models": "stacks/models.yaml"})
+    set_config({"platform": PLATFORM, "models": "stacks/models.yaml"})
     assert load(project).models["iris"].latest == "v1"
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("stacks/none.yaml", None, "which cannot be read (No such file or directory)"),
         ("../models.yaml", "{}", "outside of the project"),
@@ -108,17 +108,17 @@ def test_load_reads_models_from_separate_file(project: Path) -> None:
     ],
 )
 def test_load_unusable_models_file_is_refused(
-    project: Path, name: str, content: str | None, told: str
+    project: Path, name: str, content: str | None, message: str
 ) -> None:
     if content is not None:
         (project / name).write_bytes(content.encode("latin-1"))
-    given({"platform": PLATFORM, "models": name})
+    set_config({"platform": PLATFORM, "models": name})
     [_, line] = refused(project)
     assert line.startswith("  models: found ")
-    assert told in line
+    assert message in line
 
 
 def test_load_reports_paths_of_mistakes_in_models_file(project: Path) -> None:
     (project / "models.yml").write_text(json.dumps({"iris": {**MODELS["iris"], "handler": "x"}}))
-    given({"platform": PLATFORM, "models": "models.yml"})
+    set_config({"platform": PLATFORM, "models": "models.yml"})
     assert refused(project)[1].startswith("  models.iris.handler: found 'x'")

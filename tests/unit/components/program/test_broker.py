@@ -29,7 +29,7 @@ def declared(run_with: Run) -> Callable[..., Recorder]:
 
 
 def _spec(recorded: Recorder) -> Mapping:
-    return recorded.one("StatefulSet", "message-broker")["spec"]
+    return recorded.inputs_of("StatefulSet", "message-broker")["spec"]
 
 
 def _pod(recorded: Recorder) -> Mapping:
@@ -37,7 +37,7 @@ def _pod(recorded: Recorder) -> Mapping:
 
 
 def _settings(recorded: Recorder) -> dict[str, str]:
-    text = recorded.one("ConfigMap", "message-broker")["data"]["rabbitmq.conf"]
+    text = recorded.inputs_of("ConfigMap", "message-broker")["data"]["rabbitmq.conf"]
     lines = [line.split(" = ", 1) for line in text.splitlines() if not line.startswith("#")]
     return dict(lines)
 
@@ -47,16 +47,16 @@ def test_broker_nodes_use_pod_names_of_stateful_set(
 ) -> None:
     recorded = declared()
     spec = _spec(recorded)
-    headless = recorded.one("Service", "message-broker-nodes")
+    headless = recorded.inputs_of("Service", "message-broker-nodes")
     assert spec["replicas"] == 3
     assert spec["serviceName"] == headless["metadata"]["name"]
     assert headless["spec"]["clusterIP"] == "None"
     assert headless["spec"]["publishNotReadyAddresses"] is True
     assert headless["spec"]["selector"] == spec["selector"]["matchLabels"]
-    told = _settings(recorded)
-    peers = [told[f"cluster_formation.classic_config.nodes.{number}"] for number in (1, 2, 3)]
+    settings = _settings(recorded)
+    peers = [settings[f"cluster_formation.classic_config.nodes.{number}"] for number in (1, 2, 3)]
     assert peers == [f"rabbit@message-broker-{number}.message-broker-nodes" for number in (0, 1, 2)]
-    assert "cluster_formation.classic_config.nodes.4" not in told
+    assert "cluster_formation.classic_config.nodes.4" not in settings
     environment = {item["name"]: item for item in _pod(recorded)["containers"][0]["env"]}
     assert environment["RABBITMQ_NODENAME"]["value"] == "rabbit@$(POD_NAME).message-broker-nodes"
     # a variable may only name one that stands before it
@@ -69,7 +69,7 @@ def test_new_broker_node_never_forms_second_cluster(
     recorded = declared()
     # RabbitMQ's own limit is 30, then a node that reached no other boots alone
     assert int(_settings(recorded)["cluster_formation.discovery_retry_limit"]) > 24 * 60 * 60
-    script = recorded.one("ConfigMap", "message-broker")["data"]["start.sh"]
+    script = recorded.inputs_of("ConfigMap", "message-broker")["data"]["start.sh"]
     # the first node boots only with a second one: to wait for its complete start never ends
     assert 'until rabbitmqctl --node "$first" ping ' in script
     assert '--node "$first" await_startup' not in script
@@ -79,7 +79,7 @@ def test_queues_are_declared_after_all_nodes_joined(
     declared: Callable[..., Recorder],
 ) -> None:
     for replicas in (1, 5):
-        files = declared(replicas=replicas).one("ConfigMap", "message-broker")["data"]
+        files = declared(replicas=replicas).inputs_of("ConfigMap", "message-broker")["data"]
         script = files["start.sh"]
         joined = script.index(f"await_online_nodes {replicas} ")
         assert joined < script.index("import_definitions /etc/rabbitmq/topology.json")
@@ -88,24 +88,24 @@ def test_queues_are_declared_after_all_nodes_joined(
 
 
 def test_broker_node_shutdown_keeps_quorum(declared: Callable[..., Recorder]) -> None:
-    three, one = (
-        declared(replicas=replicas).one("ConfigMap", "message-broker")["data"]["stop.sh"]
+    three, single = (
+        declared(replicas=replicas).inputs_of("ConfigMap", "message-broker")["data"]["stop.sh"]
         for replicas in (3, 1)
     )
     assert three.index("await_online_quorum_plus_one") < three.index("drain")
-    assert "await_online_quorum_plus_one" not in one
+    assert "await_online_quorum_plus_one" not in single
     recorded = declared()
     pod = _pod(recorded)
     hook = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert hook == ["sh", "/etc/rabbitmq/stop.sh"]
     assert pod["terminationGracePeriodSeconds"] == 120
-    budget = recorded.one("PodDisruptionBudget", "message-broker")["spec"]
+    budget = recorded.inputs_of("PodDisruptionBudget", "message-broker")["spec"]
     assert budget["maxUnavailable"] == 1
     assert budget["selector"] == _spec(recorded)["selector"]
 
 
 def test_broker_scripts_are_valid_shell(declared: Callable[..., Recorder]) -> None:
-    files = declared().one("ConfigMap", "message-broker")["data"]
+    files = declared().inputs_of("ConfigMap", "message-broker")["data"]
     for name in ("start.sh", "stop.sh"):
         subprocess.run(["sh", "-n"], input=files[name], text=True, check=True)
 
@@ -113,7 +113,7 @@ def test_broker_scripts_are_valid_shell(declared: Callable[..., Recorder]) -> No
 def test_queues_have_limits_and_dead_letter_queue(
     declared: Callable[..., Recorder],
 ) -> None:
-    files = declared().one("ConfigMap", "message-broker")["data"]
+    files = declared().inputs_of("ConfigMap", "message-broker")["data"]
     topology = json.loads(files["topology.json"])
     exchanges = {item["name"]: item["type"] for item in topology["exchanges"]}
     assert exchanges == {"model-events": "topic", "model-events.dead-letters": "topic"}
@@ -146,10 +146,10 @@ def test_broker_size_is_taken_from_stack_file(declared: Callable[..., Recorder])
     container = _pod(recorded)["containers"][0]
     assert container["image"] == "rabbitmq:4.0-management"
     assert container["resources"]["requests"] == {"cpu": "300m", "memory": "512Mi"}
-    told = _settings(recorded)
-    assert told["total_memory_available_override_value"] == str(512 * 2**20)
-    assert int(told["disk_free_limit.absolute"]) == 2 * 2**30 // 10
-    [mount] = [each for each in container["volumeMounts"] if each["name"] == "data"]
+    settings = _settings(recorded)
+    assert settings["total_memory_available_override_value"] == str(512 * 2**20)
+    assert int(settings["disk_free_limit.absolute"]) == 2 * 2**30 // 10
+    [mount] = [item for item in container["volumeMounts"] if item["name"] == "data"]
     assert mount["mountPath"] == "/var/lib/rabbitmq"
 
 
@@ -167,7 +167,7 @@ def test_broker_services_are_cluster_internal(
 ) -> None:
     recorded = declared()
     for name in ("message-broker", "message-broker-nodes"):
-        assert "type" not in recorded.one("Service", name)["spec"]
+        assert "type" not in recorded.inputs_of("Service", name)["spec"]
     assert _pod(recorded)["automountServiceAccountToken"] is False
     annotations = _spec(recorded)["template"]["metadata"]["annotations"]
     assert annotations["prometheus.io/port"] == "15692"
@@ -175,10 +175,10 @@ def test_broker_services_are_cluster_internal(
 
 def test_broker_credentials_are_secret_and_kept(declared: Callable[..., Recorder]) -> None:
     recorded = declared()
-    held = recorded.one("Secret", "message-broker")["data"]
+    stored = recorded.inputs_of("Secret", "message-broker")["data"]
     # one secret among the values makes all of the map one
-    assert held["4dabf18193072939515e22adb298388d"] == SECRET_MARK
-    encoded = {value for key, value in held["value"].items() if key.endswith("-password")}
+    assert stored["4dabf18193072939515e22adb298388d"] == SECRET_MARK
+    encoded = {value for key, value in stored["value"].items() if key.endswith("-password")}
     assert len(encoded) == 3
     passwords = {base64.b64decode(value).decode() for value in encoded}
     holders = [
@@ -187,9 +187,9 @@ def test_broker_credentials_are_secret_and_kept(declared: Callable[..., Recorder
         if any(text in json.dumps(item.inputs, default=str) for text in passwords | encoded)
     ]
     assert holders == ["message-broker"]
-    [volume] = [each for each in _pod(recorded)["volumes"] if each["name"] == "secrets"]
+    [volume] = [item for item in _pod(recorded)["volumes"] if item["name"] == "secrets"]
     # the node has no use for the passwords themselves
-    assert [each["key"] for each in volume["secret"]["items"]] == ["users.json", "erlang-cookie"]
+    assert [item["key"] for item in volume["secret"]["items"]] == ["users.json", "erlang-cookie"]
 
 
 @pytest.mark.parametrize("name", ["message-broker", "ingress-controller.certificate"])
@@ -209,7 +209,7 @@ def test_broker_users_have_their_passwords_and_least_permissions() -> None:
         assert hashlib.sha256(salt + password.encode()).digest() == digest
     tags = {user["name"]: user["tags"] for user in users["users"]}
     assert tags == {"watcher": [], "consumer": [], "administrator": ["administrator"]}
-    rights = {each["user"]: each for each in users["permissions"]}
+    rights = {item["user"]: item for item in users["permissions"]}
     watcher = {key: rights["watcher"][key] for key in ("configure", "write", "read")}
     assert watcher == {"configure": "^$", "write": "^model-events$", "read": "^$"}
     assert generated()["watcher-password"] != values["watcher-password"]

@@ -129,7 +129,7 @@ class Engine:
 
 @pytest.fixture
 def hook(callbacks: Callbacks, monkeypatch: pytest.MonkeyPatch) -> pulumi.ErrorHook:
-    monkeypatch.setattr(failure_reasons, "failure_text", lambda *asked: f"why: {asked[1:]}")
+    monkeypatch.setattr(failure_reasons, "failure_text", lambda *arguments: f"why: {arguments[1:]}")
     record(lambda: log_failure_reasons(CLUSTER, "models"))
     [registered] = callbacks.hooks
     return registered

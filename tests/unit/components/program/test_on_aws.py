@@ -39,19 +39,19 @@ def production(run: Run) -> Recorder:
 
 
 def of_aws(recorder: Recorder) -> dict[str, int]:
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for item in recorder.resources:
         if item.token.startswith("aws:"):
             kind = item.token.rpartition(":")[2]
-            found[kind] = found.get(kind, 0) + 1
-    return found
+            counts[kind] = counts.get(kind, 0) + 1
+    return counts
 
 
 def inputs(recorder: Recorder, kind: str) -> list[dict[str, Any]]:
     """By name: threads register, and who is first is chance."""
     return [
         dict(item.inputs)
-        for item in sorted(recorder.resources, key=lambda each: each.name)
+        for item in sorted(recorder.resources, key=lambda item: item.name)
         if item.token.startswith(("aws:", "kubernetes:")) and item.token.rpartition(":")[2] == kind
     ]
 
@@ -82,7 +82,7 @@ def test_stack_without_aws_section_declares_no_aws_resources(run: Run) -> None:
 
 
 def test_target_groups_use_node_ports_of_service(production: Recorder) -> None:
-    service: Any = production.one("Service", "ingress-controller")
+    service: Any = production.inputs_of("Service", "ingress-controller")
     ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
     models, redirect = inputs(production, "TargetGroup")
     assert (models["port"], redirect["port"]) == (ports["web"], ports["plain"])
@@ -93,10 +93,10 @@ def test_target_groups_use_node_ports_of_service(production: Recorder) -> None:
 def test_traefik_trusts_proxy_protocol_of_load_balancer(production: Recorder) -> None:
     models, redirect = inputs(production, "TargetGroup")
     assert (models["proxyProtocolV2"], redirect["proxyProtocolV2"]) == (True, False)
-    arguments = production.one("Deployment", "ingress-controller")["spec"]["template"]["spec"][
-        "containers"
-    ][0]["args"]
-    trusted = [each for each in arguments if "proxyprotocol" in each]
+    arguments = production.inputs_of("Deployment", "ingress-controller")["spec"]["template"][
+        "spec"
+    ]["containers"][0]["args"]
+    trusted = [item for item in arguments if "proxyprotocol" in item]
     assert trusted == [
         f"--entrypoints.{name}.proxyprotocol.trustedips={PLATFORM['aws']['vpc']['cidr']}"
         for name in ("web", "traefik")
@@ -106,23 +106,23 @@ def test_traefik_trusts_proxy_protocol_of_load_balancer(production: Recorder) ->
 def test_traefik_without_load_balancer_has_no_proxy_protocol(run: Run) -> None:
     plain = {"namespace": "models", "registry": "registry.test/models", "hostname": "models.test"}
     recorder = run(MODELS, plain)
-    assert "proxyprotocol" not in str(recorder.one("Deployment", "ingress-controller"))
-    assert len(recorder.one("Service", "ingress-controller")["spec"]["ports"]) == 1
+    assert "proxyprotocol" not in str(recorder.inputs_of("Deployment", "ingress-controller"))
+    assert len(recorder.inputs_of("Service", "ingress-controller")["spec"]["ports"]) == 1
 
 
 def test_http_listener_only_redirects(run: Run, production: Recorder) -> None:
-    listeners = {each["port"]: each for each in inputs(production, "Listener")}
-    assert {port: each["protocol"] for port, each in listeners.items()} == {443: "TLS", 80: "TCP"}
+    listeners = {item["port"]: item for item in inputs(production, "Listener")}
+    assert {port: item["protocol"] for port, item in listeners.items()} == {443: "TLS", 80: "TCP"}
     assert "certificateArn" not in listeners[80]
     (_, redirect) = inputs(production, "TargetGroup")
-    service: Any = production.one("Service", "ingress-controller")
-    (plain,) = [each for each in service["spec"]["ports"] if each["name"] == "plain"]
+    service: Any = production.inputs_of("Service", "ingress-controller")
+    (plain,) = [item for item in service["spec"]["ports"] if item["name"] == "plain"]
     assert (plain["nodePort"], plain["targetPort"]) == (redirect["port"], "plain")
     ingress = {
         key: value for key, value in PLATFORM["ingressController"].items() if key != "redirectPort"
     }
     without = run(MODELS, {**PLATFORM, "ingressController": ingress})
-    assert [each["port"] for each in inputs(without, "Listener")] == [443]
+    assert [item["port"] for item in inputs(without, "Listener")] == [443]
     (group,) = inputs(without, "SecurityGroup")
     assert [rule["fromPort"] for rule in group["ingress"]] == [443]
     assert len(inputs(without, "SecurityGroupIngressRule")) == 2
@@ -143,9 +143,9 @@ def pods(recorder: Recorder) -> Iterator[dict[str, Any]]:
 
 
 def test_pods_are_not_privileged(production: Recorder) -> None:
-    found = list(pods(production))
-    assert len(found) == 5
-    for pod in found:
+    templates = list(pods(production))
+    assert len(templates) == 5
+    for pod in templates:
         assert not any(pod.get(key) for key in ("hostNetwork", "hostPID", "hostIPC"))
         assert not any("hostPath" in volume for volume in pod.get("volumes", []))
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -166,12 +166,12 @@ def test_images_are_pinned(production: Recorder) -> None:
 
 
 def test_buckets_are_private(production: Recorder) -> None:
-    buckets = {each["bucket"] for each in inputs(production, "Bucket")}
+    buckets = {item["bucket"] for item in inputs(production, "Bucket")}
     closed = {
-        each["bucket"]
-        for each in inputs(production, "BucketPublicAccessBlock")
-        if all(value is True for key, value in each.items() if key != "bucket")
-        and len(each) == len(("bucket", "acls", "policy", "ignored", "restricted"))
+        item["bucket"]
+        for item in inputs(production, "BucketPublicAccessBlock")
+        if all(value is True for key, value in item.items() if key != "bucket")
+        and len(item) == len(("bucket", "acls", "policy", "ignored", "restricted"))
     }
     assert buckets == closed
     for policy in inputs(production, "BucketPolicy"):
@@ -191,8 +191,8 @@ def test_security_groups_open_entry_point_only(production: Recorder) -> None:
 
 def test_repositories_have_immutable_tags(production: Recorder) -> None:
     repositories = inputs(production, "Repository")
-    assert {each["imageTagMutability"] for each in repositories} == {"IMMUTABLE"}
-    assert not any(each.get("forceDelete") for each in repositories)
+    assert {item["imageTagMutability"] for item in repositories} == {"IMMUTABLE"}
+    assert not any(item.get("forceDelete") for item in repositories)
     for policy in inputs(production, "LifecyclePolicy"):
         for rule in json.loads(policy["policy"])["rules"]:
             assert rule["selection"]["tagStatus"] == "untagged"

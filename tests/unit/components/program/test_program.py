@@ -82,7 +82,7 @@ def test_one_model_with_two_versions_declares_exactly_these_resources(run: Run) 
 def test_object_names_are_model_and_version(run: Run) -> None:
     recorded = run({"iris": IRIS})
     for kind in ("Deployment", "Service", "PodDisruptionBudget", "Ingress"):
-        metadata = recorded.one(kind, "iris-v2")["metadata"]
+        metadata = recorded.inputs_of(kind, "iris-v2")["metadata"]
         assert (metadata["name"], metadata["namespace"]) == ("iris-v2", "models")
         assert metadata["labels"] == {
             "app.kubernetes.io/name": "iris",
@@ -94,7 +94,7 @@ def test_object_names_are_model_and_version(run: Run) -> None:
 
 
 def test_deployment_has_image_digest_labels_and_annotations(run: Run) -> None:
-    deployment = run({"iris": IRIS}).one("Deployment", "iris-v1")
+    deployment = run({"iris": IRIS}).inputs_of("Deployment", "iris-v1")
     container = _pod(deployment)["containers"][0]
     assert container["image"] == f"registry.test/models/iris@{DIGEST}"
     annotations = deployment["metadata"]["annotations"]
@@ -119,7 +119,7 @@ def test_content_hash_depends_on_source_only(run: Run, project: Path) -> None:
     def hashes() -> list[str]:
         recorded = run({"iris": IRIS})
         return [
-            recorded.one("Deployment", f"iris-{version}")["metadata"]["annotations"][
+            recorded.inputs_of("Deployment", f"iris-{version}")["metadata"]["annotations"][
                 "model-deployment.io/content-hash"
             ]
             for version in ("v1", "v2")
@@ -137,11 +137,14 @@ def test_content_hash_depends_on_source_only(run: Run, project: Path) -> None:
 def test_image_tag_depends_on_all_build_inputs(run: Run, project: Path) -> None:
     first = run({"iris": IRIS})
     again = run({"iris": IRIS})
-    assert first.one("Image", "iris-v1") == again.one("Image", "iris-v1")
+    assert first.inputs_of("Image", "iris-v1") == again.inputs_of("Image", "iris-v1")
     (project / "harness/python/Dockerfile").write_text("FROM scratch\nUSER 1\n")
-    other = run({"iris": IRIS})
-    assert other.one("Image", "iris-v1")["imageName"] != first.one("Image", "iris-v1")["imageName"]
-    build = first.one("Image", "iris-v1")["build"]
+    rebuilt = run({"iris": IRIS})
+    assert (
+        rebuilt.inputs_of("Image", "iris-v1")["imageName"]
+        != first.inputs_of("Image", "iris-v1")["imageName"]
+    )
+    build = first.inputs_of("Image", "iris-v1")["build"]
     assert build["args"] == {"HARNESS": f"registry.test/models/harness_python@{DIGEST}"}
     assert (project / build["context"] / "source/predict.py").exists()
     assert build["dockerfile"] == f"{build['context']}/Dockerfile"
@@ -150,10 +153,10 @@ def test_image_tag_depends_on_all_build_inputs(run: Run, project: Path) -> None:
 def test_pods_are_unprivileged_and_read_only(run: Run) -> None:
     recorded = run({"iris": IRIS})
     pods = [
-        _pod(recorded.one("Deployment", name))
+        _pod(recorded.inputs_of("Deployment", name))
         for name in ("iris-v1", "ingress-controller", "deployment-watcher")
     ]
-    for pod in [*pods, _pod(recorded.one("StatefulSet", "message-broker"))]:
+    for pod in [*pods, _pod(recorded.inputs_of("StatefulSet", "message-broker"))]:
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         container = pod["containers"][0]
@@ -164,32 +167,34 @@ def test_pods_are_unprivileged_and_read_only(run: Run) -> None:
         }
         assert container["resources"]["limits"]["memory"]
         assert container["resources"]["requests"]["cpu"]
-    assert _pod(recorded.one("Deployment", "iris-v1"))["automountServiceAccountToken"] is False
+    assert (
+        _pod(recorded.inputs_of("Deployment", "iris-v1"))["automountServiceAccountToken"] is False
+    )
 
 
 SLOW = {"source": "models/iris/v2", "threads": 8, "workers": 2, "timeoutSeconds": 90}
 
 
 def _environment(recorded: Recorder, version: str) -> dict[str, object]:
-    container = _pod(recorded.one("Deployment", version))["containers"][0]
+    container = _pod(recorded.inputs_of("Deployment", version))["containers"][0]
     return {item["name"]: item.get("value") for item in container["env"]}
 
 
 def test_version_sets_threads_workers_and_timeout(run: Run) -> None:
     versions = {"v1": {"source": "models/iris/v1"}, "v2": SLOW}
     recorded = run({"iris": {**IRIS, "versions": versions}})
-    told = [
+    settings = [
         [_environment(recorded, version)[f"MODEL_{name}"] for version in ("iris-v1", "iris-v2")]
         for name in ("THREADS", "WORKERS", "TIMEOUT_SECONDS")
     ]
-    assert told == [["1", "8"], ["1", "2"], ["30", "90"]]
+    assert settings == [["1", "8"], ["1", "2"], ["30", "90"]]
 
 
 def test_pre_stop_delay_and_grace_period_cover_running_calls(run: Run) -> None:
     versions = {"v1": {"source": "models/iris/v1"}, "v2": SLOW}
     recorded = run({"iris": {**IRIS, "versions": versions}})
     for version, call in (("iris-v1", 30), ("iris-v2", 90)):
-        pod = _pod(recorded.one("Deployment", version))
+        pod = _pod(recorded.inputs_of("Deployment", version))
         sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
         # the harness itself ends at most 5 s after its longest call
         assert call + 5 < pod["terminationGracePeriodSeconds"] - sleep <= call + 10
@@ -198,9 +203,9 @@ def test_pre_stop_delay_and_grace_period_cover_running_calls(run: Run) -> None:
 def test_traefik_timeout_covers_longest_call(run: Run) -> None:
     def waits(models: dict[str, object]) -> tuple[list[int], int, str]:
         recorded = run(models)
-        pod = _pod(recorded.one("Deployment", "ingress-controller"))
-        given = pod["containers"][0]["args"]
-        arguments = dict(item.split("=", 1) for item in given if "=" in item)
+        pod = _pod(recorded.inputs_of("Deployment", "ingress-controller"))
+        arguments_list = pod["containers"][0]["args"]
+        arguments = dict(item.split("=", 1) for item in arguments_list if "=" in item)
         seconds = [
             int(arguments[name].removesuffix("s"))
             for name in (
@@ -208,7 +213,7 @@ def test_traefik_timeout_covers_longest_call(run: Run) -> None:
                 "--entrypoints.web.transport.lifecycle.gracetimeout",
             )
         ]
-        copies = recorded.one("ServersTransport", "ingress-controller.mirror")["spec"]
+        copies = recorded.inputs_of("ServersTransport", "ingress-controller.mirror")["spec"]
         return (
             seconds,
             pod["terminationGracePeriodSeconds"],
@@ -224,7 +229,7 @@ def test_traefik_timeout_covers_longest_call(run: Run) -> None:
 
 
 def test_version_pods_have_scrape_annotations(run: Run) -> None:
-    deployment = run({"iris": IRIS}).one("Deployment", "iris-v1")
+    deployment = run({"iris": IRIS}).inputs_of("Deployment", "iris-v1")
     assert deployment["spec"]["template"]["metadata"]["annotations"] == {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": "8081",
@@ -233,7 +238,7 @@ def test_version_pods_have_scrape_annotations(run: Run) -> None:
 
 
 def test_environment_lists_harness_variables_before_user_variables(run: Run) -> None:
-    container = _pod(run({"iris": IRIS}).one("Deployment", "iris-v2"))["containers"][0]
+    container = _pod(run({"iris": IRIS}).inputs_of("Deployment", "iris-v2"))["containers"][0]
     assert [(item["name"], item["value"]) for item in container["env"]] == [
         ("MODEL_NAME", "iris"),
         ("MODEL_VERSION", "v2"),
@@ -250,15 +255,15 @@ def test_environment_lists_harness_variables_before_user_variables(run: Run) -> 
 
 
 def test_termination_message_is_never_read_from_logs(run: Run) -> None:
-    container = _pod(run({"iris": IRIS}).one("Deployment", "iris-v1"))["containers"][0]
+    container = _pod(run({"iris": IRIS}).inputs_of("Deployment", "iris-v1"))["containers"][0]
     assert container["terminationMessagePolicy"] == "File"
-    told = {item["name"]: item["value"] for item in container["env"]}
-    assert told["MODEL_TERMINATION_LOG"] == container["terminationMessagePath"]
+    environment = {item["name"]: item["value"] for item in container["env"]}
+    assert environment["MODEL_TERMINATION_LOG"] == container["terminationMessagePath"]
 
 
 def test_route_has_weights_and_both_addresses(run: Run) -> None:
     recorded = run({"iris": IRIS})
-    shares = recorded.one("TraefikService", "iris-prod")
+    shares = recorded.inputs_of("TraefikService", "iris-prod")
     names = [entry["name"] for entry in shares["spec"]["weighted"]["services"]]
     assert Counter(names) == {
         "models-iris-v1-http@kubernetes": 9,
@@ -268,7 +273,7 @@ def test_route_has_weights_and_both_addresses(run: Run) -> None:
         "v1": 90,
         "v2": 10,
     }
-    rule = recorded.one("IngressRoute", "iris-prod")["spec"]["routes"][0]
+    rule = recorded.inputs_of("IngressRoute", "iris-prod")["spec"]["routes"][0]
     assert "PathPrefix(`/models/iris/prod/`)" in rule["match"]
     assert "PathPrefix(`/models/iris/labels/prod/`)" in rule["match"]
     assert rule["services"] == [{"kind": "TraefikService", "name": "iris-prod"}]
@@ -280,7 +285,7 @@ def test_latest_is_highest_version_number(run: Run) -> None:
         "v9": {"source": "models/iris/v2"},
     }
     recorded = run({"iris": {**IRIS, "versions": versions, "routes": {}}})
-    rule = recorded.one("IngressRoute", "iris-latest")["spec"]["routes"][0]
+    rule = recorded.inputs_of("IngressRoute", "iris-latest")["spec"]["routes"][0]
     assert rule["services"] == [
         {"kind": "TraefikService", "name": "models-iris-v10-http@kubernetes"}
     ]
@@ -288,7 +293,7 @@ def test_latest_is_highest_version_number(run: Run) -> None:
 
 
 def test_address_of_v1_does_not_match_v10(run: Run) -> None:
-    [rule] = run({"iris": IRIS}).one("Ingress", "iris-v1")["spec"]["rules"]
+    [rule] = run({"iris": IRIS}).inputs_of("Ingress", "iris-v1")["spec"]["rules"]
     paths = rule["http"]["paths"]
     assert [path["path"] for path in paths] == [
         "/models/iris/versions/v1/",
@@ -302,22 +307,24 @@ def test_address_of_v1_does_not_match_v10(run: Run) -> None:
 
 def test_traefik_watches_own_namespace_and_class_only(run: Run) -> None:
     recorded = run({"iris": IRIS})
-    arguments = _pod(recorded.one("Deployment", "ingress-controller"))["containers"][0]["args"]
+    arguments = _pod(recorded.inputs_of("Deployment", "ingress-controller"))["containers"][0][
+        "args"
+    ]
     assert "--providers.kubernetescrd.namespaces=models" in arguments
     assert "--providers.kubernetesingress.namespaces=models" in arguments
     assert "--providers.kubernetesingress.ingressclass=model-deployment-models" in arguments
     assert "--providers.kubernetesingress.strictprefixmatching=true" in arguments
-    assert recorded.one("Ingress", "iris-v1")["spec"]["ingressClassName"] == (
+    assert recorded.inputs_of("Ingress", "iris-v1")["spec"]["ingressClassName"] == (
         "model-deployment-models"
     )
-    rules = recorded.one("ClusterRole", "ingress-controller")["rules"]
+    rules = recorded.inputs_of("ClusterRole", "ingress-controller")["rules"]
     assert not any("secrets" in rule["resources"] for rule in rules)
 
 
 def test_traefik_readiness_waits_for_routes(run: Run) -> None:
     recorded = run({"iris": IRIS})
-    container = _pod(recorded.one("Deployment", "ingress-controller"))["containers"][0]
-    route = recorded.one("IngressRoute", "ingress-controller.ready")["spec"]
+    container = _pod(recorded.inputs_of("Deployment", "ingress-controller"))["containers"][0]
+    route = recorded.inputs_of("IngressRoute", "ingress-controller.ready")["spec"]
     assert container["readinessProbe"]["httpGet"] == {"path": "/_ready", "port": "traefik"}
     assert route["entryPoints"] == ["traefik"]
     assert route["routes"][0]["match"] == "Path(`/_ready`)"
@@ -343,8 +350,8 @@ def test_outputs_contain_weights(run: Run) -> None:
 def test_autoscaled_deployment_has_no_replicas(run: Run) -> None:
     scaled = {"source": "models/iris/v1", "autoscaling": {"min": 2, "max": 5, "cpu": 60}}
     recorded = run({"iris": {**IRIS, "versions": {"v1": scaled}, "routes": {}}})
-    assert "replicas" not in recorded.one("Deployment", "iris-v1")["spec"]
-    scaler = recorded.one("HorizontalPodAutoscaler", "iris-v1")["spec"]
+    assert "replicas" not in recorded.inputs_of("Deployment", "iris-v1")["spec"]
+    scaler = recorded.inputs_of("HorizontalPodAutoscaler", "iris-v1")["spec"]
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (2, 5)
     assert scaler["scaleTargetRef"]["name"] == "iris-v1"
     assert scaler["metrics"][0]["resource"]["target"]["averageUtilization"] == 60
@@ -357,7 +364,7 @@ def test_pod_has_gpus_and_node_selector(run: Run) -> None:
         "nodeSelector": {"accelerator": "a100"},
     }
     recorded = run({"iris": {**IRIS, "versions": {"v1": version}, "routes": {}}})
-    pod = _pod(recorded.one("Deployment", "iris-v1"))
+    pod = _pod(recorded.inputs_of("Deployment", "iris-v1"))
     assert pod["nodeSelector"] == {"accelerator": "a100"}
     assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "2"
 
@@ -365,15 +372,15 @@ def test_pod_has_gpus_and_node_selector(run: Run) -> None:
 def test_limits_are_passed_to_harness(run: Run) -> None:
     limits = {"bodyBytes": 2048, "inFlight": 3}
     recorded = run({"iris": {**IRIS, "limits": limits}})
-    container = _pod(recorded.one("Deployment", "iris-v1"))["containers"][0]
-    told = {item["name"]: item["value"] for item in container["env"]}
-    assert (told["MODEL_BODY_BYTES"], told["MODEL_IN_FLIGHT"]) == ("2048", "3")
+    container = _pod(recorded.inputs_of("Deployment", "iris-v1"))["containers"][0]
+    environment = {item["name"]: item["value"] for item in container["env"]}
+    assert (environment["MODEL_BODY_BYTES"], environment["MODEL_IN_FLIGHT"]) == ("2048", "3")
 
 
 def test_version_with_image_builds_no_image(run: Run) -> None:
     image = f"registry.test/other/iris@sha256:{'e' * 64}"
     recorded = run({"iris": {**IRIS, "versions": {"v1": {"image": image}}, "routes": {}}})
-    deployment = recorded.one("Deployment", "iris-v1")
+    deployment = recorded.inputs_of("Deployment", "iris-v1")
     assert _pod(deployment)["containers"][0]["image"] == image
     assert deployment["metadata"]["annotations"]["model-deployment.io/image-digest"] == (
         f"sha256:{'e' * 64}"
@@ -404,7 +411,7 @@ def test_each_python_has_a_harness_image_in_one_repository(run: Run) -> None:
         "harness-python",
         "harness-python-3.13",
     ]
-    older, newer = (recorded.one("Image", f"harness-python{end}") for end in ("", "-3.13"))
+    older, newer = (recorded.inputs_of("Image", f"harness-python{end}") for end in ("", "-3.13"))
     assert older["build"].get("args", {}) == {}
     assert newer["build"]["args"] == {"BASE": "python:3.13-slim-trixie"}
     repository = "registry.test/models/harness_python"
@@ -413,8 +420,8 @@ def test_each_python_has_a_harness_image_in_one_repository(run: Run) -> None:
     tag = newer["imageName"].removeprefix(f"{repository}:3.13-")
     assert re.fullmatch("[0-9a-f]{12}", tag)
     assert tag != digits
-    assert recorded.one("Image", "iris-v1")["imageName"].endswith(f"-{digits}")
-    assert recorded.one("Image", "newer-v1")["imageName"].endswith(f"-{tag}")
+    assert recorded.inputs_of("Image", "iris-v1")["imageName"].endswith(f"-{digits}")
+    assert recorded.inputs_of("Image", "newer-v1")["imageName"].endswith(f"-{tag}")
 
 
 def test_explicit_default_python_changes_hash_and_no_harness(run: Run) -> None:
@@ -422,7 +429,7 @@ def test_explicit_default_python_changes_hash_and_no_harness(run: Run) -> None:
     recorded = run({"iris": IRIS, "explicit": explicit})
     assert [name for name in _images(recorded) if name.startswith("harness")] == ["harness-python"]
     hashes = {
-        recorded.one("Deployment", f"{model}-v1")["metadata"]["annotations"][
+        recorded.inputs_of("Deployment", f"{model}-v1")["metadata"]["annotations"][
             "model-deployment.io/content-hash"
         ]
         for model in ("iris", "explicit")
@@ -432,11 +439,11 @@ def test_explicit_default_python_changes_hash_and_no_harness(run: Run) -> None:
 
 def test_r_version_is_built_from_r_harness(run: Run, project: Path) -> None:
     recorded = run({"cars": CARS})
-    build = recorded.one("Image", "cars-v1")["build"]
+    build = recorded.inputs_of("Image", "cars-v1")["build"]
     assert build["args"] == {"HARNESS": f"registry.test/models/harness_r@{DIGEST}"}
     assert (project / build["context"] / "source/predict.R").exists()
     assert (project / build["context"] / "dependencies").read_bytes() == b""
-    deployment = recorded.one("Deployment", "cars-v1")
+    deployment = recorded.inputs_of("Deployment", "cars-v1")
     assert deployment["metadata"]["annotations"]["model-deployment.io/language"] == "r"
 
 
@@ -447,13 +454,15 @@ def test_version_secrets_are_one_secret_object(run: Run) -> None:
         recorded = run({"iris": {**IRIS, "versions": {"v1": version}, "routes": {}}})
     finally:
         pulumi.runtime.set_all_config({})
-    deployment = recorded.one("Deployment", "iris-v1")
-    told = {item["name"]: item for item in _pod(deployment)["containers"][0]["env"]}
-    assert told["API_KEY"]["valueFrom"] == {"secretKeyRef": {"name": "iris-v1", "key": "API_KEY"}}
-    assert told["MODEL_SECRETS"]["value"] == "API_KEY"
-    kept = recorded.one("Secret", "iris-v1")["stringData"]
-    assert kept["4dabf18193072939515e22adb298388d"] == SECRET_MARK
-    assert kept["value"] == {"API_KEY": "s3cret"}
+    deployment = recorded.inputs_of("Deployment", "iris-v1")
+    environment = {item["name"]: item for item in _pod(deployment)["containers"][0]["env"]}
+    assert environment["API_KEY"]["valueFrom"] == {
+        "secretKeyRef": {"name": "iris-v1", "key": "API_KEY"}
+    }
+    assert environment["MODEL_SECRETS"]["value"] == "API_KEY"
+    stored = recorded.inputs_of("Secret", "iris-v1")["stringData"]
+    assert stored["4dabf18193072939515e22adb298388d"] == SECRET_MARK
+    assert stored["value"] == {"API_KEY": "s3cret"}
     # rotating a value rolls the Pods, and says nothing about it
     pod_annotations = deployment["spec"]["template"]["metadata"]["annotations"]
     assert len(pod_annotations["model-deployment.io/secrets"]) == 8
@@ -466,8 +475,8 @@ TOKENS = {"irisTokenA": "t0ken-a", "irisTokenB": "t0ken-b"}
 @pytest.fixture
 def tokens() -> Iterator[Callable[..., None]]:
     def _set(**values: str) -> None:
-        given = {f"model-deployment:{key}": value for key, value in {**TOKENS, **values}.items()}
-        pulumi.runtime.set_all_config(given, list(given))
+        config = {f"model-deployment:{key}": value for key, value in {**TOKENS, **values}.items()}
+        pulumi.runtime.set_all_config(config, list(config))
 
     _set()
     yield _set
@@ -491,7 +500,7 @@ def test_model_tokens_are_one_secret_object(run: Run, tokens: object) -> None:
         TraefikService=1,
         IngressRoute=4,
     )
-    secret = recorded.one("Secret", "iris-tokens")
+    secret = recorded.inputs_of("Secret", "iris-tokens")
     assert secret["metadata"]["name"] == "iris-tokens"
     assert secret["metadata"]["namespace"] == "models"
     assert secret["metadata"]["labels"]["app.kubernetes.io/name"] == "iris"
@@ -502,11 +511,17 @@ def test_model_tokens_are_one_secret_object(run: Run, tokens: object) -> None:
 def test_versions_mount_model_tokens(run: Run, tokens: object) -> None:
     recorded = run({"iris": GUARDED})
     for version in ("iris-v1", "iris-v2"):
-        pod = _pod(recorded.one("Deployment", version))
-        [volume] = [each for each in pod["volumes"] if each["name"] == "tokens"]
+        pod = _pod(recorded.inputs_of("Deployment", version))
+        [volume] = [
+            volume_item for volume_item in pod["volumes"] if volume_item["name"] == "tokens"
+        ]
         assert volume["secret"] == {"secretName": "iris-tokens", "defaultMode": 0o440}
         container = pod["containers"][0]
-        [mount] = [each for each in container["volumeMounts"] if each["name"] == "tokens"]
+        [mount] = [
+            volume_item
+            for volume_item in container["volumeMounts"]
+            if volume_item["name"] == "tokens"
+        ]
         # a subPath would never be brought up to date
         assert mount == {
             "name": "tokens",
@@ -517,19 +532,19 @@ def test_versions_mount_model_tokens(run: Run, tokens: object) -> None:
 
 def test_changed_token_changes_secret_object_only(run: Run, tokens: Callable[..., None]) -> None:
     def registered() -> dict[tuple[str, str], str]:
-        found = run({"iris": GUARDED})
+        recorded = run({"iris": GUARDED})
         # made anew in each run and ignored in all but the first; the time of publishing is told
         fresh = {("Secret", "ingress-controller.certificate"), ("Secret", "message-broker")}
-        kept = [
+        unchanging = [
             item
-            for item in found.resources
+            for item in recorded.resources
             if (item.token.rpartition(":")[2], item.name) not in fresh
         ]
         return {
             (item.token, item.name): re.sub(
                 r"....-..-..T..:..:..Z", "<time>", json.dumps(item.inputs, default=str)
             )
-            for item in kept
+            for item in unchanging
         }
 
     before = registered()
@@ -551,7 +566,7 @@ def test_token_value_appears_in_secret_object_only(run: Run, tokens: object) -> 
 
 def test_model_without_tokens_has_no_token_settings(run: Run) -> None:
     recorded = run({"iris": IRIS})
-    pod = _pod(recorded.one("Deployment", "iris-v1"))
+    pod = _pod(recorded.inputs_of("Deployment", "iris-v1"))
     assert [volume["name"] for volume in pod["volumes"]] == ["tmp"]
     assert [mount["name"] for mount in pod["containers"][0]["volumeMounts"]] == ["tmp"]
     assert "MODEL_TOKENS" not in _environment(recorded, "iris-v1")

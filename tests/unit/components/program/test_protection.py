@@ -42,10 +42,10 @@ def specs(recorder: Recorder, kind: str) -> dict[str, Any]:
 
 
 def pods(recorder: Recorder) -> dict[str, Any]:
-    found = {**specs(recorder, "Deployment"), **specs(recorder, "StatefulSet")}
+    workloads = {**specs(recorder, "Deployment"), **specs(recorder, "StatefulSet")}
     return {
         spec["template"]["metadata"]["labels"]["app.kubernetes.io/component"]: spec["template"]
-        for spec in found.values()
+        for spec in workloads.values()
     }
 
 
@@ -64,14 +64,16 @@ def test_network_policies_select_pods_of_every_component(plain: Recorder) -> Non
     policies = specs(plain, "NetworkPolicy")
     assert set(policies) == COMPONENTS | {network_policies.DENY}
     for component, pod in pods(plain).items():
-        wanted = policies[component]["podSelector"]["matchLabels"]
-        assert wanted.items() <= pod["metadata"]["labels"].items()
+        selector = policies[component]["podSelector"]["matchLabels"]
+        assert selector.items() <= pod["metadata"]["labels"].items()
 
 
 def test_network_policy_ports_exist_in_pods(plain: Recorder) -> None:
     listening = {
         component: {
-            port["containerPort"] for each in pod["spec"]["containers"] for port in each["ports"]
+            port["containerPort"]
+            for container_port in pod["spec"]["containers"]
+            for port in container_port["ports"]
         }
         for component, pod in pods(plain).items()
     }
@@ -87,7 +89,7 @@ def test_network_flows_in_namespace_are_allowed_on_both_ends(plain: Recorder) ->
     for flow in inside:
         source = {"app.kubernetes.io/component": flow.source.component}
         target = {"app.kubernetes.io/component": flow.target.component}
-        for end, rules, key, other in (
+        for end, rules, key, peer_labels in (
             (flow.target.component, "ingress", "from", source),
             (flow.source.component, "egress", "to", target),
         ):
@@ -96,7 +98,7 @@ def test_network_flows_in_namespace_are_allowed_on_both_ends(plain: Recorder) ->
                 for rule in policies[end][rules]
                 if {port["port"] for port in rule["ports"]} == set(flow.ports)
                 and any(
-                    other.items() <= peer["podSelector"]["matchLabels"].items()
+                    peer_labels.items() <= peer["podSelector"]["matchLabels"].items()
                     for peer in rule.get(key, [])
                 )
             ], str(flow)
@@ -119,12 +121,12 @@ def test_model_egress_is_limited_to_stack_file(run: Run, plain: Recorder) -> Non
 
 
 def test_metrics_ports_accept_prometheus_only() -> None:
-    asked = {
+    metrics_ports = {
         flow.target.component: flow.ports
         for flow in allowed_flows(())
         if flow.source.name == "Prometheus"
     }
-    assert asked == {
+    assert metrics_ports == {
         "ingress-controller": (ports.TRAEFIK["metrics"],),
         "message-broker": (ports.BROKER["metrics"],),
         "watcher": (ports.WATCHER["health"],),
@@ -145,23 +147,25 @@ def test_broker_port_accepts_labeled_consumers_only(plain: Recorder) -> None:
 def test_network_flows_are_documented(plain: Recorder) -> None:
     page = (ROOT / "docs/production.md").read_text()
     flows = allowed_flows(())
-    for component, found in flows_by_component(flows).items():
+    for component, component_flows in flows_by_component(flows).items():
         name = network_policies.DENY if component not in COMPONENTS else component
-        told = plain.one("NetworkPolicy", name)["metadata"]
-        assert isinstance(told, Mapping)
-        assert told["annotations"]["model-deployment.io/ways"].splitlines() == [*map(str, found)]
+        metadata = plain.inputs_of("NetworkPolicy", name)["metadata"]
+        assert isinstance(metadata, Mapping)
+        assert metadata["annotations"]["model-deployment.io/ways"].splitlines() == [
+            *map(str, component_flows)
+        ]
     for flow in flows:
         ports = ", ".join(map(str, flow.ports))
         assert f"| {flow.source.name} | {flow.target.name} | {ports} | {flow.reason} |" in page
 
 
 def test_platform_pods_have_higher_priority_than_models(plain: Recorder) -> None:
-    (found,) = [item for item in plain.resources if item.token.endswith(":PriorityClass")]
+    (priority_class,) = [item for item in plain.resources if item.token.endswith(":PriorityClass")]
     # cluster-wide: two stacks may share a cluster, and the way back from a lost state reads the end
     name = "model-deployment-platform-models"
-    assert found.inputs["metadata"]["name"] == name  # type: ignore[index]
-    assert not found.inputs.get("globalDefault")
-    value: Any = found.inputs["value"]
+    assert priority_class.inputs["metadata"]["name"] == name  # type: ignore[index]
+    assert not priority_class.inputs.get("globalDefault")
+    value: Any = priority_class.inputs["value"]
     assert 0 < value < 1_000_000_000, "above models, below the system's"
     assert {
         component: pod["spec"].get("priorityClassName") for component, pod in pods(plain).items()
@@ -174,8 +178,10 @@ def test_platform_pods_have_higher_priority_than_models(plain: Recorder) -> None
 
 
 def arguments(recorder: Recorder) -> list[str]:
-    found: list[str] = pods(recorder)["ingress-controller"]["spec"]["containers"][0]["args"]
-    return found
+    container_args: list[str] = pods(recorder)["ingress-controller"]["spec"]["containers"][0][
+        "args"
+    ]
+    return container_args
 
 
 def protected(run: Run, **ingress: object) -> Recorder:
@@ -183,7 +189,7 @@ def protected(run: Run, **ingress: object) -> Recorder:
 
 
 def test_unset_traefik_options_add_no_middleware(plain: Recorder) -> None:
-    assert not [each for each in arguments(plain) if "middlewares" in each]
+    assert not [argument for argument in arguments(plain) if "middlewares" in argument]
     assert not {"ingress-controller.headers", "ingress-controller.rate"} & set(
         specs(plain, "Middleware")
     )
@@ -196,21 +202,21 @@ def test_model_routes_use_headers_then_rate_limit(run: Run) -> None:
         hstsSeconds=600,
         rateLimit={"average": 5, "burst": 7},
     )
-    given = specs(recorder, "Middleware")
-    assert given["ingress-controller.rate"]["rateLimit"] == {
+    middlewares = specs(recorder, "Middleware")
+    assert middlewares["ingress-controller.rate"]["rateLimit"] == {
         "average": 5,
         "burst": 7,
         "sourceCriterion": {"ipStrategy": {"depth": 0}},
     }
-    assert given["ingress-controller.headers"]["headers"] == {
+    assert middlewares["ingress-controller.headers"]["headers"] == {
         "contentTypeNosniff": True,
         "frameDeny": True,
         "referrerPolicy": "no-referrer",
         "stsSeconds": 600,
         "forceSTSHeader": True,
     }
-    (told,) = [each for each in arguments(recorder) if "middlewares" in each]
-    name, _, value = told.partition("=")
+    (argument,) = [argument for argument in arguments(recorder) if "middlewares" in argument]
+    name, _, value = argument.partition("=")
     assert name == "--entrypoints.web.http.middlewares"
     assert value.split(",") == [
         "models_ingress-controller.headers@kubernetescrd",
@@ -235,14 +241,14 @@ def test_model_routes_use_headers_then_rate_limit(run: Run) -> None:
 def test_security_headers_are_set_individually(
     run: Run, ingress: dict[str, object], headers: dict[str, object]
 ) -> None:
-    given = specs(protected(run, **ingress), "Middleware")
-    assert given["ingress-controller.headers"]["headers"] == headers
+    middlewares = specs(protected(run, **ingress), "Middleware")
+    assert middlewares["ingress-controller.headers"]["headers"] == headers
 
 
 def test_http_redirect_is_permanent(plain: Recorder) -> None:
     redirect = "--entrypoints.plain.http.redirections.entrypoint"
-    given = arguments(plain)
-    assert "--entrypoints.plain.address=:8001" in given
+    container_args = arguments(plain)
+    assert "--entrypoints.plain.address=:8001" in container_args
     assert {f"{redirect}.to=:443", f"{redirect}.scheme=https", f"{redirect}.permanent=true"} <= {
-        *given
+        *container_args
     }

@@ -29,9 +29,11 @@ PATHS = (
 
 def _objects(**keys: object) -> dict[tuple[str, str], RouteObject]:
     spec = RouteSpec(**{"weights": SPLIT, **keys})
-    found = routes.objects(Route("models", "iris", "prod", spec, LimitsSpec(body_bytes=5000)))
-    assert len({(item.kind, item.name) for item in found}) == len(found)
-    return {(item.kind, item.name): item for item in found}
+    route_objects = routes.objects(
+        Route("models", "iris", "prod", spec, LimitsSpec(body_bytes=5000))
+    )
+    assert len({(item.kind, item.name) for item in route_objects}) == len(route_objects)
+    return {(item.kind, item.name): item for item in route_objects}
 
 
 def _spec(objects: dict[tuple[str, str], RouteObject], kind: str, name: str) -> dict:
@@ -66,12 +68,12 @@ def test_full_route_declares_six_objects_in_dependency_order() -> None:
         ("TraefikService", "iris-prod.mirror"),
         ("IngressRoute", "iris-prod"),
     ]
-    known: set[str] = set()
+    declared_names: set[str] = set()
     for (kind, name), item in objects.items():
         own = {reference for reference in _references(item.spec) if "@" not in reference}
-        assert own <= known, name
+        assert own <= declared_names, name
         if kind == "TraefikService":
-            known.add(name)
+            declared_names.add(name)
 
 
 def test_latest_is_one_object_with_version_as_backend() -> None:
@@ -145,8 +147,10 @@ def test_prod_rules_match_open_inference_protocol(keys: dict) -> None:
 @pytest.mark.parametrize("name", ["beta", "prod2", "latest"])
 def test_other_routes_do_not_match_open_inference_protocol(name: str) -> None:
     route = Route("models", "iris", name, RouteSpec(weights=SPLIT))
-    found = routes.latest("models", "iris", "v2") if name == "latest" else routes.objects(route)
-    assert not [item.name for item in found if "/v2/" in str(item.spec)]
+    route_objects = (
+        routes.latest("models", "iris", "v2") if name == "latest" else routes.objects(route)
+    )
+    assert not [item.name for item in route_objects if "/v2/" in str(item.spec)]
 
 
 def test_sticky_route_has_own_cookie() -> None:
@@ -279,9 +283,9 @@ def test_traefik_readiness_requires_both_providers() -> None:
 
 
 def test_models_are_served_on_one_entry_point_without_delay() -> None:
-    given = cli_arguments("models", "class", 30)
-    assert "--entrypoints.web.asdefault=true" in given
-    assert not any("ingressendpoint" in item for item in given)
+    arguments = cli_arguments("models", "class", 30)
+    assert "--entrypoints.web.asdefault=true" in arguments
+    assert not any("ingressendpoint" in item for item in arguments)
 
 
 def test_traefik_heap_limit_is_below_memory_limit() -> None:
@@ -289,9 +293,9 @@ def test_traefik_heap_limit_is_below_memory_limit() -> None:
 
 
 def test_traefik_idle_timeout_is_below_harness_timeout() -> None:
-    given = cli_arguments("models", "class", 30)
-    assert "--serverstransport.forwardingtimeouts.idleconntimeout=90s" in given
-    assert not any(item.startswith("--accesslog") for item in given)
+    arguments = cli_arguments("models", "class", 30)
+    assert "--serverstransport.forwardingtimeouts.idleconntimeout=90s" in arguments
+    assert not any(item.startswith("--accesslog") for item in arguments)
 
 
 def test_default_certificate_matches_hostname() -> None:

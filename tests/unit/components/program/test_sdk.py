@@ -10,19 +10,19 @@ from components.pulumi_patches import RegistrationBarrier, disable_debug_logging
 from tests.support.recorder import record
 
 
-class _Thing(pulumi.CustomResource):
+class _TestResource(pulumi.CustomResource):
     def __init__(self, name: str, needs: list[pulumi.Resource]) -> None:
         super().__init__("test:index:Thing", name, {}, pulumi.ResourceOptions(depends_on=needs))
 
 
 def test_sdk_waits_for_all_declared_resources() -> None:
     calls: list[asyncio.Future[object]] = []
-    things: list[pulumi.Resource] = []
+    resources: list[pulumi.Resource] = []
 
     def program() -> None:
         registrations = RegistrationBarrier()
         for name in "abc":
-            things.append(_Thing(name, things[-1:]))
+            resources.append(_TestResource(name, resources[-1:]))
         assert not _get_rpc_manager().rpcs  # none of the SDK's own calls has begun
         registrations.install()
         calls.extend(_get_rpc_manager().rpcs)
@@ -42,7 +42,7 @@ def test_failure_is_reported_by_sdk() -> None:
         registrations = RegistrationBarrier()
         bad = pulumi.Output.from_input(fails())
         pulumi.CustomResource("test:index:Thing", "bad", {"value": bad})
-        _Thing("good", [])
+        _TestResource("good", [])
         registrations.install()
 
     with pytest.raises(RuntimeError, match="refused by the engine"):

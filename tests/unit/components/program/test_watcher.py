@@ -34,7 +34,7 @@ def declared(run_with: Run) -> Iterator[Callable[..., Recorder]]:
 
 
 def _spec(recorded: Recorder) -> Mapping:
-    return recorded.one("Deployment", "deployment-watcher")["spec"]
+    return recorded.inputs_of("Deployment", "deployment-watcher")["spec"]
 
 
 def _container(recorded: Recorder) -> Mapping:
@@ -44,19 +44,19 @@ def _container(recorded: Recorder) -> Mapping:
 
 def environment(recorded: Recorder) -> dict[str, str]:
     """What the process finds: plain values, and those of the Secrets that the program declares."""
-    found = dict(KUBELET)
+    environment = dict(KUBELET)
     for item in _container(recorded)["env"]:
         if "value" in item:
-            found[item["name"]] = item["value"]
+            environment[item["name"]] = item["value"]
         else:
             named = item["valueFrom"]["secretKeyRef"]
-            found[item["name"]] = _secret_value(recorded, named["name"], named["key"])
-    return found
+            environment[item["name"]] = _secret_value(recorded, named["name"], named["key"])
+    return environment
 
 
 def _secret_value(recorded: Recorder, name: str, key: str) -> str:
     """The value as the API server holds it after it has merged both fields."""
-    secret = recorded.one("Secret", name)
+    secret = recorded.inputs_of("Secret", name)
     if "data" in secret:
         return base64.b64decode(secret["data"]["value"][key]).decode()
     return secret["stringData"]["value"][key]
@@ -66,10 +66,10 @@ def test_watcher_environment_matches_watcher_settings(
     declared: Callable[..., Recorder],
 ) -> None:
     recorded = declared(token="statusToken")
-    told = environment(recorded)
-    settings = Settings.from_environment(told)
+    variables = environment(recorded)
+    settings = Settings.from_environment(variables)
     assert settings.namespace == "models"
-    broker = recorded.one("Service", "message-broker")
+    broker = recorded.inputs_of("Service", "message-broker")
     assert settings.broker.host == broker["metadata"]["name"]
     assert settings.broker.port in {port["port"] for port in broker["spec"]["ports"]}
     assert settings.broker.exchange == EXCHANGE
@@ -79,8 +79,8 @@ def test_watcher_environment_matches_watcher_settings(
     ports = {port["name"]: port["containerPort"] for port in _container(recorded)["ports"]}
     assert ports == {"http": settings.port, "health": settings.health_port}
     # a misspelled variable would be one that no setting depends on
-    for name in told.keys() - KUBELET.keys():
-        changed = {**told, name: "9" if told[name].isdecimal() else "other"}
+    for name in variables.keys() - KUBELET.keys():
+        changed = {**variables, name: "9" if variables[name].isdecimal() else "other"}
         assert Settings.from_environment(changed) != settings, name
 
 
@@ -117,21 +117,21 @@ def test_watcher_runs_two_replicas_of_its_image(
     declared: Callable[..., Recorder], project: Path
 ) -> None:
     recorded = declared()
-    image = recorded.one("Image", "deployment-watcher")
+    image = recorded.inputs_of("Image", "deployment-watcher")
     assert (project / image["build"]["context"] / "Dockerfile").exists()
     assert _container(recorded)["image"] == f"registry.test/models/deployment_watcher@{DIGEST}"
     assert _spec(recorded)["replicas"] == 2
     (project / "watcher/__main__.py").write_text("changed = True\n")
-    assert declared().one("Image", "deployment-watcher")["imageName"] != image["imageName"]
+    assert declared().inputs_of("Image", "deployment-watcher")["imageName"] != image["imageName"]
 
 
 def test_watcher_image_contains_the_shared_package_and_follows_its_changes(
     declared: Callable[..., Recorder], project: Path
 ) -> None:
-    image = declared().one("Image", "deployment-watcher")
+    image = declared().inputs_of("Image", "deployment-watcher")
     assert (project / image["build"]["context"] / "cluster_client/__init__.py").exists()
     (project / "cluster_client/__init__.py").write_text("changed = True\n")
-    changed = declared().one("Image", "deployment-watcher")
+    changed = declared().inputs_of("Image", "deployment-watcher")
     assert changed["imageName"] != image["imageName"]
     context = project / changed["build"]["context"]
     assert (context / "cluster_client/__init__.py").read_text() == "changed = True\n"
@@ -143,7 +143,7 @@ def test_watcher_role_has_least_permissions(
     recorded = declared()
     rules = {
         (group, resource): rule["verbs"]
-        for rule in recorded.one("Role", "deployment-watcher")["rules"]
+        for rule in recorded.inputs_of("Role", "deployment-watcher")["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
     }
@@ -154,7 +154,7 @@ def test_watcher_role_has_least_permissions(
         ("traefik.io", "traefikservices"): ["list", "watch"],
         ("coordination.k8s.io", "leases"): ["list", "watch", "get", "create", "patch"],
     }
-    binding = recorded.one("RoleBinding", "deployment-watcher")
+    binding = recorded.inputs_of("RoleBinding", "deployment-watcher")
     pod = _spec(recorded)["template"]["spec"]
     [subject] = binding["subjects"]
     assert subject["name"] == pod["serviceAccountName"] == "deployment-watcher"
@@ -164,31 +164,31 @@ def test_watcher_role_has_least_permissions(
 def test_watcher_pods_have_component_labels(declared: Callable[..., Recorder]) -> None:
     recorded = declared()
     labels = _spec(recorded)["template"]["metadata"]["labels"]
-    told = dict(term.split("=") for term in records.SELECTOR.split(",") if "=" in term)
-    assert told.items() <= labels.items()
+    selector = dict(term.split("=") for term in records.SELECTOR.split(",") if "=" in term)
+    assert selector.items() <= labels.items()
     # and the Lease is no object of a model: no version is named like this
-    assert recorded.one("Deployment", election.NAME)
+    assert recorded.inputs_of("Deployment", election.NAME)
 
 
 def test_unmatched_paths_are_routed_to_watcher(declared: Callable[..., Recorder]) -> None:
     recorded = declared()
-    [rule] = recorded.one("IngressRoute", "deployment-watcher")["spec"]["routes"]
+    [rule] = recorded.inputs_of("IngressRoute", "deployment-watcher")["spec"]["routes"]
     assert rule["match"] == "PathPrefix(`/`)"
     priorities = [
-        each["priority"]
+        route["priority"]
         for item in recorded.resources
         if item.token.endswith(":IngressRoute") and item.name != "deployment-watcher"
-        for each in item.inputs["spec"]["routes"]
+        for route in item.inputs["spec"]["routes"]
     ]
     assert 0 < rule["priority"] < min(priorities)
     [service] = rule["services"]
-    found = recorded.one("Service", service["name"])["spec"]
-    [port] = found["ports"]
+    service_spec = recorded.inputs_of("Service", service["name"])["spec"]
+    [port] = service_spec["ports"]
     assert port["name"] == service["port"]
-    assert port["targetPort"] in {each["name"] for each in _container(recorded)["ports"]}
-    assert found["selector"] == _spec(recorded)["selector"]["matchLabels"]
+    assert port["targetPort"] in {port["name"] for port in _container(recorded)["ports"]}
+    assert service_spec["selector"] == _spec(recorded)["selector"]["matchLabels"]
     [middleware] = rule["middlewares"]
-    assert recorded.one("Middleware", middleware["name"])["spec"].keys() == {"retry"}
+    assert recorded.inputs_of("Middleware", middleware["name"])["spec"].keys() == {"retry"}
 
 
 def test_watcher_probes_and_scrape_annotations_use_its_ports(

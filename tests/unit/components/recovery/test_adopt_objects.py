@@ -67,8 +67,8 @@ def test_encrypted_value_stays_as_it_is() -> None:
 def test_quantity_in_another_form_is_no_drift() -> None:
     live = {"spec": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "2"}}}
     declared = {"spec": {"requests": {"cpu": "0.5", "memory": "1024Mi"}, "limits": {"cpu": "1"}}}
-    found = adopt(live, declared)["inputs"]["spec"]
-    assert found == {"requests": declared["spec"]["requests"], "limits": {"cpu": "2"}}
+    adopted = adopt(live, declared)["inputs"]["spec"]
+    assert adopted == {"requests": declared["spec"]["requests"], "limits": {"cpu": "2"}}
 
 
 def test_resource_that_the_program_does_not_declare_stays_as_it_is() -> None:

@@ -10,7 +10,7 @@ DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 CLASS = "kubernetes:networking.k8s.io/v1:IngressClass"
 
 
-def standing(name: str, namespace: str | None = "models", component: str = "model") -> Any:
+def live_object(name: str, namespace: str | None = "models", component: str = "model") -> Any:
     placed = {"namespace": namespace} if namespace else {}
     labels = {"app.kubernetes.io/component": component}
     return {"metadata": {"name": name, "labels": labels, **placed}}
@@ -21,37 +21,39 @@ def entry(token: str, name: str, **more: object) -> Any:
 
 
 def test_namespaced_object_is_matched_by_name_and_namespace() -> None:
-    cluster = {DEPLOYMENT: [standing("iris-v1"), standing("iris-v1", "staging")]}
-    kept, missing = filled(
+    cluster = {DEPLOYMENT: [live_object("iris-v1"), live_object("iris-v1", "staging")]}
+    importable, missing = filled(
         [entry(DEPLOYMENT, "iris-v1", parent="iris")], "models", cluster.__getitem__
     )
-    assert kept == [entry(DEPLOYMENT, "iris-v1", parent="iris") | {"id": "models/iris-v1"}]
+    assert importable == [entry(DEPLOYMENT, "iris-v1", parent="iris") | {"id": "models/iris-v1"}]
     assert missing == []
 
 
 def test_cluster_scoped_object_is_matched_by_label() -> None:
-    ours = standing("model-deployment-models", None, "ingress-controller")
-    others = standing("model-deployment-staging", None, "ingress-controller")
-    kept, _ = filled(
-        [entry(CLASS, "ingress-controller")], "models", {CLASS: [others, ours]}.__getitem__
+    ours = live_object("model-deployment-models", None, "ingress-controller")
+    other_stack = live_object("model-deployment-staging", None, "ingress-controller")
+    importable, _ = filled(
+        [entry(CLASS, "ingress-controller")], "models", {CLASS: [other_stack, ours]}.__getitem__
     )
-    assert [each["id"] for each in kept] == ["model-deployment-models"]
+    assert [entry["id"] for entry in importable] == ["model-deployment-models"]
 
 
 def test_object_with_unique_file_name_is_matched_by_pulumi_name() -> None:
     unique = entry(DEPLOYMENT, "iris-v1Deployment", logicalName="iris-v1")
-    kept, _ = filled([unique], "models", {DEPLOYMENT: [standing("iris-v1")]}.__getitem__)
-    assert [each["id"] for each in kept] == ["models/iris-v1"]
+    importable, _ = filled([unique], "models", {DEPLOYMENT: [live_object("iris-v1")]}.__getitem__)
+    assert [entry["id"] for entry in importable] == ["models/iris-v1"]
 
 
 def test_missing_object_is_omitted_and_reported() -> None:
     entries = [entry(DEPLOYMENT, "iris-v2"), entry("docker:index/image:Image", "iris-v1")]
-    kept, missing = filled(entries, "models", {DEPLOYMENT: [standing("iris-v1")]}.__getitem__)
-    assert kept == []
+    importable, missing = filled(
+        entries, "models", {DEPLOYMENT: [live_object("iris-v1")]}.__getitem__
+    )
+    assert importable == []
     assert [line.split(":")[0] for line in missing] == ["kubernetes", "docker"]
 
 
 def test_component_entries_are_unchanged() -> None:
     component = {"type": "model-deployment:serving:Model", "name": "iris", "component": True}
-    kept, missing = filled([component], "models", {}.__getitem__)
-    assert (kept, missing) == ([component], [])
+    importable, missing = filled([component], "models", {}.__getitem__)
+    assert (importable, missing) == ([component], [])

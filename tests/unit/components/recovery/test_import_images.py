@@ -39,15 +39,17 @@ HARNESS = image("harness-python", "harness_python:aaa")
 VERSION = image("iris-v1", "iris:v1-ccc-aaa", HARNESS="[unknown]")
 
 
-def made(found: Any) -> dict[str, dict[str, Any]]:
-    resources = found["deployment"]["resources"]
-    return {each["urn"].rpartition("::")[2]: each for each in resources}
+def entries_by_name(imported: Any) -> dict[str, dict[str, Any]]:
+    resources = imported["deployment"]["resources"]
+    return {resource["urn"].rpartition("::")[2]: resource for resource in resources}
 
 
 def test_model_image_gets_digest_of_running_deployment() -> None:
-    found, missing = with_images({"steps": [HARNESS, VERSION]}, state(("iris-v1", DIGEST)))
+    imported, missing = with_images({"steps": [HARNESS, VERSION]}, state(("iris-v1", DIGEST)))
     entry = next(
-        each for each in found["deployment"]["resources"] if each["urn"].endswith("Image::iris-v1")
+        resource
+        for resource in imported["deployment"]["resources"]
+        if resource["urn"].endswith("Image::iris-v1")
     )
     assert missing == []
     assert entry["outputs"]["repoDigest"] == DIGEST
@@ -55,10 +57,10 @@ def test_model_image_gets_digest_of_running_deployment() -> None:
 
 
 def test_model_image_references_harness_image_of_its_tag() -> None:
-    other = image("harness-r", "harness_r:bbb")
-    found, _ = with_images({"steps": [other, HARNESS, VERSION]}, state(("iris-v1", DIGEST)))
-    entry = made(found)["iris-v1"]
-    harness = made(found)["harness-python"]["outputs"]["repoDigest"]
+    harness_r = image("harness-r", "harness_r:bbb")
+    imported, _ = with_images({"steps": [harness_r, HARNESS, VERSION]}, state(("iris-v1", DIGEST)))
+    entry = entries_by_name(imported)["iris-v1"]
+    harness = entries_by_name(imported)["harness-python"]["outputs"]["repoDigest"]
     assert entry["inputs"]["build"]["args"] == {"HARNESS": harness}
     assert harness == "registry.test/models/harness_python:aaa"
 
@@ -66,23 +68,23 @@ def test_model_image_references_harness_image_of_its_tag() -> None:
 def test_version_stands_on_harness_with_release_in_tag() -> None:
     newer = image("harness-python-3.13", "harness_python:3.13-bbb")
     version = image("iris-v1", "iris:v1-ccc-bbb", HARNESS="[unknown]")
-    found, _ = with_images({"steps": [HARNESS, newer, version]}, state(("iris-v1", DIGEST)))
-    arguments = made(found)["iris-v1"]["inputs"]["build"]["args"]
+    imported, _ = with_images({"steps": [HARNESS, newer, version]}, state(("iris-v1", DIGEST)))
+    arguments = entries_by_name(imported)["iris-v1"]["inputs"]["build"]["args"]
     assert arguments == {"HARNESS": "registry.test/models/harness_python:3.13-bbb"}
 
 
 def test_default_provider_is_listed_once_before_its_resources() -> None:
-    found, _ = with_images({"steps": [HARNESS, VERSION]}, state(("iris-v1", DIGEST)))
-    resources: Any = found["deployment"]["resources"]
-    types = [each["type"] for each in resources]
+    imported, _ = with_images({"steps": [HARNESS, VERSION]}, state(("iris-v1", DIGEST)))
+    resources: Any = imported["deployment"]["resources"]
+    types = [resource["type"] for resource in resources]
     assert types[1:] == ["pulumi:providers:docker", *["docker:index/image:Image"] * 2]
     assert resources[1]["inputs"]["version"] == "5.2.0"
     assert resources[2]["provider"] == f"{PROVIDER}::{resources[1]['id']}"
 
 
 def test_version_without_deployment_is_omitted() -> None:
-    given = state()
-    found, missing = with_images({"steps": [HARNESS, VERSION]}, given)
+    deployments = state()
+    imported, missing = with_images({"steps": [HARNESS, VERSION]}, deployments)
     assert missing == ["iris-v1"]
-    assert "iris-v1" not in made(found)
-    assert given == state(), "what was given is not touched"
+    assert "iris-v1" not in entries_by_name(imported)
+    assert deployments == state(), "what was given is not touched"
