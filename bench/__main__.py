@@ -1,6 +1,6 @@
-"""`python -m bench bench|drill [NAME ...]`: run them one after the other, and record the figures.
+"""`python -m bench bench|drill [NAME ...]`: run the benchmarks in sequence and record the figures.
 
-Each is a module of its own that prints a line `ok ...` or `FAIL ...` per figure; these lines
+Each benchmark is a separate module that prints a line `ok ...` or `FAIL ...` per figure; these lines
 become its section of bench/RESULTS.md. Exits 1 where a figure does not hold.
 """
 

@@ -1,6 +1,6 @@
-"""bench/RESULTS.md: one section per benchmark, written anew by each run of it.
+"""Write the figures of a benchmark into its section of bench/RESULTS.md.
 
-What stands outside the sections is written by hand and stays.
+Each run replaces the section. Text outside the sections is written by hand and kept.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""Folders that appear whole or not at all: written aside, then renamed.
+"""Write a folder atomically: into a temporary sibling that is then renamed.
 
-So neither a run that was killed nor a second one beside it leaves half a folder to build from.
+Neither a killed run nor a concurrent one leaves an incomplete folder to build from.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def _replace(target: Path, fresh: Path, is_whole: Callable[[Path], bool]) -> Non
 
 @contextlib.contextmanager
 def _temporary_sibling(folder: Path) -> Iterator[Path]:
-    """A folder beside the target, on the same disk, and gone afterwards."""
+    """Yield a temporary folder on the target's disk; remove it afterwards."""
     path = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
         yield path

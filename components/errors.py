@@ -1,7 +1,6 @@
 """Issues of a stack file: path, actual value and remedy.
 
-Nobody should have to mend a file one run at a time, so issues are values that are collected,
-and the exception is only their sum.
+Issues are collected as values and raised together, so that one run reports every mistake.
 """
 
 import datetime
@@ -53,7 +52,7 @@ class StackFileError(Exception):
 
 
 def value_error(hint: str, actual: str | None = None) -> PydanticCustomError:
-    """The error a value's validator raises; `found` defaults to a description of the value."""
+    """Return a validator's error; `actual` defaults to a description of the value."""
     context = {"hint": hint} if actual is None else {"hint": hint, "actual": actual}
     return PydanticCustomError(CUSTOM_ERROR, "refused", context)
 

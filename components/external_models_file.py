@@ -1,4 +1,4 @@
-"""The section `models` in a file of its own, for stacks whose models do not fit into Pulumi's.
+"""Read the section `models` from a separate file, for stacks with hundreds of models.
 
 Pulumi hands the whole configuration to the program in one environment variable, which the kernel
 limits to 128 KiB: some 600 models. The stack file then names a file instead.
@@ -37,7 +37,7 @@ def _wrong(actual: str, hint: str) -> StackFileError:
 
 
 class _Strict(yaml.SafeLoader):
-    """Refuses a key that stands twice, as Pulumi does in its own files."""
+    """Refuses a duplicate key, as Pulumi does in stack files."""
 
     def construct_mapping(
         self, node: yaml.MappingNode, deep: bool = False

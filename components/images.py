@@ -20,6 +20,6 @@ def docker_build_args(
         "dockerfile": f"{context}/Dockerfile",
         "platform": PLATFORM,
         "args": arguments,
-        # package installs need the host's network where the engine has no bridge of its own
+        # package installs need the host's network where the engine has no bridge network
         "network": "host",
     }

@@ -1,6 +1,6 @@
-"""What differs between the languages that a handler may be written in. One row each.
+"""The languages that a handler may be written in, one row each.
 
-A runtime is a language in one of its releases: each has a harness image of its own.
+A runtime is one release of a language; each runtime has a separate harness image.
 """
 
 import re

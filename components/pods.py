@@ -48,7 +48,7 @@ def container_security() -> SecurityContextArgsDict:
 
 
 def probe(path: str, period: int, failures: int) -> ProbeArgsDict:
-    """Ask for `/health/<path>` on the port `health`; so many failures in a row count."""
+    """Return a probe of `/health/<path>` on the port `health`."""
     return {
         "http_get": {"path": f"/health/{path}", "port": "health"},
         "period_seconds": period,

@@ -16,7 +16,7 @@ from pulumi.runtime.settings import _get_rpc_manager, get_engine
 def disable_debug_logging() -> None:
     """Drop the SDK's debug lines: four per resource, each a call that the program waits for.
 
-    The engine shows them with `--debug` only, beside its own, which stay; this program has none.
+    The engine shows them only with `--debug`; its own debug lines are kept.
     """
     setattr(log, "debug", _noop)  # noqa: B010 - a type checker forbids to assign a function
 
@@ -26,9 +26,9 @@ def _noop(*_arguments: object, **_named: object) -> None:
 
 
 class RegistrationBarrier:
-    """Waits for all resources one after the other, once the program has declared them.
+    """Awaits all registrations in sequence, once the program has declared its resources.
 
-    The SDK by itself waits for the first of all outputs, and begins anew whenever one is there.
+    The SDK awaits the first completed of all outputs, and restarts this wait after each one.
     """
 
     def __init__(self) -> None:
@@ -40,14 +40,14 @@ class RegistrationBarrier:
         self._declared.append(args.resource)
 
     def install(self) -> None:
-        """Have the SDK wait for what was declared before it looks at outputs.
+        """Make the SDK await the registrations before it awaits the outputs.
 
-        In its list by hand: its own calls get there only when they run, and none has run by now.
+        The wait is prepended to the SDK's list of pending calls, which is still empty now.
         """
         _get_rpc_manager().rpcs.append(asyncio.ensure_future(self._wait()))
 
     async def _wait(self) -> None:
-        """Until each is registered; what fails is told by the SDK, which looks at it as well."""
+        """Wait until each resource is registered; the SDK reports failures."""
         for resource in self._declared:
             with contextlib.suppress(Exception):
                 await resource.urn.future()

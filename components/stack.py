@@ -138,7 +138,7 @@ def _trusted_ips(spec: StackSpec) -> tuple[str, ...]:
 
 
 def _on_aws(spec: StackSpec) -> Mapping[str, pulumi.Resource]:
-    """What stands on AWS, where the file asks for it; the repositories by name."""
+    """Declare the AWS resources if the file has a section `aws`; return repositories by name."""
     if spec.platform.aws is None:
         return {}
     # pulumi-aws is large: stacks without it do not import it
@@ -181,7 +181,7 @@ def _repository(runtime: Runtime, stored: Mapping[str, pulumi.Resource]) -> list
 
 
 def _export(spec: StackSpec) -> None:
-    """Outputs are the resulting state: one that told a change would never settle."""
+    """Export the resulting state; an output that described a change would differ in each run."""
     platform = spec.platform
     url = f"http://{platform.hostname}:{platform.ingress_controller.node_port}"
     if platform.load_balancer is not None:

@@ -167,8 +167,9 @@ async def kills(scale: float) -> Figure:
     text = (
         f"{drill.killed} processes and {drill.pods_killed} Pods killed, the broker "
         f"{drill.restarts} times, {drill.changer.changes} changes in "
-        f"{time.monotonic() - begun:.0f} s: {number} transitions expected, {len(messages) - repeats} published, "
-        f"{repeats} repeated under the same id, {len(wrong)} faults"
+        f"{time.monotonic() - begun:.0f} s: {number} transitions expected, "
+        f"{len(messages) - repeats} published, {repeats} repeated under the same id, "
+        f"{len(wrong)} faults"
         f"{'' if settled else ', not settled'}"
     )
     values = {

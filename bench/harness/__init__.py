@@ -1,1 +1,1 @@
-"""What the harness is worth: beside the bare server, beside its peers, and under attack."""
+"""Benchmarks of the harness: against the bare server, against its peers, and under attack."""

@@ -1,7 +1,7 @@
-"""Ours against the server that it stands on, with the same functions and without a harness.
+"""Compare the harness with its server, Granian by RSGI, running the same functions bare.
 
-That is Granian by RSGI. Granian by WSGI stands beside it to be known: with one thread the fastest
-there is for Python functions, and one slow body or call stops all others.
+Granian by WSGI is measured for reference: with one thread it is the fastest server for Python
+functions, but one slow body or call stops all others.
 """
 
 from bench.figures import Figure

@@ -29,7 +29,7 @@ def python(name: str, requirements: Sequence[str]) -> Path:
     complete = folder / "complete"
     recipe = "\n".join([sys.version, *requirements])
     if not complete.exists() or complete.read_text(encoding="utf-8") != recipe:
-        print(f"... {', '.join(requirements)} into an environment of their own", file=sys.stderr)
+        print(f"... {', '.join(requirements)} into a virtual environment", file=sys.stderr)
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet"]
@@ -39,7 +39,7 @@ def python(name: str, requirements: Sequence[str]) -> Path:
 
 
 def python_of_suite(suite: str, requirements: Sequence[Path], folder: Path) -> list[str]:
-    """Return the command of that Debian suite's Python, which runs in `folder` of the project.
+    """Return the command that runs the Python of that Debian suite in `folder` of the project.
 
     It is the Python of the local base image, whose root file system is unpacked into the cache;
     a mount namespace of its own binds the project into it. Needs root.

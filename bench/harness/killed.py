@@ -30,7 +30,7 @@ def run(scale: float) -> list[Figure]:
 
 
 def _figure(workers: int, rounds: int) -> Figure:
-    # Looked at by a process of its own, as kubelet is: a thread here would wait for the GIL.
+    # Probed by a separate process, as kubelet does: a thread here would wait for the GIL.
     spawn = multiprocessing.get_context("spawn")
     with (
         ours("predict", workers) as server,

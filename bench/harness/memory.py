@@ -31,7 +31,7 @@ _HEAD = b"POST /model HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\
 
 
 def run(scale: float) -> list[Figure]:
-    """All of them, each on a server of its own."""
+    """Run all cases, each on a new server."""
     requests = max(2 * WARM_REQUESTS, int(REQUESTS * scale))
     return [
         _growth("python", ours("iris"), "iris", requests),

@@ -1,7 +1,7 @@
-"""Ours against KServe, BentoML and MLflow: the same iris, each as its documentation serves it.
+"""Compare the harness with KServe, BentoML and MLflow, each set up as its documentation shows.
 
-All have the estimator of models/iris/v1 and the same scikit-learn and numpy, each in an environment
-of its own. KServe and BentoML call `predict` of models/iris/v1, as ours does; MLflow has a flavour
+All serve the estimator of models/iris/v1 with the same scikit-learn and numpy, each in a separate
+virtual environment. KServe and BentoML call `predict` of models/iris/v1, as ours does; MLflow has a flavour
 of its own for scikit-learn. Each takes one flower as JSON in its own protocol, and logs each
 request where it comes so.
 """

@@ -28,7 +28,7 @@ def resident(root: int) -> int:
 
 
 def reset_peaks(root: int) -> None:
-    """Let the peaks of memory begin anew."""
+    """Reset the peak memory of each process of the tree."""
     for number in of_tree(root):
         Path(f"/proc/{number}/clear_refs").write_text("5", encoding="ascii")
 

@@ -137,7 +137,7 @@ class Server:
 
 
 def ask(port: int, call: Call) -> tuple[int, bytes]:
-    """One request on a connection of its own: status and body. No body: a GET."""
+    """Send one request on a new connection; return status and body. Without a body: GET."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         if call.body:
@@ -151,7 +151,7 @@ def ask(port: int, call: Call) -> tuple[int, bytes]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of loopback that nobody has."""
+    """Return unused ports of the loopback interface."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for listener in sockets:

@@ -1,1 +1,1 @@
-"""What routes do under load: figures, on a namespace and a Traefik of its own."""
+"""Benchmarks of routes under load, in a separate namespace with a separate Traefik."""

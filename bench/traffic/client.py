@@ -59,7 +59,7 @@ class Client:
     async def post(
         self, path: str, body: bytes = BODY, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """One request. What any HTTP client does: a kept connection that is gone is made anew."""
+        """Send one request; like any HTTP client, reconnect if the kept connection was closed."""
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         fields = {"Content-Length": str(len(body)), **(headers or {})}
         head += "".join(f"{name}: {value}\r\n" for name, value in fields.items())

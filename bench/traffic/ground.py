@@ -82,7 +82,7 @@ class Ground:
         kubectl("-n", self.namespace, "scale", "deployment", "--all", "--replicas=0")
 
     def remove(self) -> None:
-        """Delete all of it, at once: nobody is served any more."""
+        """Delete all objects at once, without a graceful shutdown."""
         kubectl("-n", self.namespace, "delete", "deployment", "--all")
         kubectl("-n", self.namespace, "delete", "pod", "--all", "--force", "--grace-period=0")
         kubectl("delete", "namespace", self.namespace, "--ignore-not-found")
@@ -130,7 +130,7 @@ class Ground:
         ]
 
     def addresses(self, version: Version, answered_by: Version) -> list[Manifest]:
-        """Service and Ingress of a version, without Pods of its own."""
+        """Return Service and Ingress of a version that is served by another version's Pods."""
         owned = selector(answered_by.model, answered_by.name)
         name = object_name(version.model, version.name)
         paths = routes.version_paths(version.model, version.name)
@@ -313,7 +313,7 @@ class Ground:
                 {"name": "health", "containerPort": 8081},
             ],
             "resources": {
-                # small: with all that a run publishes they must fit beside the stack on two cores
+                # small: all versions of a run must fit on two cores together with the local stack
                 "requests": {"cpu": "25m", "memory": "128Mi"},
                 "limits": {"memory": "256Mi"},
             },

@@ -74,7 +74,7 @@ LOADS = (
     Load(1, False, (10, 50)),
     Load(200, False, (60, 150)),
     Load(200, True, (170, 250)),
-    # beside them: with versions, addresses and `latest` of each model; and on two at once
+    # whole models: with versions, addresses and `latest`; then on two Traefiks at once
     Load(200, False, None, whole_models=True),
     Load(200, True, None, whole_models=True),
     Load(200, False, None, whole_models=True, traefiks=TRAEFIKS),

@@ -24,7 +24,7 @@ _NOT_FOUND = 404
 
 
 def address(route: str, model: str = MODEL) -> str:
-    """Where a route of a model of the benchmarks is asked."""
+    """Return the path of a route."""
     return f"/models/{model}/{route}/model"
 
 
@@ -151,7 +151,7 @@ async def mirror(ground: Ground, count: int, rate: float = 100) -> list[Figure]:
         elif name == "stopped":
             kubectl("-n", ground.namespace, "scale", "deployment", f"{MODEL}-v3", "--replicas=0")
         await asyncio.sleep(2)
-        # in turn with an uncopied route: whatever else the machine does then hits both alike
+        # alternate with an unmirrored route, so that other load on the machine affects both alike
         paths = [address("plain"), address("mirrored")]
         answers = await paced(client, paths, rate, count)
         failed += sum(not item.ok for item in answers)

@@ -66,7 +66,7 @@ def access_logs(spec: AccessLogsSpec, account: AwsSpec, opts: pulumi.ResourceOpt
 
 
 def _policy(bucket: str, account: AwsSpec) -> dict[str, object]:
-    """What AWS's delivery needs, for this account's load balancers alone; nobody in plain text."""
+    """Allow log delivery for this account's load balancers; deny requests without TLS."""
     arn = f"arn:aws:s3:::{bucket}"
     ours = {"aws:SourceAccount": account.account}
     source = {"aws:SourceArn": f"arn:aws:logs:{account.region}:{account.account}:*"}

@@ -18,7 +18,7 @@ _SERVICES = ("autoscaling", "ec2", "ecr", "elbv2", "route53", "s3", "sts")
 
 
 def provider(spec: AwsSpec) -> aws.Provider:
-    """The provider of the one account and region; a wrong credential makes nothing elsewhere.
+    """Return the AWS provider, restricted to the account and region of the stack file.
 
     With an endpoint, which the stack file allows on this machine alone, it asks nobody else and
     needs no credentials.
@@ -30,7 +30,7 @@ def provider(spec: AwsSpec) -> aws.Provider:
         region=spec.region,
         endpoints=[aws.ProviderEndpointArgs(**dict.fromkeys(_SERVICES, spec.endpoint))],
         access_key="rehearsal",
-        secret_key="rehearsal",  # noqa: S106 - whoever answers on this machine takes any
+        secret_key="rehearsal",  # noqa: S106 - the local emulation accepts any
         s3_use_path_style=True,
         skip_credentials_validation=True,
         skip_metadata_api_check=True,

@@ -1,6 +1,6 @@
-"""What a stack has on AWS: its repositories and its load balancer, where its file asks for them.
+"""The AWS resources of a stack: ECR repositories and the load balancer.
 
-Imported only by stacks whose file has a section `aws`: pulumi-aws costs the others nothing.
+Only stacks with a section `aws` import this module, so the others do not load pulumi-aws.
 """
 
 from collections.abc import Iterable

@@ -31,9 +31,9 @@ _CHECKS = 2
 
 @dataclass(frozen=True)
 class LoadBalancerArgs:
-    """What it stands in, and the node ports that it leads to.
+    """The account of a load balancer and the node ports that it forwards to.
 
-    With `redirect_port` it listens for plain HTTP, too, which Traefik there sends on to HTTPS.
+    With `redirect_port` it also listens for plain HTTP, which Traefik redirects to HTTPS.
     """
 
     hostname: str
@@ -96,7 +96,7 @@ class LoadBalancer(pulumi.ComponentResource):
         self.register_outputs({"address": balancer.dns_name})
 
     def _security(self) -> ec2.SecurityGroup:
-        """Clients reach its listeners, the load balancer its ports of the nodes, and nothing else.
+        """Allow clients to reach the listeners, and the load balancer its node ports.
 
         The load balancer's rules are the group's own, so that one added by hand is found and taken
         away. The nodes' group is not this stack's: it gets rules beside those that it has.

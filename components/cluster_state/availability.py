@@ -15,7 +15,7 @@ STATEFUL_SETS = "statefulsets"
 
 @dataclass(frozen=True)
 class Workload:
-    """A Deployment or StatefulSet, and the reason why its last rollout has not succeeded."""
+    """A Deployment or StatefulSet, and the reason why its last rollout failed or is pending."""
 
     is_available: bool
     deadline_seconds: int | None

@@ -15,7 +15,7 @@ from components.naming import object_name
 
 
 class AvailabilityGate:
-    """Asks the API server again, at the moment a route is about to move."""
+    """Reads a version's availability from the API server just before a route changes."""
 
     def __init__(self, cluster: ClusterClient | None, namespace: str, state: ClusterState) -> None:
         self._cluster = cluster

@@ -1,4 +1,4 @@
-"""One read of the API server per run, as whoever runs Pulumi."""
+"""Read the API server once per run, with the credentials that Pulumi uses."""
 
 import json
 import os
@@ -126,7 +126,7 @@ class ClusterClient:
 
 
 def _inline_kubeconfig(text: str) -> dict[str, object]:
-    """A kubeconfig that stands in the setting itself. Never quoted: it holds keys."""
+    """Parse a kubeconfig given inline. Never quote it in errors: it holds keys."""
     try:
         kubeconfig = yaml.safe_load(text)
     except yaml.YAMLError:

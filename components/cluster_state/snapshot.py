@@ -57,7 +57,7 @@ class ClusterSnapshot:
         api, kind = "autoscaling/v2", "HorizontalPodAutoscaler"
         path = f"/apis/{api}/namespaces/{self.namespace}/horizontalpodautoscalers/{name}"
         if cluster.get(path) is None:
-            return  # the number was somebody's hand's
+            return  # the number was set by hand
         spec = {"minReplicas": replicas, "maxReplicas": replicas}
         cluster.apply(path, FIELD_MANAGER, self._object(api, kind, name, spec))
 

@@ -108,7 +108,7 @@ def _conditions(deployment: Object) -> dict[str, object]:
 
 
 def _applied_replicas(deployment: Object) -> bool:
-    """Whether the number stands by a server-side apply, other than the hand-over's."""
+    """Return whether a server-side apply other than the ownership transfer set the replicas."""
     entries = cast("list[object]", _get_path(deployment, "metadata", "managedFields") or [])
     return any(
         _get_path(entry, "fieldsV1", "f:spec", "f:replicas") is not None
@@ -146,7 +146,7 @@ def _read_weights(item: Object) -> dict[str, int] | None:
     try:
         weights = json.loads(_get_str(item, "metadata", "annotations", WEIGHTS) or "null")
     except ValueError:
-        return None  # somebody's hand; the next update writes it anew
+        return None  # edited by hand; the next update rewrites it
     is_valid = isinstance(weights, dict) and all(
         isinstance(share, int) for share in weights.values()
     )

@@ -1,4 +1,4 @@
-"""The sections of what stands on AWS: where, what is there already, and the load balancer."""
+"""The AWS sections: account, existing resources, and load balancer."""
 
 from pydantic import Field
 
@@ -52,7 +52,7 @@ class NodesSpec(Section):
 
 
 class AwsSpec(Section):
-    """The account, and what stands in it already."""
+    """The AWS account and its existing resources."""
 
     account: Account = Field(
         description="The account; in no other is anything made.", examples=['"123456789012"']

@@ -1,7 +1,7 @@
-"""The values of AWS in a stack file, each by a named type.
+"""The types of AWS values in a stack file.
 
-What AWS knows and nobody can look up without credentials (a region, the form of an id) is checked
-here, so that a preview refuses a slip without asking anybody.
+Regions and the forms of ids are checked here, so that a preview refuses a mistake without AWS
+credentials.
 """
 
 import ipaddress

@@ -94,7 +94,7 @@ class StackSpec(Section):
 
     @property
     def longest_timeout_seconds(self) -> int:
-        """The longest call of any version: what stands in front of all of them waits so long."""
+        """The longest timeout of any version, in seconds; Traefik must wait at least this long."""
         versions = (
             version for model in self.models.values() for version in model.versions.values()
         )

@@ -1,4 +1,4 @@
-"""The section of what stands once per stack."""
+"""The section of the parts that exist once per stack."""
 
 from typing import Annotated
 
@@ -134,7 +134,7 @@ class DeploymentWatcherSpec(Section):
 
 
 class PlatformSpec(Section):
-    """What stands once per stack."""
+    """The parts that exist once per stack."""
 
     namespace: NamespaceName = Field(
         description="Namespace of everything that is deployed.", examples=["models"]

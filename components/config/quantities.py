@@ -1,7 +1,7 @@
 """CPU and memory as Kubernetes writes them.
 
 They are brought to the form that the API server answers with (`0.5` becomes `500m`, `1024Mi`
-becomes `1Gi`). Otherwise a refresh would find a difference that nobody made.
+becomes `1Gi`). Otherwise a refresh would report a difference in an unchanged value.
 """
 
 import re

@@ -20,7 +20,7 @@ def _total(weights: dict[str, int]) -> dict[str, int]:
 
 
 class MirrorSpec(Section):
-    """A copy of some requests for a version whose answers nobody gets."""
+    """Mirrors a percentage of the requests to a version; its responses are discarded."""
 
     version: VersionReference = Field(
         description="The version that gets the copies; none that the route shares traffic to.",

@@ -65,7 +65,7 @@ def schema() -> dict[str, object]:
 
 
 def text() -> str:
-    """The schema as it stands in the file."""
+    """Return the content of stacks/schema.json."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 

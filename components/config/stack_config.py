@@ -65,7 +65,7 @@ def _all_keys() -> set[str]:
 
 
 def _unknown_keys() -> Iterator[ConfigIssue]:
-    """Keys beside the sections; secrets are left alone, they are there to be named later."""
+    """Report unknown keys; secrets are skipped, because sections refer to them by name."""
     for key in sorted(_all_keys()):
         namespace, _, name = key.partition(":")
         if namespace == NAMESPACE and name not in SECTIONS and not is_config_secret(key):

@@ -1,7 +1,7 @@
-"""The section of a version: what it runs, how often, and on what.
+"""The section of a version: code, replicas and resources.
 
 A version has one of `source` and `image`, and at most one of `replicas` and `autoscaling`: checked
-across the keys by `exclusions`, so that it is told together with every other issue. The same
+across the keys by `checks.exclusive_keys`, so that it is reported with every other issue. The same
 holds for `threads` and `python`, which R has not.
 """
 

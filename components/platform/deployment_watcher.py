@@ -45,7 +45,7 @@ _SELECTOR = {
 
 @dataclass(frozen=True)
 class DeploymentWatcherArgs:
-    """The watcher's size, what it is built of, and what it stands on.
+    """The watcher's size, build context and dependencies.
 
     `traefik_ready` stands once Traefik's definitions and shared objects do, `broker` is the Secret
     with its password.

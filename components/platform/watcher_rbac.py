@@ -1,4 +1,4 @@
-"""What the watcher may do: hear of what it tells about, and keep its own records. No more."""
+"""RBAC of the watcher: watch the objects that it reports on, and write its Leases."""
 
 import pulumi
 from pulumi_kubernetes.core.v1 import ServiceAccount
@@ -14,7 +14,7 @@ _RULES: list[PolicyRuleArgsDict] = [
         "resources": ["ingressroutes", "traefikservices"],
         "verbs": _LIST_WATCH,
     },
-    # its own Lease, and one per version with the version's record: no list of names is known
+    # the leader's Lease and one record Lease per version: their names are not known in advance
     {
         "api_groups": ["coordination.k8s.io"],
         "resources": ["leases"],
@@ -26,7 +26,7 @@ _RULES: list[PolicyRuleArgsDict] = [
 def bind_role(
     name: str, meta: ObjectMetaArgsDict, account: ServiceAccount, opts: pulumi.ResourceOptions
 ) -> RoleBinding:
-    """Bind the rules to `account`, in its own namespace alone; returns the binding."""
+    """Bind the rules to `account` within its namespace; return the binding."""
     role = Role(name, metadata=meta, rules=_RULES, opts=opts)
     return RoleBinding(
         name,

@@ -1,6 +1,6 @@
-"""What RabbitMQ is config, as text: its settings, what it shall hold, how a node starts and ends.
+"""Configuration files of RabbitMQ: settings, definitions, and start and stop scripts.
 
-For RabbitMQ 3.10 and 4 alike: the local stack has Debian's 4.0, production the official image.
+They hold for RabbitMQ 3.10 and 4: the local stack runs Debian's 4.0, production the official image.
 
 - **Peers by their names**, which a StatefulSet fixes: no right to read the API server is needed,
   which discovery by Kubernetes asks for before 4.1 (and no more since).
@@ -73,7 +73,7 @@ def topology() -> dict[str, object]:
         "exchanges": [_exchange(EXCHANGE, "topic"), _exchange(DEAD_LETTERS, "topic")],
         "queues": [_queue(EXCHANGE), _queue(DEAD_LETTERS)],
         "bindings": [_catch_all_binding(EXCHANGE), _catch_all_binding(DEAD_LETTERS)],
-        # also the queues that consumers make: none of them fills the disk while nobody reads it
+        # also queues that consumers declare: an unread queue must not fill the disk
         "policies": [
             _policy("queues", ".*", 0, events),
             _policy("dead-letters", f"^{DEAD_LETTERS.replace('.', '[.]')}$", 10, limits),

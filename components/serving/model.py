@@ -23,7 +23,7 @@ from components.serving.weighted_route import WeightedRoute, WeightedRouteArgs
 
 @dataclass(frozen=True)
 class ModelArgs:
-    """A model as the stack file has it, and what it stands on."""
+    """A model's section of the stack file and the resources that the model depends on."""
 
     root: Path
     namespace: pulumi.Input[str]
@@ -133,5 +133,5 @@ class Model(pulumi.ComponentResource):
 
 
 def routes(spec: ModelSpec) -> Mapping[str, RouteSpec]:
-    """The routes of a model with `latest`, which nobody writes down."""
+    """Return the routes of a model, including the generated route `latest`."""
     return {LATEST: RouteSpec(weights={spec.latest: 100}), **spec.routes}

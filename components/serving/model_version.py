@@ -1,4 +1,4 @@
-"""One version of a model: its Pods, its Service, its budget and its own address."""
+"""One version of a model: Deployment, Service, PodDisruptionBudget and Ingress."""
 
 import pulumi
 from pulumi_kubernetes.apps.v1 import Deployment

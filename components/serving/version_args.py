@@ -15,7 +15,7 @@ COMPONENT = "model"
 
 @dataclass(frozen=True)
 class ModelVersionArgs:
-    """A version as the stack file has it, its image, and what is told about it."""
+    """A version's section of the stack file, its image and its annotations."""
 
     namespace: pulumi.Input[str]
     namespace_name: str

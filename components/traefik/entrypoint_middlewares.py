@@ -1,7 +1,7 @@
-"""What every request from outside passes in Traefik, whichever model it is for.
+"""Middlewares of the entry points: security headers and rate limit, for every model.
 
-Both are middlewares of the entry point, so that no route has to name them. Traefik gives each
-router one of its own: a rate is counted by client, address of a model and Traefik, and anew from
+Routes do not name them. Traefik creates one instance for each router: a rate is counted
+by client, address of a model and Traefik, and restarts from
 each change of any route on. It holds back a client that floods, and is no quota.
 
 There is no limit of bodies here: Traefik's would hold back every answer until it is whole, the
@@ -18,7 +18,7 @@ RATE = f"{_NAME}.rate"
 
 
 def objects(spec: IngressControllerSpec) -> list[TraefikObject]:
-    """The middlewares that the stack file asks for, in the order in which a request passes them."""
+    """Return the configured middlewares, in the order in which a request passes them."""
     middlewares: list[TraefikObject] = []
     if headers := _headers(spec):
         middlewares.append(TraefikObject("Middleware", HEADERS, {"headers": headers}))
@@ -42,7 +42,7 @@ def _headers(spec: IngressControllerSpec) -> dict[str, object]:
 
 
 def arguments(namespace: str, spec: IngressControllerSpec) -> list[str]:
-    """How the entry points of the models and of plain HTTP are told of it."""
+    """Return the CLI arguments that attach the middlewares to the entry points."""
     redirect = "--entrypoints.plain.http.redirections.entrypoint"
     names = [f"{namespace}_{item.name}@kubernetescrd" for item in objects(spec)]
     return [

@@ -139,7 +139,7 @@ class IngressController(pulumi.ComponentResource):
         return default_certificate(meta, args.hostname, last)
 
     def _ready_route(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> CustomResource:
-        """A route to Traefik's own ping that stands only once both kinds of addresses do.
+        """Declare a route to Traefik's ping that is served only once both providers are ready.
 
         Traefik reads Ingresses and its own kinds apart. This route names a service of each, so it
         answers only when the models' versions and their routes do, too.

@@ -130,7 +130,7 @@ def _backend(route: Route, version: str) -> Reference:
 
 
 def _service_backend(route: Route, version: str, middlewares: Sequence[str]) -> Reference:
-    """A version by its Service, not as an arm: only so can it have middlewares of its own."""
+    """Reference a version by its Service, because only a Service can have middlewares."""
     return {
         "name": object_name(route.model, version),
         "port": SERVICE_PORT_NAME,
@@ -139,9 +139,9 @@ def _service_backend(route: Route, version: str, middlewares: Sequence[str]) -> 
 
 
 def _with_failover(route: Route, version: str) -> RouteObject:
-    """Another version answers, in the same request, what this one fails at.
+    """Retry a failed request on the failover version, within the same client request.
 
-    The failover version itself is asked again, but only where its Pod died with the request.
+    The failover version itself is retried only if its Pod died during the request.
     """
     failover = str(route.spec.failover)
     if version == failover:
@@ -172,7 +172,7 @@ def _weighted_service(route: Route) -> RouteObject:
     entries = [_backend(route, version) for version in _equal_entries(route.spec.weights)]
     weighted: dict[str, object] = {"services": [{**entry, "weight": 1} for entry in entries]}
     if route.spec.sticky:
-        # A name of its own: one client may use many models. Not `secure`: there is no TLS yet.
+        # One name per route: a client may use many models. Not `secure`: there is no TLS yet.
         weighted["sticky"] = {
             "cookie": {
                 "name": route.object_name,
@@ -192,7 +192,7 @@ def _mirroring_service_name(route: Route) -> str:
 
 
 def _mirroring_service(route: Route) -> list[RouteObject]:
-    """The way of the requests that are copied, all of them: which ones, the rule decides."""
+    """Return the service that mirrors each request it receives; the rule selects the requests."""
     mirror = route.spec.mirror
     if not mirror:
         return []
@@ -227,7 +227,7 @@ def _body_limit(route: Route) -> list[RouteObject]:
 
 
 def _rules(route: Route) -> list[dict[str, object]]:
-    """Without the header the shares, with it the arm that it names; else nobody answers: 404."""
+    """Return the rules: by weight without the header, by version with it; otherwise 404."""
     limits = [item.name for item in _body_limit(route)]
     shared = _rule(
         f"{_paths(route)} && !{_any_version()}", _PRIORITY_ROUTE, _route_services(route), limits

@@ -104,11 +104,11 @@ def transport_arguments(longest_timeout_seconds: int) -> list[str]:
     """Return Traefik's settings for connections to Pods."""
     to_pods = "--serverstransport"
     return [
-        # a Pod's address that is gone answers nothing: do not wait the default of 30 s
+        # a deleted Pod's address does not respond: do not wait the default of 30 s
         f"{to_pods}.forwardingtimeouts.dialtimeout={_CONNECT}",
-        # the harness answers by itself before that; a Pod that is frozen does not
+        # the harness responds before that; a frozen Pod does not
         f"{to_pods}.forwardingtimeouts.responseheadertimeout={longest_timeout_seconds + 10}s",
-        # less than the harness keeps one (120 s): who sends must be the one who closes
+        # shorter than the harness's 120 s: the client side must close first
         f"{to_pods}.forwardingtimeouts.idleconntimeout=90s",
         f"{to_pods}.maxidleconnsperhost=200",
     ]

@@ -31,9 +31,9 @@ def grace_seconds(longest_timeout_seconds: int) -> int:
 
 
 def environment(memory_bytes: int) -> dict[str, str]:
-    """How Traefik, with so much memory, collects its garbage.
+    """Return the settings of Traefik's garbage collector for this memory limit.
 
-    Every change of a route builds the configuration anew: a tenth of that is collecting the one
+    Every change of a route rebuilds the configuration: a tenth of that is collecting the one
     before. It is left lying for longer while there is memory, and not when there is none.
     """
     return {"GOGC": "400", "GOMEMLIMIT": str(int(memory_bytes * _HEAP_SHARE))}

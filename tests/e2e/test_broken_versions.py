@@ -109,7 +109,7 @@ EVICTED = Broken(
 
 
 def reasons(outcome: Outcome) -> dict[str, str]:
-    """What the engine tells of each failed resource, by name: the part called Diagnostics."""
+    """Return the engine's diagnostics by name of the failed resource."""
     reasons: dict[str, str] = {}
     _, _, diagnostics = outcome.text.partition("Diagnostics:\n")
     name = ""

@@ -1,4 +1,4 @@
-"""What stands in the cluster: rights, limits, budgets, labels and annotations."""
+"""The cluster's objects: rights, limits, budgets, labels and annotations."""
 
 from __future__ import annotations
 

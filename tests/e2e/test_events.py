@@ -1,4 +1,4 @@
-"""A version's life as the status, the page's data, the stream and RabbitMQ tell it."""
+"""A version's states as reported by the status API, the stream and RabbitMQ."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def in_state(state: str) -> Callable[[], bool]:
 
 
 class LineReader:
-    """Lines that come from somewhere, read beside the test."""
+    """Reads lines of an iterator in a background thread."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self.lines: list[str] = []

@@ -1,4 +1,4 @@
-"""What the stack costs while nobody uses it."""
+"""The CPU and memory that the idle stack uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""To publish is to add a version: quick, seen where it should be, and nobody else notices."""
+"""A new version is published quickly, appears at its addresses, and changes no other."""
 
 from __future__ import annotations
 

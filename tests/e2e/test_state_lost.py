@@ -1,7 +1,7 @@
-"""Pulumi's state is deleted while requests run, and comes back from the cluster, as docs say.
+"""Pulumi's state is deleted under load and imported from the cluster, as the docs describe.
 
-A stack of its own beside the local one: with the local one's state gone, nothing after this could
-run if the way back failed.
+A second stack is used: without the local stack's state, no later test could run if the import
+failed.
 """
 
 from __future__ import annotations

@@ -167,5 +167,5 @@ def test_it_says_so_when_nobody_answers(browser: Browser) -> None:
 
 
 def test_the_stack_shows_no_more_than_before(browser: Browser) -> None:
-    """The versions of these tests are gone."""
+    """The tests above deleted their versions and records."""
     assert "echo-v98" not in {item["metadata"]["name"] for item in local_stack.objects("leases")}

@@ -1,6 +1,6 @@
 """Routes under load, in short; `python -m bench.traffic` measures the same at full length.
 
-On a namespace and a Traefik of its own, so that nothing else asks the counters of the versions.
+A separate namespace and Traefik are used, so that no other request changes the counters.
 """
 
 from __future__ import annotations

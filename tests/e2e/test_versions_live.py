@@ -36,7 +36,7 @@ def _git(copy: ProjectCopy, *arguments: str) -> str:
 
 
 class Replicas:
-    """Watches how many replicas a Deployment is told to have; every change of it is seen."""
+    """Records every change of a Deployment's `spec.replicas`."""
 
     def __init__(self, name: str) -> None:
         self.seen: list[int] = []
@@ -161,7 +161,7 @@ def test_an_autoscaler_takes_over_scales_and_gives_back_and_never_falls_to_one(
 
 
 class Load:
-    """Keeps both Pods busy until told to stop, or until `end`."""
+    """Keeps both Pods busy until `stop` is called, or until `end`."""
 
     def __init__(self, end: float) -> None:
         self._end = end

@@ -1,4 +1,4 @@
-"""A stack in a folder of its own, run by the real engine."""
+"""A stack in a separate folder, run by the real engine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class EngineStack:
-    """A project and its stack `test`; the state lies beside them."""
+    """A project and its stack `test`, with the state in the same folder."""
 
     folder: Path
 

@@ -6,7 +6,7 @@ class MalformedError(Exception):
 
 
 def by_value(a: float, b: int = 1, *, c: str | None = None) -> float:
-    """Take single values, and trust nobody."""
+    """Take single values and verify their types."""
     if type(a) not in {float, int} or type(b) is not int or type(c) not in {str, type(None)}:
         raise MalformedError
     return 1.5

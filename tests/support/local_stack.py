@@ -111,7 +111,7 @@ def exported() -> Iterator[None]:
 
 
 def pulumi(*arguments: str, cwd: Path = ROOT, seconds: float = COMMAND_SECONDS) -> Outcome:
-    """`pulumi ... --stack local`; waits for whoever else holds the stack's lock."""
+    """Run `pulumi ... --stack local`; wait while another process holds the stack's lock."""
     command = ("pulumi", *arguments, "--stack", "local", "--non-interactive", "--color", "never")
     patience = time.monotonic() + at_most(LOCK_SECONDS)
     while True:
@@ -127,9 +127,9 @@ def up(*arguments: str, cwd: Path = ROOT) -> Outcome:
 
 
 def state() -> dict[str, tuple[str, Object]]:
-    """The resources in the stack's state, by URN: (id, what was asked for).
+    """Return the resources in the stack's state by URN, as (id, inputs).
 
-    Without the outputs: a refresh reads them anew, times of reading included. Secrets in plain
+    Outputs are left out: a refresh replaces them, including the times of reading. Secrets in plain
     text: they are encrypted anew each time.
     """
     exported: Object = json.loads(pulumi("stack", "export", "--show-secrets").succeeded().text)
@@ -201,7 +201,7 @@ def routes() -> dict[str, tuple[str, Object]]:
 
 
 def declared() -> dict[str, tuple[str, int, str]]:
-    """Every object that Pulumi keeps in the namespace: (uid, generation, what it asks for).
+    """Return every object that Pulumi manages in the namespace, as (uid, generation, spec).
 
     Without status: that moves by itself.
     """

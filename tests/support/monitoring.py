@@ -1,4 +1,4 @@
-"""Dashboard and alert rules, and what they ask for."""
+"""Dashboard and alert rules, and the metrics that they query."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class ProjectCopy:
         (self.folder / STACK_FILE).write_text(yaml.safe_dump(content, sort_keys=False))
 
     def source(self, path: str, files: dict[str, str]) -> str:
-        """Write a version's folder anew; returns its path as a stack file names it."""
+        """Replace a version's folder; return its path as a stack file names it."""
         shutil.rmtree(self.folder / path, ignore_errors=True)
         (self.folder / path).mkdir(parents=True)
         for name, text in files.items():

@@ -23,9 +23,9 @@ Object = dict[str, Any]
 
 
 def objects(name: str, namespace: str) -> list[Object]:
-    """Those of `stacks/Pulumi.<name>.yaml`, all of it put into another namespace.
+    """Return the objects of `stacks/Pulumi.<name>.yaml`, moved to another namespace.
 
-    The namespace is part of some names and of what Traefik is told: the program is given it, so
+    The namespace is part of some names and of Traefik's arguments: the program gets it, so
     that nothing has to be rewritten afterwards. So are node ports that no other stack is likely to
     have: a cluster gives each once.
     """

@@ -1,6 +1,6 @@
 """A second stack of the program in the cluster of the local stack, in another namespace.
 
-A cluster takes one stack, since definitions are nobody's alone (docs/adr/0009): deleting one
+A cluster takes one stack, since definitions are cluster-wide (docs/adr/0009): deleting one
 deletes every object of its kind, the local stack's routes too. So the program runs under a
 transformation: a stack beside the local one takes the definitions as they are and leaves them.
 """
@@ -55,7 +55,7 @@ _IN_NAMESPACE = (
 
 
 class SecondStack:
-    """A stack with a state, a namespace and a copy of the project of its own."""
+    """A stack with a separate state, namespace and copy of the project."""
 
     def __init__(self, folder: Path, file: Object, home: Path | None = None) -> None:
         self.namespace = str(file["config"][PLATFORM]["namespace"])
@@ -105,12 +105,12 @@ class SecondStack:
         )  # fmt: skip
 
     def up(self) -> str:
-        """What the program asks for, made so."""
+        """Run `pulumi up`; return its output."""
         outcome = self.pulumi("up", "--yes", "--skip-preview", "--suppress-progress")
         return outcome.succeeded().text
 
     def up_forced(self) -> str:
-        """The same, also where somebody's hand has become the owner of a field."""
+        """Run `pulumi up` and take over fields that another field manager owns."""
         self.env["PULUMI_K8S_ENABLE_PATCH_FORCE"] = "true"
         try:
             return self.up()
@@ -118,7 +118,7 @@ class SecondStack:
             del self.env["PULUMI_K8S_ENABLE_PATCH_FORCE"]
 
     def assert_no_changes(self) -> None:
-        """The program asks for nothing that the state does not have."""
+        """Assert that a preview shows no changes."""
         self.pulumi("preview", "--expect-no-changes", "--diff", "--suppress-progress").succeeded()
 
     def state(self) -> list[Object]:
@@ -140,7 +140,7 @@ class SecondStack:
         return local_stack.run(*command, env=self.env).succeeded().text
 
     def objects(self) -> dict[str, str]:
-        """What each object in the namespace asks for; without status and what Kubernetes adds."""
+        """Return the content of each object in the namespace, without status and server fields."""
         selector = "app.kubernetes.io/managed-by=pulumi"
         objects = json.loads(self.kubectl("get", _IN_NAMESPACE, "-l", selector, "-o", "json"))
         outside = {"metadata", "status", "apiVersion", "kind"}

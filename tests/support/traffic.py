@@ -1,4 +1,4 @@
-"""Requests to the front door of the local stack, and a bounded stream of them beside a test."""
+"""Requests to the local stack's entry point, and a bounded background stream of them."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def address(model: str, base: str, door: str = FRONT_DOOR) -> str:
 
 
 def call(model: str, base: str, data: object = None, door: str = FRONT_DOOR) -> requests.Response:
-    """Call the function by named arguments, on a connection of its own.
+    """Call the function by named arguments, on a new connection.
 
-    A connection stays with one Traefik; a new one may reach the other.
+    A connection stays with one Traefik; a new connection may reach the other.
     """
     body = json.dumps({"data": FLOWER if data is None else data})
     return requests.post(

@@ -86,7 +86,7 @@ def cleaned_up(model: str, version: str) -> Iterator[None]:
         local_stack.kubectl("delete", "deployment", name, "--ignore-not-found")
         local_stack.kubectl("wait", "--for=delete", f"deployment/{name}", "--timeout=30s")
         end = time.monotonic() + at_most(30)
-        while not _end_is_told(name):  # until then the record would be made anew
+        while not _end_is_told(name):  # until then the watcher would recreate the record
             assert time.monotonic() < end, f"the end of {name} is not told"
             time.sleep(0.3)
         local_stack.kubectl("delete", "lease", name)

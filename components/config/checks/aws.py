@@ -174,7 +174,7 @@ def _range(
 
 
 def _names(balancer: dict[str, object], hostname: str) -> Iterator[ConfigIssue]:
-    """The name that clients ask for must be the certificate's and the zone's."""
+    """Check that certificate and hosted zone cover the stack's hostname."""
     names_value = as_dict(balancer, "certificate").get("names")
     names = (
         [name for name in names_value if isinstance(name, str)]
@@ -205,6 +205,6 @@ def _names(balancer: dict[str, object], hostname: str) -> Iterator[ConfigIssue]:
 
 
 def _covers(name: str, hostname: str) -> bool:
-    """A star stands for one label, the first."""
+    """Return whether a certificate name covers a hostname; `*` matches the first label."""
     first, _, parent_domain = hostname.partition(".")
     return name == hostname or (bool(first) and name == f"*.{parent_domain}")

@@ -71,7 +71,7 @@ def _named(route: dict[str, object], keys: Keys) -> str | None:
 def _collisions(models: object) -> Iterator[ConfigIssue]:
     """Objects of the same name: `a` with route `b-c`, and `a-b` with route `c`.
 
-    Names nobody wrote (the platform's, each model's `latest`) come first, so that the line to blame
+    Generated names (the platform's, each model's `latest`) come first, so that the line to blame
     is one that stands in the file.
     """
     owners = dict.fromkeys(PLATFORM_NAMES, "the platform")

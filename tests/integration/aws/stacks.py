@@ -28,7 +28,7 @@ aws_resources.build(platform, platform.aws, {REPOSITORIES!r})
 
 @dataclass(frozen=True)
 class Stack(EngineStack):
-    """With an engine and plugins of its own."""
+    """A stack with a separate engine and separate plugins."""
 
     pulumi: Path
     home: Path

@@ -1,4 +1,4 @@
-"""What must stand on AWS, and a hand that spoils it: asked of moto, never of our own state."""
+"""Assertions on the emulated AWS account, and changes to it by hand; read from moto."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _opened(permissions: list[Held]) -> set[tuple[int, str]]:
 
 
 def the_log(account: Account) -> None:
-    """The bucket of access logs: nobody else's, encrypted, emptied in time."""
+    """Assert that the bucket of access logs is private, encrypted, and expires old logs."""
     s3 = account.client("s3")
     block = s3.get_public_access_block(Bucket=account.bucket)["PublicAccessBlockConfiguration"]
     assert block == dict.fromkeys(block, True)
@@ -135,7 +135,7 @@ def _attributes(answer: Held) -> dict[str, str]:
 
 
 def drift(account: Account, repository: str) -> None:
-    """Somebody's hand in many places: a weak policy, an open port, a detached group, and so on."""
+    """Change many resources by hand: a weak policy, an open port, a detached group, and so on."""
     elb, ec2 = account.client("elbv2"), account.client("ec2")
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
     listeners = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]

@@ -1,4 +1,4 @@
-"""What another stack knows, by the real engine: its outputs stand in the place of ids."""
+"""Outputs of another stack replace ids, resolved by the real engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole file previewed by somebody who has nothing: no cluster, no credentials, no state."""
+"""Preview production's stack file without a cluster, credentials or state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def paths(pulumi_home: Path) -> Paths:
 def test_it_shows_the_objects_the_traffic_and_what_it_could_not_see(
     name: str, paths: Paths, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nobodys")  # whoever reads it fails
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")  # reading this profile fails
     offline_preview.preview(paths, name)
     output = "".join(capfd.readouterr())
     for line in (

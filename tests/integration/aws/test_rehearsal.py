@@ -1,7 +1,7 @@
 """Production's whole file rehearsed: from nothing to nothing, by the real engine.
 
-AWS is moto, Kubernetes the local stack's cluster, in a namespace beside it. What stands is asked of
-moto by boto3 and of the API server by kubectl, never of Pulumi's state.
+AWS is moto, Kubernetes is the local stack's cluster with a second namespace. The actual state is
+read from moto by boto3 and from the API server by kubectl, never from Pulumi's state.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _first(models: dict[str, Any]) -> str:
 
 
 def _on_aws(account: Account, second_stack: SecondStack, *, protected: bool = True) -> None:
-    """What leads in is what the cluster's Service has, by its own word."""
+    """Assert that the load balancer forwards to the node ports of the cluster's Service."""
     service = json.loads(second_stack.kubectl("get", "service", "ingress-controller", "-o", "json"))
     ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
     standing.the_way_in(account, ports, protected=protected)
@@ -137,7 +137,7 @@ def _has_nothing_to_do(second_stack: SecondStack) -> None:
 
 
 def _drift(account: Account, second_stack: SecondStack) -> None:
-    """Somebody's hand in the namespace: a route, a budget, a Service's port, a Pod too many."""
+    """Change objects in the namespace by hand: a route, a budget, a Service's port, replicas."""
     model = _first(account.models)
     version = _first(account.models[model]["versions"])
     route = _first(account.models[model]["routes"])
@@ -167,7 +167,7 @@ def _is_found(account: Account, second_stack: SecondStack) -> None:
 
 
 def _is_refused(second_stack: SecondStack) -> None:
-    """Deletion protection holds. What leads to the load balancer goes; the next update mends it."""
+    """Deletion protection refuses `destroy`; the next update restores what was deleted before."""
     (balancer,) = (
         item["urn"]
         for item in second_stack.state()

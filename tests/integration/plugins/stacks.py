@@ -65,7 +65,7 @@ class Declared:
 
 @dataclass(frozen=True)
 class Stack(EngineStack):
-    """In the environment of `make env`, with a namespace of its own."""
+    """A stack in the environment of `make env`, with a separate namespace."""
 
     namespace: str
 

@@ -56,7 +56,7 @@ def test_field_removed_from_program_is_removed_from_object(stack: Stack) -> None
 def test_immutable_field_replaces_object_of_the_same_name(stack: Stack) -> None:
     namespace = stack.namespace
     original = idle(namespace)
-    # with skipAwait the provider does not wait until the old object is gone
+    # with skipAwait the provider does not wait until the old object is deleted
     original.inputs["metadata"]["annotations"].clear()
     stack.declare(original)
     stack.up()

@@ -1,4 +1,4 @@
-"""A node of its own, in a network namespace that leads nowhere: API server, Calico's agent, Pods.
+"""A node in an isolated network namespace: API server, Calico's agent, Pods.
 
 The local cluster's network has no agent that enforces policies. Here one does, on Pods that are a
 network namespace each: Calico's Felix reads them and the policies from an API server, and writes
@@ -47,7 +47,7 @@ Connection = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Pod:
-    """Where a Pod stands in Kubernetes' eyes."""
+    """A Pod's name, namespace and labels."""
 
     name: str
     namespace: str

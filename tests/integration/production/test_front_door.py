@@ -1,6 +1,6 @@
-"""Production's front door in a real Traefik: its arguments and middlewares, as they are declared.
+"""Production's entry points in a real Traefik, with the declared arguments and middlewares.
 
-Traefik runs as a process, on ports of its own, and reads a namespace of the cluster that has the
+Traefik runs as a process on separate ports, and reads a namespace of the cluster that has the
 middlewares, one address of each kind, and no Pod.
 """
 

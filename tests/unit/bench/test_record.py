@@ -1,4 +1,4 @@
-"""A run of a benchmark replaces its own section of the results, and nothing else."""
+"""A benchmark run replaces one section of the results and keeps the others."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""Saves iris as a model of MLflow's own scikit-learn flavour: `python mlflow_iris.py FOLDER`.
+"""Save iris as an MLflow model of the scikit-learn flavor: `python mlflow_iris.py FOLDER`.
 
-With a signature, as its documentation asks for.
+The model has a signature, as MLflow's documentation recommends.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What a preview tells of traffic, addresses and nodes."""
+"""The preview's summary of traffic, addresses and resource requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A published version is refused another content; an unpublished one may be mended."""
+"""The content of a published version is immutable; an unpublished version may change."""
 
 from __future__ import annotations
 

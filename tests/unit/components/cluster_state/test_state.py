@@ -29,7 +29,7 @@ def test_version_state_is_read_from_deployment() -> None:
     [
         ((AVAILABLE, FINISHED), "1", True),
         ((UNAVAILABLE, FINISHED), "1", True),  # it was, and broke
-        ((UNAVAILABLE, STARTING), "2", True),  # it was, and is rolled anew
+        ((UNAVAILABLE, STARTING), "2", True),  # it was, and a new rollout runs
         ((UNAVAILABLE, STARTING), "1", False),  # its first rollout is not through
         ((), "1", False),
     ],

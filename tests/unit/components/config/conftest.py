@@ -59,7 +59,7 @@ SUBMODULE = "160000,1111111111111111111111111111111111111111"
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Runs Git as a nobody, without the settings of whoever runs the tests."""
+    """Run Git without the settings of the user who runs the tests."""
     environment = {
         "PATH": os.environ["PATH"],
         "GIT_CONFIG_GLOBAL": "/dev/null",

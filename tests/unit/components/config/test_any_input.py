@@ -1,4 +1,4 @@
-"""Properties: whatever stands in the file, it is taken or refused in words; never a traceback."""
+"""Properties: any file is either accepted or refused with messages; never a traceback."""
 
 import re
 import string

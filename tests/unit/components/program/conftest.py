@@ -44,7 +44,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         source = tmp_path / "models" / folder
         source.mkdir(parents=True)
         (source / "predict.py").write_text(f"def predict(value):\n    return {folder!r}\n")
-    # the real definitions are a quarter of a megabyte; one small one stands for them
+    # the real definitions are a quarter of a megabyte; a small one replaces them
     cache = tmp_path / "cache"
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setattr(traefik_crds, "SHA256", hashlib.sha256(_DEFINITION.encode()).hexdigest())

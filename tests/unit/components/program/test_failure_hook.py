@@ -1,4 +1,4 @@
-"""The engine calls back when a workload fails: its reason is logged below its own name."""
+"""The engine's error hook logs the reason of a failed workload."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CLUSTER = cast("ClusterClient", object())
 
 @dataclass
 class Callbacks:
-    """Stands in for the SDK's callback server, which needs a real engine."""
+    """Replaces the SDK's callback server, which needs a real engine."""
 
     hooks: list[pulumi.ErrorHook] = field(default_factory=list)
 

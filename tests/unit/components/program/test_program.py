@@ -27,7 +27,7 @@ Run = Callable[..., Recorder]
 #: How the engine's protocol marks a secret value.
 SECRET_MARK = "1b47061264138c4ac30d75fd1eb44270"
 
-#: What stands once per stack, whatever the models are. Of the kinds that models have, too, tests
+#: The resources that exist once per stack. Of the kinds that models have, too, tests
 #: count Traefik's and the watcher's.
 PLATFORM_KINDS = {
     "Namespace": 1,
@@ -533,7 +533,7 @@ def test_versions_mount_model_tokens(run: Run, tokens: object) -> None:
 def test_changed_token_changes_secret_object_only(run: Run, tokens: Callable[..., None]) -> None:
     def registered() -> dict[tuple[str, str], str]:
         recorded = run({"iris": GUARDED})
-        # made anew in each run and ignored in all but the first; the time of publishing is told
+        # generated in each run and ignored in all but the first; the publishing time is fixed
         fresh = {("Secret", "ingress-controller.certificate"), ("Secret", "message-broker")}
         unchanging = [
             item
