@@ -1,7 +1,7 @@
 """`python -m bench bench|drill [NAME ...]`: run the benchmarks in sequence and record the figures.
 
-Each benchmark is a separate module that prints a line `ok ...` or `FAIL ...` per figure; these lines
-become its section of bench/RESULTS.md. Exits 1 where a figure does not hold.
+Each benchmark is a separate module that prints a line `ok ...` or `FAIL ...` per figure; these
+lines become its section of bench/RESULTS.md. Exits with 1 if a figure misses its limit.
 """
 
 import argparse

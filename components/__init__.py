@@ -1,1 +1,1 @@
-"""What Pulumi declares: the stack file as data, and the components made of it."""
+"""The Pulumi program: the stack file as data, and the components."""

@@ -14,9 +14,9 @@ from pathlib import Path
 def write_atomically(
     target: Path, is_whole: Callable[[Path], bool], write: Callable[[Path], None]
 ) -> None:
-    """Has `write` fill an empty folder that becomes `target`, unless that `is_whole` already.
+    """Fill an empty folder by `write` and rename it to `target`, unless `target` `is_whole`.
 
-    Raises OSError for the disk's reasons, and what `write` raises; then `target` is as it was.
+    Raises OSError and what `write` raises; `target` is then unchanged.
     """
     if is_whole(target):
         return
@@ -27,7 +27,7 @@ def write_atomically(
 
 
 def _replace(target: Path, fresh: Path, is_whole: Callable[[Path], bool]) -> None:
-    """Renames `fresh` to `target`; if another run was quicker, its folder is as good."""
+    """Rename `fresh` to `target`; a folder that a concurrent run renamed first is equivalent."""
     if target.exists():
         os.rename(target, fresh.with_name(fresh.name + "-old"))
     try:

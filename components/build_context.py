@@ -1,7 +1,7 @@
-"""Writes the folders that images are built from, below `.build/`, which Git ignores.
+"""Write the build contexts of images below `.build/`, which Git ignores.
 
-An image's plugin compares the path of its context and hashes modes with the bytes. So the path is
-relative and carries the content hash, and modes are normalised.
+pulumi-docker compares the context's path and hashes file modes and content. So the path is relative
+and contains the content hash, and modes are normalized.
 """
 
 import contextlib
@@ -30,23 +30,23 @@ _FOLDER = 0o755
 
 @dataclass(frozen=True)
 class Harness:
-    """What the image of a runtime's harness is built of."""
+    """The build context of a runtime's harness image."""
 
     runtime: Runtime
     tree: SourceTree
     shared: Mapping[str, bytes]
-    """Files of the Python harness beside them, by their paths."""
+    """Files of the Python harness that are added, by path."""
     digest: str
-    """Of the files, and of the base image if it is not the Dockerfile's."""
+    """Hash of the files, and of the base image unless it is the Dockerfile's default."""
 
 
 @dataclass(frozen=True)
 class Watcher:
-    """What the watcher's image is built of."""
+    """The build context of the watcher's image."""
 
     tree: SourceTree
     shared: Mapping[str, bytes]
-    """The package `cluster_client`, by paths that begin with its name."""
+    """The package `cluster_client`, by paths that start with its name."""
     digest: str
 
 
@@ -84,13 +84,13 @@ def _digest(tree: SourceTree, shared: Mapping[str, bytes]) -> str:
 
 
 def stage_harness(root: Path, harness: Harness) -> str:
-    """Stages the harness's own context; returns its path relative to `root`."""
+    """Write the harness's build context; return its path relative to `root`."""
     name = f"harness-{harness.runtime.name}-{harness.digest[:_SHOWN_DIGITS]}"
     return _stage(root, name, harness.tree, "", harness.shared)
 
 
 def stage_watcher(root: Path, watcher: Watcher) -> str:
-    """Stages the watcher's own context; returns its path relative to `root`."""
+    """Write the watcher's build context; return its path relative to `root`."""
     name = f"watcher-{watcher.digest[:_SHOWN_DIGITS]}"
     return _stage(root, name, watcher.tree, "", watcher.shared)
 
@@ -98,10 +98,10 @@ def stage_watcher(root: Path, watcher: Watcher) -> str:
 def stage_version(
     root: Path, language: Language, model: str, version: str, source: SourceTree, content_hash: str
 ) -> str:
-    """Stages a version: `Dockerfile`, the list of packages (may be empty), `source/`.
+    """Write a version's build context: `Dockerfile`, the dependencies file, `source/`.
 
-    Returns the path relative to `root`. Does next to nothing when the folder is there and whole.
-    Raises SourceError if the source changed since it was read, or for the disk's own reasons.
+    Returns the path relative to `root`. An existing complete folder is kept. Raises SourceError if
+    the source changed since it was read, or for errors of the disk.
     """
     packages = language.dependencies
     has_dependencies_file = any(file.path == packages for file in source.files)
@@ -126,7 +126,7 @@ def _stage(root: Path, name: str, tree: SourceTree, prefix: str, extra: Mapping[
 
 
 def _is_whole(target: Path, tree: SourceTree, prefix: str, extra: Mapping[str, bytes]) -> bool:
-    """Compares names, modes and sizes, and the few small files byte by byte."""
+    """Compare names, modes and sizes, and the small generated files byte by byte."""
     expected = {prefix + file.path: (_mode(file), file.size) for file in tree.files}
     expected |= {name: (_FILE, len(content)) for name, content in extra.items()}
     actual: dict[str, tuple[int, int]] = {}
@@ -159,7 +159,7 @@ def _write(folder: Path, tree: SourceTree, prefix: str, extra: Mapping[str, byte
 
 @contextlib.contextmanager
 def _os_errors_as_source_errors() -> Iterator[None]:
-    """A full disk or a file that has just gone is no reason for a traceback."""
+    """Report a full disk or a deleted file without a traceback."""
     try:
         yield
     except OSError as error:

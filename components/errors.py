@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from pydantic_core import PydanticCustomError
 
 CUSTOM_ERROR = "value_error"
-"""The type of a pydantic error whose context holds our own `found` and `hint`."""
+"""The type of pydantic errors whose context has `actual` and `hint`."""
 
 _LONGEST_QUOTE = 60
 _WIDEST_NUMBER = 64
-"""Bits. Python raises for the text of very long numbers."""
+"""Bits. Python refuses to format longer integers."""
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_/:-]{1,80}")
 
 
 @dataclass(frozen=True)
 class ConfigIssue:
-    """One issue: the keys that lead to it, what stands there, and what to write instead."""
+    """An issue: the path of keys, the actual value, and the remedy."""
 
     path: tuple[str, ...]
     actual: str
@@ -30,7 +30,7 @@ class ConfigIssue:
 
     @property
     def location(self) -> str:
-        """The keys joined by dots; an odd key is quoted, so that it cannot pose as two."""
+        """The keys joined by dots; keys with special characters are quoted."""
         return ".".join(key if _PLAIN_KEY.fullmatch(key) else quote(key) for key in self.path)
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class ConfigIssue:
 
 
 class StackFileError(Exception):
-    """Every issue of one stack file, in the file's order. `str()` is all that people see."""
+    """Every issue of a stack file, in the file's order. Users see `str()` only."""
 
     def __init__(self, issues: Iterable[ConfigIssue]) -> None:
         self.issues = tuple(issues)
@@ -58,12 +58,12 @@ def value_error(hint: str, actual: str | None = None) -> PydanticCustomError:
 
 
 def quote(text: str) -> str:
-    """Text in quotes, on one line whatever it holds, and cut where a reader knows enough."""
+    """Return the text in quotes, on one line and truncated."""
     return repr(text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 3] + "...")
 
 
 def describe(value: object) -> str:
-    """What YAML made of a value, in words; never the content of a map or a list."""
+    """Describe a YAML value in words, without the content of maps and lists."""
     match value:
         case None:
             return "no value"
@@ -85,14 +85,14 @@ def describe(value: object) -> str:
 
 
 def format_key(key: object) -> str:
-    """A key as part of a path; YAML also makes numbers, dates and nothing into keys."""
+    """Format a key for a path; YAML keys may also be numbers, dates or null."""
     if key is None:
-        return "None"  # as pydantic has it
+        return "None"  # as pydantic formats it
     return key if isinstance(key, str) else describe(key)
 
 
 def closest_match(name: str, candidates: Iterable[str]) -> str | None:
-    """The known word that was probably meant. Long junk is not compared: that is quadratic."""
+    """Return the closest candidate. Long names are not compared, because that is quadratic."""
     if len(name) > _LONGEST_QUOTE:
         return None
     matches = difflib.get_close_matches(name, list(candidates), n=1)
@@ -100,7 +100,7 @@ def closest_match(name: str, candidates: Iterable[str]) -> str | None:
 
 
 def suggest(name: str, candidates: Iterable[str]) -> str:
-    """What to write instead of an unknown word: the one meant, or all that there are."""
+    """Return the remedy for an unknown name: the closest candidate, or all candidates."""
     names = list(candidates)
     meant = closest_match(name, names)
     if meant is not None:

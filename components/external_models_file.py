@@ -16,7 +16,7 @@ _AT = ("models",)
 
 
 def read(root: Path, name: str) -> object:
-    """What the file `name` of the project's folder `root` holds. Raises StackFileError."""
+    """Return the content of file `name` in the project's folder `root`. Raises StackFileError."""
     path = (root / name).resolve()
     if Path(name).is_absolute() or not path.is_relative_to(root.resolve()):
         raise _wrong(f"{name!r}, outside of the project", "name a file in the project's folder")
@@ -28,7 +28,7 @@ def read(root: Path, name: str) -> object:
         raise _wrong(f"{name!r}, which cannot be read ({reason})", "name a file") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise _wrong(f"{name!r}, which is not YAML: {reason}", "mend it") from None
+        raise _wrong(f"{name!r}, which is not valid YAML: {reason}", "fix it") from None
     return data
 
 
@@ -46,7 +46,7 @@ class _Strict(yaml.SafeLoader):
         known_keys: set[object] = set()
         for key, _ in node.value:
             if key.value in known_keys:
-                message = f"{key.value!r} stands twice"
+                message = f"duplicate key {key.value!r}"
                 raise yaml.constructor.ConstructorError(None, None, message, key.start_mark)
             known_keys.add(key.value)
         mapping: dict[Hashable, object] = super().construct_mapping(node, deep)

@@ -1,8 +1,8 @@
 """Sources at a commit of the project's repository, read without touching the work tree.
 
 The files are the blobs themselves: `git archive` and a checkout would apply attributes and the
-user's settings (line ends, filters), and the same commit would differ between machines. They lie
-below `.build/` once per folder and commit, and are compared with the commit before each use.
+user's settings (line ends, filters), and the same commit would differ between machines. They
+are stored below `.build/` once per folder and commit, and verified before each use.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 
 
 class GitSourceError(SourceError):
-    """What keeps a tag, a commit or a folder in Git from being a source."""
+    """Raised when a tag, commit or folder in Git cannot be a source."""
 
     def __init__(self, *problems: Problem) -> None:
         self.problems = problems
@@ -41,7 +41,7 @@ class GitSourceError(SourceError):
 
 @dataclass(frozen=True)
 class _Blob:
-    """A file of a commit: its path relative to the source, and Git's name for its content."""
+    """A file of a commit: its path relative to the source, and its blob id."""
 
     path: str
     executable: bool
@@ -49,16 +49,16 @@ class _Blob:
 
 
 def resolve(root: Path, ref: str) -> str:
-    """The commit, in full, that a tag or the first digits of a commit name.
+    """Return the full commit id of a tag or an abbreviated commit id.
 
-    Raises GitSourceError for anything else; a branch is refused by name, for it moves.
+    Raises GitSourceError for anything else, including branches, which are not immutable.
     """
     tagged = _commit(root, f"refs/tags/{ref}")
     if tagged:
         return tagged
     if _COMMIT.fullmatch(ref):
         commit = _commit(root, ref)
-        if commit.startswith(ref):  # else it is a branch of that name
+        if commit.startswith(ref):  # otherwise it is a branch of that name
             return commit
     if _git(root, "for-each-ref", f"refs/heads/{ref}", f"refs/remotes/*/{ref}"):
         hint = "write a tag or a commit: a branch can move, a version must not"
@@ -70,15 +70,15 @@ def resolve(root: Path, ref: str) -> str:
 
 
 def read_git(root: Path, path: str, commit: str) -> SourceTree:
-    """The files of a folder at a commit. Raises SourceError as `check_out` and `read` do."""
+    """Return the files of a folder at a commit. Raises SourceError as `check_out` and `read` do."""
     return read(check_out(root, path, commit))
 
 
 def check_out(root: Path, path: str, commit: str) -> Path:
-    """A folder below `.build/` that holds the files of `path` at this commit, and nothing else.
+    """Return a folder below `.build/` with exactly the files of `path` at this commit.
 
-    `path` is relative to `root`, the project's folder, which may lie deep in the repository.
-    Raises GitSourceError for what an image would not hold as it is there, such as links.
+    `path` is relative to `root`, the project's folder, which may be a subfolder of the repository.
+    Raises GitSourceError for files that an image cannot contain unchanged, such as links.
     """
     blobs = _list(root, path, commit)
     digits = hashlib.sha256(os.fsencode(path)).hexdigest()[:_SHOWN_DIGITS]
@@ -95,7 +95,7 @@ def check_out(root: Path, path: str, commit: str) -> Path:
 
 
 def _commit(root: Path, name: str) -> str:
-    """The commit of this name; nothing if there is none."""
+    """Return the commit of this name; empty if there is none."""
     return _git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").decode().strip()
 
 
@@ -126,7 +126,7 @@ def _list(root: Path, path: str, commit: str) -> list[_Blob]:
 
 
 def _is_whole(folder: Path, blobs: Sequence[_Blob]) -> bool:
-    """Compares all that is there with what the commit says, down to the bytes."""
+    """Return whether the folder equals the commit, byte by byte."""
     expected = {blob.path: blob for blob in blobs}
     files = [Path(parent, name) for parent, _, names in os.walk(folder) for name in names]
     if {str(file.relative_to(folder)) for file in files} != expected.keys():
@@ -141,7 +141,7 @@ def _is_whole(folder: Path, blobs: Sequence[_Blob]) -> bool:
 
 
 def _blob_name(file: Path, expected_name: str) -> str:
-    """Git's name for a file's content, by the hash that this repository uses."""
+    """Return the blob id of a file, by the repository's hash function."""
     kind = "sha1" if len(expected_name) == _SHA1_DIGITS else "sha256"
     digest = hashlib.new(kind, usedforsecurity=False)
     digest.update(b"blob %d\0" % file.stat().st_size)
@@ -152,7 +152,7 @@ def _blob_name(file: Path, expected_name: str) -> str:
 
 
 def _write(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
-    """Fills the folder. Raises SourceError where Git ends early, or for what no image can hold."""
+    """Write the files. Raises SourceError if Git fails, or for files that no image can contain."""
     try:
         _write_blobs(root, folder, blobs)
     except BrokenPipeError:
@@ -166,7 +166,7 @@ def _write(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
 
 
 def _write_blobs(root: Path, folder: Path, blobs: Sequence[_Blob]) -> None:
-    """All of it by one process of Git, one file after the other: memory holds none of them."""
+    """Stream all files from one Git process, without holding them in memory."""
     command = ["git", "--no-replace-objects", "cat-file", "--batch"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=root, stdin=pipe, stdout=pipe) as git:
@@ -203,7 +203,7 @@ def _is_lfs_pointer(file: Path) -> bool:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    """What Git prints; nothing where it silently finds nothing."""
+    """Return Git's output; empty if Git finds nothing."""
     command = ["git", "--no-replace-objects", *arguments]
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, check=False)

@@ -1,21 +1,21 @@
-"""How every image of this project is built."""
+"""Common build settings of all images."""
 
 import pulumi
 import pulumi_docker as docker
 
 PLATFORM = "linux/amd64"
-"""Fixed, so that a build on another kind of machine gives the cluster the same image."""
+"""Fixed, so that the image does not depend on the machine that builds it."""
 
 SHORT_HASH = 12
-"""Of a hash in a tag."""
+"""Length of a hash in a tag."""
 
 
 def docker_build_args(
     context: str, arguments: dict[str, pulumi.Input[str]]
 ) -> docker.DockerBuildArgsDict:
-    """The build of a staged folder; `context` is relative to the project."""
+    """Return the build of a build context; `context` is relative to the project."""
     return {
-        # relative: the plugin compares the path, and clones lie anywhere
+        # relative: the provider compares the path, and clones have different paths
         "context": context,
         "dockerfile": f"{context}/Dockerfile",
         "platform": PLATFORM,

@@ -11,19 +11,19 @@ _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 
 @dataclass(frozen=True)
 class Language:
-    """A language, as far as the stack file and the images know one from another."""
+    """A language, with the properties that stack file and images depend on."""
 
     name: str
     folder: str
-    """Of its harness, relative to the project."""
+    """Folder of its harness, relative to the project."""
     shared: tuple[str, ...]
-    """Files and folders of the Python harness, the front of every language, that it is built of."""
+    """Files and folders of the Python harness that its image contains."""
     dependencies: str
-    """The file of a version that names the packages it needs."""
+    """The file of a version with its dependencies."""
     handler: str
-    """The pattern of a handler."""
+    """The regular expression of a handler."""
     form: str
-    """The same in words."""
+    """The form of a handler, in words."""
 
 
 PYTHON = Language(
@@ -47,22 +47,22 @@ LANGUAGES = {language.name: language for language in (PYTHON, R)}
 
 @dataclass(frozen=True)
 class Runtime:
-    """What the image of a harness is built for."""
+    """The language release that a harness image is built for."""
 
     language: Language
     release: str = ""
-    """Of the language; empty for the one that the harness's Dockerfile has by default."""
+    """Release of the language; empty for the default of the harness's Dockerfile."""
     base: str = ""
-    """The base image; empty for the one that the harness's Dockerfile has by default."""
+    """The base image; empty for the default of the harness's Dockerfile."""
 
     @property
     def name(self) -> str:
-        """The language, with the release if it is not the default."""
+        """Return the language, with the release if it is not the default."""
         return "-".join(filter(None, (self.language.name, self.release)))
 
 
 DEFAULT_PYTHON = "3.11"
-"""The release of a version without the key `python`; fixed, since published versions have it."""
+"""The release of versions without the key `python`; fixed, since published versions use it."""
 PYTHON_RUNTIMES = {
     DEFAULT_PYTHON: Runtime(PYTHON),
     "3.13": Runtime(PYTHON, "3.13", "python:3.13-slim-trixie"),
@@ -70,12 +70,12 @@ PYTHON_RUNTIMES = {
 
 
 def runtime(language: str, python: str | None) -> Runtime:
-    """Return the runtime of a version; `python` is its key of that name."""
+    """Return the runtime of a version; `python` is the version's key."""
     if language == PYTHON.name:
         return PYTHON_RUNTIMES[python or DEFAULT_PYTHON]
     return Runtime(LANGUAGES[language])
 
 
 def is_handler(text: str, language: Language) -> bool:
-    """Whether this is the form of a handler in that language."""
+    """Return whether text has the form of a handler in a language."""
     return re.fullmatch(language.handler, text, re.ASCII) is not None

@@ -1,6 +1,6 @@
-"""Names: what they may be, and the objects, labels and annotations that carry them.
+"""Names of objects, labels and annotations, and their limits.
 
-Nothing is ever cut to fit. The limits are such that `<model>-<route>` and `<model>-<version>` stay
+Names are never truncated. The limits ensure that `<model>-<route>` and `<model>-<version>` stay
 below the 63 characters of a DNS label, which Services and label values must keep.
 """
 
@@ -21,10 +21,10 @@ PLATFORM_NAMES = frozenset(
         "message-broker-nodes",
     }
 )
-"""Objects of the platform, in the same namespace: no model's object may be called so."""
+"""Names of platform objects in the same namespace, reserved for them."""
 LATEST = "latest"
 MAIN_ROUTE = "prod"
-"""The route that answers where an address names neither a route nor a version."""
+"""The route of paths without a route or version."""
 RESERVED_ROUTES = frozenset({"versions", LATEST, "labels"})
 
 _LABEL = r"[a-z]([a-z0-9-]*[a-z0-9])?"
@@ -36,7 +36,7 @@ _LABEL_HINT = (
 _LONGEST_MODEL = 40
 _LONGEST_ROUTE = 20
 _LONGEST_VERSION = 16
-"""`v` and 15 digits: a number that every JSON client reads exactly."""
+"""`v` and 15 digits: an integer that every JSON client reads exactly."""
 _LONGEST_NAMESPACE = 63
 
 
@@ -88,7 +88,7 @@ RouteName = Annotated[
 ]
 VersionName = Annotated[str, AfterValidator(_version_name), _schema(_VERSION, _LONGEST_VERSION)]
 VersionReference = Annotated[str, _schema(_VERSION, _LONGEST_VERSION)]
-"""Names a version from elsewhere in the file; that there is one of this name says its form."""
+"""Validate the form of a reference to a version."""
 NamespaceName = Annotated[str, AfterValidator(_namespace_name), _schema(_LABEL, _LONGEST_NAMESPACE)]
 
 
@@ -98,17 +98,17 @@ def version_number(version: str) -> int:
 
 
 def object_name(model: str, part: str) -> str:
-    """The name of a model's object; `part` is a version, a route or `latest`."""
+    """Return the name of a model's object; `part` is a version, a route or `latest`."""
     return f"{model}-{part}"
 
 
 def annotation(name: str) -> str:
-    """The full name of one of this project's annotations."""
+    """Return the full name of an annotation of this project."""
     return ANNOTATION_PREFIX + name
 
 
 def labels(component: str, model: str | None = None, version: str | None = None) -> dict[str, str]:
-    """The labels of an object: the cluster's inventory is read from them alone."""
+    """Return the labels of an object, by which the cluster state is read."""
     named = {} if model is None else {"app.kubernetes.io/name": model}
     versioned = {} if version is None else {"app.kubernetes.io/version": version}
     return {
@@ -121,5 +121,5 @@ def labels(component: str, model: str | None = None, version: str | None = None)
 
 
 def selector(model: str, version: str) -> dict[str, str]:
-    """What a version's Pods are found by. Immutable in a Deployment, hence as small as it goes."""
+    """Return the selector of a version's Pods. Deployments cannot change it, so it is minimal."""
     return {"app.kubernetes.io/name": model, "app.kubernetes.io/version": version}

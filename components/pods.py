@@ -1,4 +1,4 @@
-"""What every Pod of this project has in common: no rights, nothing writable, spread over nodes."""
+"""Common settings of all Pods: security context, resources, probes and topology spread."""
 
 from collections.abc import Mapping
 
@@ -14,20 +14,20 @@ from pulumi_kubernetes.core.v1 import (
 from components.config import ResourcesSpec
 
 USER = 65532
-"""The user and group of all images, `nonroot` in the field's base images."""
+"""The user and group of all images, called `nonroot` in common base images."""
 
 SCRATCH = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
-"""The one place that a container may write to."""
+"""The only writable path of a container."""
 
 GPU = "nvidia.com/gpu"
 """The resource name of NVIDIA's device plugin."""
 
 _SCRATCH_DISK = "256Mi"
-"""What a Pod may write to its emptyDirs and its log: more ends it, before it fills the node."""
+"""Limit of a Pod's emptyDirs and log; above it kubelet evicts the Pod."""
 
 
 def pod_security() -> PodSecurityContextArgsDict:
-    """Never root; system calls as the runtime's default profile allows."""
+    """Return the Pod's security context: not root, the runtime's default seccomp profile."""
     return {
         "run_as_non_root": True,
         "run_as_user": USER,
@@ -38,7 +38,7 @@ def pod_security() -> PodSecurityContextArgsDict:
 
 
 def container_security() -> SecurityContextArgsDict:
-    """No capability, no way to gain one, nothing to write to but volumes."""
+    """Return the container's security context: no capabilities, read-only root file system."""
     drop_all: CapabilitiesArgsDict = {"drop": ["ALL"]}
     return {
         "allow_privilege_escalation": False,
@@ -58,12 +58,12 @@ def probe(path: str, period: int, failures: int) -> ProbeArgsDict:
 
 
 def resources(spec: ResourcesSpec) -> ResourceRequirementsArgsDict:
-    """Requests for the scheduler, limits for the neighbours.
+    """Return requests and limits of a container.
 
-    No CPU limit: it would throttle the one slow request while cores idle. The request already
+    No CPU limit: it would throttle a slow request while cores are idle. The CPU request already
     shares them fairly.
     """
-    # a GPU is never shared: its request follows from its limit
+    # GPUs cannot be overcommitted: the request equals the limit
     gpus = {GPU: str(spec.gpu)} if spec.gpu else {}
     return {
         "requests": {"cpu": spec.cpu, "memory": spec.memory},
@@ -72,7 +72,7 @@ def resources(spec: ResourcesSpec) -> ResourceRequirementsArgsDict:
 
 
 def spread(selector: Mapping[str, str]) -> list[TopologySpreadConstraintArgsDict]:
-    """Over nodes and zones where there are several; on a small cluster still schedulable."""
+    """Spread Pods over nodes and zones; preferred only, so that small clusters work."""
     return [
         {
             "max_skew": 1,

@@ -14,9 +14,9 @@ from pulumi.runtime.settings import _get_rpc_manager, get_engine
 
 
 def disable_debug_logging() -> None:
-    """Drop the SDK's debug lines: four per resource, each a call that the program waits for.
+    """Disable the SDK's debug lines: four per resource, each a blocking call to the engine.
 
-    The engine shows them only with `--debug`; its own debug lines are kept.
+    The engine shows them only with `--debug`. Debug lines of the engine itself are kept.
     """
     setattr(log, "debug", _noop)  # noqa: B010 - a type checker forbids to assign a function
 
@@ -32,7 +32,7 @@ class RegistrationBarrier:
     """
 
     def __init__(self) -> None:
-        """Note from here on what is declared."""
+        """Record all resources that are declared afterwards."""
         self._declared: list[pulumi.Resource] = []
         pulumi.runtime.register_stack_transformation(self._note)
 
@@ -54,7 +54,7 @@ class RegistrationBarrier:
 
 
 def log_error(text: str, urn: str) -> None:
-    """Log an error below the name of a resource that is still being registered.
+    """Log an error under the name of a resource that is still being registered.
 
     `pulumi.log.error` takes the resource itself, and waits until it is registered.
     """

@@ -1,6 +1,6 @@
-"""Values of the stack's encrypted configuration, as Secrets.
+"""Kubernetes Secrets with values of the stack's encrypted configuration.
 
-A version has one of its own for its variables, a model one for the tokens that its callers show.
+Each version has a Secret for its variables, each model one for the tokens of its callers.
 """
 
 import hashlib
@@ -23,21 +23,21 @@ def secret(
     values: Mapping[str, pulumi.Output[str]],
     opts: pulumi.ResourceOptions,
 ) -> Secret:
-    """The Secret with one key per variable or token."""
+    """Declare the Secret with one key per variable or token."""
     return Secret(name, metadata=meta, type="Opaque", string_data=dict(values), opts=opts)
 
 
 def tokens_name(model: str) -> str:
-    """The name of the Secret with a model's tokens.
+    """Return the name of the Secret with a model's tokens.
 
-    Pods have it as files, which follow its values: a new value needs no new Pods, so no Pod carries
-    a fingerprint of it.
+    Pods mount it as files, which kubelet updates, so a changed value needs no restart and no
+    fingerprint in the Pod template.
     """
     return object_name(model, "tokens")
 
 
 def fingerprint(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[str]:
-    """Changes with the values, so that Pods are rolled when one is rotated."""
+    """Return a fingerprint of the values, so that a rotation restarts the Pods."""
 
     def _digest(plaintext: Mapping[str, str]) -> str:
         text = json.dumps(sorted(plaintext.items()))

@@ -1,4 +1,4 @@
-"""The files of a version: which count, their hash, and the folder that its image is built from.
+"""The files of a version, and the content hash.
 
 The content hash is what makes a version immutable, so its format never changes: a change would
 make every published version look changed. It is sha256 over fields, each preceded by its length
@@ -12,12 +12,11 @@ make every published version look changed. It is sha256 over fields, each preced
    the owner may execute it or `-`, sha256 of its bytes
 5. the key `python`, only for a version that has it: one without it keeps the hash from before
 
-A version from an image has the image's digest (32 bytes) in the tree's place, and
-`model-deployment/image-content/1` in front: the same image in another registry is the same content.
+A version from an image has the image's digest (32 bytes) instead of the tree's digest, and
+`model-deployment/image-content/1` first: the same image in another registry is the same content.
 
-Not covered is what may change under a published version: the names and values of its secrets,
-limits, replicas, resources, routes. Nor do times, owners, umask, empty folders and where the
-project lies count.
+The hash does not cover what may change under a published version: names and values of its secrets,
+limits, replicas, resources, routes; nor times, owners, umask, empty folders and the project's path.
 """
 
 import hashlib
@@ -44,19 +43,19 @@ IGNORED_NAMES = frozenset(
         "__pycache__",
     }
 )
-"""Names that tools drop by themselves, as files or folders at any depth."""
+"""Names of files and folders that tools create, ignored at any depth."""
 IGNORED_SUFFIXES = (".pyc", ".pyo", ".swp", "~")
 
 _OWNER_MAY_EXECUTE = 0o100
 
 
 class SourceError(Exception):
-    """A source that cannot be read, or changed under our hands; the text says which and why."""
+    """Raised when a source cannot be read or changes meanwhile; the message has path and reason."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something in a source that would not be in the image as it is here."""
+    """A file that an image cannot contain unchanged."""
 
     actual: str
     hint: str
@@ -67,7 +66,7 @@ NO_FILES = Problem("a folder without files", "put the handler's code in it")
 
 @dataclass(frozen=True)
 class File:
-    """A file of a tree: its path relative to it with `/`, and what an image keeps of its mode."""
+    """A file of a source: its relative path with `/`, and whether it is executable."""
 
     path: str
     executable: bool
@@ -76,7 +75,7 @@ class File:
 
 @dataclass(frozen=True)
 class SourceTree:
-    """A folder's files as they were read, once."""
+    """The files of a folder, read once."""
 
     folder: Path
     files: tuple[File, ...]
@@ -84,7 +83,7 @@ class SourceTree:
 
 
 def read(folder: Path) -> SourceTree:
-    """Reads a folder. Raises SourceError for what `problems` names, and for unreadable files."""
+    """Read a folder. Raises SourceError for problems and for unreadable files."""
     try:
         refused = find_problems(folder)
         if refused:
@@ -111,7 +110,7 @@ def content_hash(
     environment: Mapping[str, str],
     python: str | None = None,
 ) -> str:
-    """What identifies a version's content: 64 hexadecimal digits. See the module for the format."""
+    """Return the content hash, 64 hexadecimal digits; the module describes its format."""
     fields = [bytes.fromhex(tree.digest)] + ([python.encode()] if python else [])
     return _content(b"model-deployment/content/1", language, handler, environment, fields)
 
@@ -119,13 +118,13 @@ def content_hash(
 def content_hash_of_image(
     image: str, language: str, handler: str, environment: Mapping[str, str]
 ) -> str:
-    """The content hash of a version whose image, `<name>@sha256:<digits>`, was built elsewhere."""
+    """Return the content hash of a version with a prebuilt image, `<name>@sha256:<digits>`."""
     fields = [bytes.fromhex(image.rpartition("@sha256:")[2])]
     return _content(b"model-deployment/image-content/1", language, handler, environment, fields)
 
 
 def find_problems(folder: Path) -> list[Problem]:
-    """What keeps a folder from being a source, by looking at names and kinds alone."""
+    """Return why a folder cannot be a source, by names and types of its files."""
     problems: list[Problem] = []
     empty = True
     for entry, path in _entries(folder):
@@ -142,12 +141,12 @@ def find_problems(folder: Path) -> list[Problem]:
 
 
 def is_included(name: str) -> bool:
-    """Whether a file or folder of this name is part of a source."""
+    """Return whether a file or folder of this name is part of a source."""
     return name not in IGNORED_NAMES and not name.endswith(IGNORED_SUFFIXES)
 
 
 def digest_of(fields: Iterable[bytes]) -> str:
-    """sha256 over fields, each preceded by its length: no two lists run into the same stream."""
+    """Return the sha256 of length-prefixed fields, so that no two lists have the same stream."""
     total = hashlib.sha256()
     for field in fields:
         total.update(_number(len(field)) + field)
@@ -159,7 +158,7 @@ def _sorted_paths(folder: Path) -> list[str]:
 
 
 def _entries(folder: Path, prefix: str = "") -> Iterator[tuple[os.DirEntry[str], str]]:
-    """Everything that counts below a folder, except folders that hold nothing that counts."""
+    """Yield the included files below a folder."""
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     for entry in ordered:

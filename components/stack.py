@@ -1,4 +1,4 @@
-"""A whole stack: the platform, then the models on it, and what the stack says of itself."""
+"""A stack: the platform, the models, and the stack's outputs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,10 +31,9 @@ from components.traefik.ingress_controller import IngressController, IngressCont
 
 
 def build(spec: StackSpec, root: Path, snapshot: ClusterSnapshot) -> None:
-    """Declare everything that `spec` says; `root` is the project's folder, `snapshot` the cluster.
+    """Declare all resources of `spec`; `root` is the project's folder.
 
-    Raises `pulumi.RunError` for what must not happen to the cluster as it stands, before anything
-    is declared.
+    Raises `pulumi.RunError` for forbidden changes, before anything is declared.
     """
     contents = read_all(spec, root)
     _reject_changed_versions(contents, snapshot)
@@ -130,7 +129,7 @@ def _declare(
 
 
 def _trusted_ips(spec: StackSpec) -> tuple[str, ...]:
-    """The addresses that a load balancer's requests come from."""
+    """Return the address ranges of a load balancer's requests."""
     platform = spec.platform
     if platform.load_balancer is None or platform.aws is None:
         return ()
@@ -163,7 +162,7 @@ def _runtimes(spec: StackSpec) -> list[Runtime]:
 def _harnesses(
     spec: StackSpec, root: Path, stored: Mapping[str, pulumi.Resource]
 ) -> Mapping[Runtime, HarnessImage]:
-    """The images of the runtimes that this stack builds versions for, and of no other."""
+    """Declare the harness images of the runtimes that this stack uses."""
     return {
         runtime: HarnessImage(
             root,

@@ -42,7 +42,7 @@ def python_of_suite(suite: str, requirements: Sequence[Path], folder: Path) -> l
     """Return the command that runs the Python of that Debian suite in `folder` of the project.
 
     It is the Python of the local base image, whose root file system is unpacked into the cache;
-    a mount namespace of its own binds the project into it. Needs root.
+    a separate mount namespace binds the project into it. Requires root.
     """
     paths = Paths.of_user()
     archive = python_root(suite).archive(paths)

@@ -1,9 +1,9 @@
 """Compare the harness with KServe, BentoML and MLflow, each set up as its documentation shows.
 
 All serve the estimator of models/iris/v1 with the same scikit-learn and numpy, each in a separate
-virtual environment. KServe and BentoML call `predict` of models/iris/v1, as ours does; MLflow has a flavour
-of its own for scikit-learn. Each takes one flower as JSON in its own protocol, and logs each
-request where it comes so.
+virtual environment. KServe and BentoML call `predict` of models/iris/v1, as the
+harness does; MLflow uses its scikit-learn flavor. Each peer receives one flower as JSON in its own
+protocol, and logs each request if that is its default.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""What a stack declares on AWS."""
+"""The AWS components of a stack."""

@@ -1,4 +1,4 @@
-"""The bucket that a load balancer writes its log to: closed, encrypted, and emptied by age."""
+"""The S3 bucket of a load balancer's access logs: private, encrypted, with expiry."""
 
 import json
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _DELIVERY = {"Service": "delivery.logs.amazonaws.com"}
 
 @dataclass(frozen=True)
 class AccessLogs:
-    """The bucket's name, and what must stand before anything can be written to it."""
+    """The bucket's name, and the resources that must exist before logs are written."""
 
     bucket: pulumi.Output[str]
     policy: s3.BucketPolicy
 
 
 def access_logs(spec: AccessLogsSpec, account: AwsSpec, opts: pulumi.ResourceOptions) -> AccessLogs:
-    """The bucket with all that guards it. It is kept as long as it holds a line: no force."""
+    """The bucket with its policies. It is not deleted while it contains logs."""
     bucket = s3.Bucket("access-logs", bucket=spec.bucket, opts=opts)
     s3.BucketPublicAccessBlock(
         "access-logs",

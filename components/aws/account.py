@@ -1,6 +1,6 @@
-"""Who speaks to AWS, and what other stacks know.
+"""The AWS provider, and outputs of other stacks.
 
-This module and its users import pulumi-aws, so a stack without AWS never imports them.
+This module imports pulumi-aws, so stacks without AWS do not import it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from components.config import AwsSpec
 from components.config.aws_types import REFERENCE
 
 _SERVICES = ("autoscaling", "ec2", "ecr", "elbv2", "route53", "s3", "sts")
-"""Those that this program speaks to: each has an endpoint of its own."""
+"""The AWS services that the program uses; each has a separate endpoint setting."""
 
 
 def provider(spec: AwsSpec) -> aws.Provider:
     """Return the AWS provider, restricted to the account and region of the stack file.
 
-    With an endpoint, which the stack file allows on this machine alone, it asks nobody else and
-    needs no credentials.
+    With an endpoint, which the stack file allows only on this machine, the provider sends all
+    requests to it and needs no credentials.
     """
     if spec.endpoint is None:
         return aws.Provider("aws", region=spec.region, allowed_account_ids=[spec.account])
@@ -46,7 +46,7 @@ class StackReferences:
         self._stacks: dict[str, pulumi.StackReference] = {}
 
     def resolve(self, value: str) -> pulumi.Input[str]:
-        """A value as it stands, or the output that it names."""
+        """Return a literal value, or the stack output that it refers to."""
         if not value.startswith(REFERENCE):
             return value
         name, _, output = value.removeprefix(REFERENCE).partition("#")

@@ -16,7 +16,7 @@ from components.config import AwsSpec, PlatformSpec
 def build(
     platform: PlatformSpec, account: AwsSpec, repositories: Iterable[str]
 ) -> dict[str, ecr.Repository]:
-    """Declare it; returns the repositories, which images must wait for, by name."""
+    """Declare the resources; return the repositories by name, for images to depend on."""
     aws_provider, stack_references = provider(account), StackReferences()
     if platform.load_balancer is not None:
         LoadBalancer(

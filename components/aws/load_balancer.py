@@ -1,8 +1,8 @@
 """The network load balancer in front of Traefik's node ports.
 
-TLS ends here. The client's address goes on in a PROXY header, which Traefik believes from inside
-the VPC alone: preserving the address itself would need every node to run a Traefik, and fails where
-a client is itself a node.
+The load balancer terminates TLS. It passes the client's address in a PROXY header, which Traefik
+trusts only from inside the VPC. Preserving the client's IP instead would require a Traefik on every
+node, and fails if a client is itself a node.
 """
 
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from components.config import AwsSpec, LoadBalancerSpec
 NAME = "load-balancer"
 HEALTH_CHECK_PATH = "/ping"
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
-"""TLS 1.2 with forward secrecy and 1.3, post-quantum where the client can: AWS's recommendation.
+"""TLS 1.2 with forward secrecy and 1.3, with post-quantum key exchange: AWS's recommendation.
 https://docs.aws.amazon.com/elasticloadbalancing/latest/network/describe-ssl-policies.html"""
 
 _HTTPS, _HTTP = 443, 80
 _REDIRECT = f"{NAME}-redirect"
 _DRAIN_SECONDS = 60
-"""How long a node that leaves its group may still answer."""
+"""Deregistration delay: time for a node that leaves its group to finish requests."""
 _CHECK_SECONDS = 10
 _CHECKS = 2
-"""A node is out after so many failed checks, and in again after as many good ones."""
+"""Consecutive health checks after which a node becomes unhealthy, or healthy again."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class LoadBalancerArgs:
 
 
 class LoadBalancer(pulumi.ComponentResource):
-    """The load balancer, its listener, targets, security, log and record."""
+    """The load balancer with listeners, target groups, security group, log and DNS record."""
 
     def __init__(
         self,
@@ -98,8 +98,8 @@ class LoadBalancer(pulumi.ComponentResource):
     def _security(self) -> ec2.SecurityGroup:
         """Allow clients to reach the listeners, and the load balancer its node ports.
 
-        The load balancer's rules are the group's own, so that one added by hand is found and taken
-        away. The nodes' group is not this stack's: it gets rules beside those that it has.
+        The load balancer's rules are inline, so that a rule added by hand is detected and removed.
+        The nodes' group belongs to the user: this stack only adds rules to it.
         """
         nodes = self._stack_references.resolve(self._args.account.nodes.security_group)
         ports = {"models": self._args.node_port, "ping": self._args.ping_port}
@@ -157,14 +157,14 @@ class LoadBalancer(pulumi.ComponentResource):
             enable_cross_zone_load_balancing=True,
             enable_deletion_protection=spec.deletion_protection,
             access_logs=lb.LoadBalancerAccessLogsArgs(bucket=logs.bucket, enabled=True),
-            # AWS looks whether it may write before it turns the log on
+            # AWS checks the bucket's policy before it enables access logs
             opts=pulumi.ResourceOptions.merge(
                 self._child, pulumi.ResourceOptions(depends_on=[logs.policy])
             ),
         )
 
     def _forward(self, name: str, port: int, *, named: bool) -> list[lb.ListenerDefaultActionArgs]:
-        """To a port of every node; `named`: whether a header names the client."""
+        """Forward to a port of every node; `named`: whether with a PROXY header."""
         targets = self._targets(name, port, named=named)
         for place, nodes in enumerate(self._args.account.nodes.autoscaling_groups):
             autoscaling.Attachment(

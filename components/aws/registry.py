@@ -1,4 +1,4 @@
-"""The repositories of ECR: one for each model, and one for each language's harness."""
+"""The ECR repositories: one per model, and one per language's harness."""
 
 import json
 from collections.abc import Iterable
@@ -24,15 +24,15 @@ _LIFECYCLE = {
         }
     ]
 }
-"""Every image that a Pod may run has a tag, made of its content, and tags are immutable: so no
-digest in use is ever untagged. Old versions stay: a route may go back to any of them."""
+"""Only untagged images expire. Images of versions have immutable tags derived from their content,
+so no digest in use expires, and a route may go back to any version."""
 _PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 
 
 class Registry(pulumi.ComponentResource):
-    """The repositories under the account's prefix; the nodes may pull from them.
+    """The repositories under the account's prefix, which nodes may pull from.
 
-    `repositories` are by their names in the stack: images wait for theirs.
+    `repositories` maps names in the stack to resources, for images to depend on.
     """
 
     repositories: dict[str, ecr.Repository]

@@ -1,4 +1,4 @@
-"""Why a workload is not Available: one read of it and of its Pods."""
+"""Determine why a workload is not Available from one read of it and its Pods."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -20,9 +20,9 @@ class Workload:
     is_available: bool
     deadline_seconds: int | None
     selector: str
-    """Of its Pods, as `kubectl -l` takes it."""
+    """Label selector of its Pods."""
     reason: str
-    """Empty where the rollout has succeeded, or where its Pods do not say why it has not."""
+    """Empty if the rollout succeeded or its Pods do not show the reason."""
 
 
 def read_workload(cluster: ClusterClient, namespace: str, kind: str, name: str) -> Workload | None:
@@ -54,9 +54,9 @@ def read_workload(cluster: ClusterClient, namespace: str, kind: str, name: str) 
 
 
 def _eviction(cluster: ClusterClient, namespace: str, pods: list[Pod]) -> str:
-    """Return why a Pod was evicted whose container then ended with exit code 0.
+    """Return the reason of an eviction whose container ended with exit code 0.
 
-    Such a Pod is Succeeded for Kubernetes, which otherwise restarts it; only the event says why.
+    Kubernetes reports such a Pod as Succeeded; only the event has the reason.
     """
     succeeded = {pod.metadata.name for pod in pods if pod.status.phase == "Succeeded"}
     if not succeeded:

@@ -1,7 +1,7 @@
 """Keep a route unchanged until all its versions are Available.
 
-`depends_on` waits for Deployments that change. One that was deployed long ago and is Available no
-more does not change: it must be asked.
+`depends_on` waits only for Deployments that change. A Deployment of an earlier update may have
+become unavailable, so its state is read again.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class AvailabilityGate:
         self._state = state
 
     def route_changed(self, model: str, route: str, text: str) -> bool:
-        """Whether the route is another one than the cluster's; never where that is unknown."""
+        """Return whether the route differs from the cluster's; False if the cluster is unknown."""
         if self._cluster is None:
             return False
         return self._state.route_annotations.get((model, route)) != text
@@ -44,7 +44,7 @@ class AvailabilityGate:
             )
 
     def _problem(self, name: str) -> str | None:
-        """What keeps a version from being used, after its name; None for one that is Available."""
+        """Return why a version is unavailable, prefixed by its name; None if it is Available."""
         if self._cluster is None:
             return "does not exist"
         try:

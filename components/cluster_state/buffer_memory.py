@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from components.config import StackSpec, memory_bytes
 
 _SHARE = 0.5
-"""Of a Traefik's memory; the rest is its routes and its own work."""
+"""Share of Traefik's memory for buffers; the rest is for routes and requests."""
 _AT_ONCE = 8
-"""Bodies of full length that should fit into it."""
+"""Number of bodies of full length that should fit."""
 
 
 def warnings(spec: StackSpec) -> Iterator[str]:
-    """One for each model whose longest bodies could fill a Traefik; all models share it."""
+    """Yield a warning for each model whose largest bodies could fill a Traefik's memory."""
     memory = memory_bytes(spec.platform.ingress_controller.resources.memory)
     for name, model in spec.models.items():
         fit = int(memory * _SHARE / model.limits.body_bytes)

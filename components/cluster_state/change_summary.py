@@ -1,7 +1,7 @@
 """Summarize the effect of an update on traffic, addresses and nodes, per model.
 
-It compares the stack file with the cluster, not with Pulumi's state: a reviewer wants to know what
-clients will see.
+The stack file is compared with the cluster, not with Pulumi's state: reviewers need the effect
+on clients.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,20 +15,20 @@ _MEBIBYTE = 2**20
 
 @dataclass(frozen=True)
 class DesiredModel:
-    """A model as the stack file has it, as far as clients and nodes notice."""
+    """The desired state of a model, as far as it affects clients and nodes."""
 
     replicas: Mapping[str, int]
-    """By version; with autoscaling the least."""
+    """Replicas by version; with autoscaling the minimum."""
     requests: Mapping[str, ResourceRequests]
-    """By version, of one Pod."""
+    """Resource requests of one Pod, by version."""
     routes: Mapping[str, Mapping[str, int]]
-    """With `latest`."""
+    """Weights by route, including `latest`."""
     failover_versions: Mapping[str, frozenset[str]]
-    """By route: versions that get requests without a weight (mirror, failover)."""
+    """Versions that receive requests without a weight (mirror, failover), by route."""
 
 
 def summarize_changes(models: Mapping[str, DesiredModel], state: ClusterState) -> list[str]:
-    """A line for everything that changes; empty where nothing does."""
+    """Return one line per change; empty if nothing changes."""
     removed_models = sorted({model for model, _ in state.versions} - models.keys())
     empty = DesiredModel({}, {}, {}, {})
     lines: list[str] = []
@@ -69,7 +69,7 @@ def _routes(model: str, desired: DesiredModel, state: ClusterState) -> Iterator[
 
 
 def _moved(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[str]:
-    """Each version's share before and after, where it differs."""
+    """Return each version's changed share, before and after."""
     for version in sorted({*before, *after}, key=version_number):
         was, becomes = before.get(version, 0), after.get(version, 0)
         if was != becomes:
@@ -77,7 +77,7 @@ def _moved(before: Mapping[str, int], after: Mapping[str, int]) -> Iterator[str]
 
 
 def _requests(models: Mapping[str, DesiredModel], state: ClusterState) -> str:
-    """What the nodes must find in addition; nothing where it gets less or stays."""
+    """Return the additional resource requests; empty if they do not increase."""
     requested = ResourceRequests()
     for model, desired in models.items():
         for version, replicas in desired.replicas.items():
@@ -98,7 +98,7 @@ def _requests(models: Mapping[str, DesiredModel], state: ClusterState) -> str:
 
 
 def warnings(models: Mapping[str, DesiredModel]) -> Iterator[str]:
-    """Each version whose traffic hangs on one Pod, whether that is new or not."""
+    """Yield each version that receives traffic with a single replica."""
     for model, desired in models.items():
         for version, replicas in desired.replicas.items():
             routes = [

@@ -19,25 +19,25 @@ from components.cluster_state.state import ClusterState, Object, parse_cluster_s
 _PAGE = "500"
 _SHOWN = 300
 _SECONDS = (3, 30)
-"""To connect, and to answer."""
+"""Seconds, for the connection and for the response."""
 
 _MODELS = "app.kubernetes.io/part-of=model-deployment,app.kubernetes.io/component=model"
 _ROUTES = "app.kubernetes.io/part-of=model-deployment,app.kubernetes.io/component=route"
 
 
 class ClusterUnavailableError(Exception):
-    """The cluster could not be looked at; the text says why."""
+    """Raised when the cluster state cannot be read; the message has the reason."""
 
 
 @dataclass(frozen=True)
 class ClusterClient:
-    """The API server that the Kubernetes plugin talks to."""
+    """A client of the API server that the Kubernetes provider uses."""
 
     api: client.ApiClient
 
     @classmethod
     def from_stack_config(cls) -> "ClusterClient":
-        """As the plugin finds it: the stack's `kubernetes:*` settings, else the environment.
+        """Connect as the provider does: by the stack's `kubernetes:*` keys, else the environment.
 
         Raises ClusterUnavailableError.
         """
@@ -47,7 +47,7 @@ class ClusterClient:
             if not text:
                 return cls(config.new_client_from_config(context=context))
             file = os.path.expanduser(text)
-            if os.path.isfile(file):  # also for a whole kubeconfig, which names none
+            if os.path.isfile(file):  # also for an inline kubeconfig without a context
                 return cls(config.new_client_from_config(config_file=file, context=context))
             return cls(
                 config.new_client_from_config_dict(_inline_kubeconfig(text), context=context)
@@ -56,7 +56,7 @@ class ClusterClient:
             raise ClusterUnavailableError(str(error)) from None
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Object | None:
-        """One object or list by its path; None where there is no such thing."""
+        """Return an object or a list by its path; None if it does not exist."""
         status, data = self._call("GET", path, query, {"Accept": "application/json"})
         if status == HTTPStatus.NOT_FOUND:
             return None
@@ -67,7 +67,7 @@ class ClusterClient:
         return cast("Object", json.loads(data))
 
     def apply(self, path: str, manager: str, body: Object) -> None:
-        """Server-side apply, as `manager`. Raises ClusterUnavailableError where it is refused."""
+        """Apply server-side as `manager`. Raises ClusterUnavailableError if it is refused."""
         query = [("fieldManager", manager), ("force", "true")]
         headers = {"Accept": "application/json", "Content-Type": "application/apply-patch+yaml"}
         status, data = self._call("PATCH", path, query, headers, body)
@@ -99,7 +99,7 @@ class ClusterClient:
             raise ClusterUnavailableError(f"{self.api.configuration.host}: {error}") from None
 
     def items(self, path: str, selector: str) -> list[Object]:
-        """All objects of a list by label, page by page; empty where there is no such list."""
+        """Return all objects of a list by label; empty if the list does not exist."""
         items: list[Object] = []
         token = ""
         while True:
@@ -113,7 +113,7 @@ class ClusterClient:
                 return items
 
     def read_state(self, namespace: str) -> ClusterState:
-        """Everything of a namespace that this project wrote. Raises ClusterUnavailableError."""
+        """Return all objects of this project in a namespace. Raises ClusterUnavailableError."""
         routes = f"/apis/traefik.io/v1alpha1/namespaces/{namespace}"
         return parse_cluster_state(
             self.items(f"/apis/apps/v1/namespaces/{namespace}/deployments", _MODELS),

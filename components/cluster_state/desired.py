@@ -7,7 +7,7 @@ from components.naming import LATEST
 
 
 def desired_model(spec: ModelSpec) -> DesiredModel:
-    """What `effects.describe` compares to the cluster."""
+    """Return the desired state that `change_summary` compares with the cluster."""
     return DesiredModel(
         replicas={name: _replicas(version) for name, version in spec.versions.items()},
         requests={name: _requests(version) for name, version in spec.versions.items()},

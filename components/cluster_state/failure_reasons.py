@@ -1,4 +1,4 @@
-"""Logs why a workload did not become Available, below its name in Pulumi's diagnostics.
+"""Log why a workload did not become Available, under its name in Pulumi's diagnostics.
 
 The Kubernetes provider's own message lacks the scheduler's reason, evictions and quotas, and may
 only say "containers with unready status: [model]".
@@ -19,10 +19,10 @@ _KINDS = {
 
 
 def log_failure_reasons(cluster: ClusterClient | None, namespace: str) -> None:
-    """Have the engine call back whenever a workload fails that is declared from here on.
+    """Register an error hook for all workloads that are declared afterwards.
 
-    A preview creates no Pods, so it needs no hook. The state has the hook's name; a change of it
-    is no change of the resource.
+    A preview creates no Pods, so it needs no hook. The state stores only the hook's name; changing
+    it does not change the resource.
     """
     if cluster is None or pulumi.runtime.is_dry_run():
         return
@@ -51,7 +51,7 @@ def log_failure_reasons(cluster: ClusterClient | None, namespace: str) -> None:
 
 
 def failure_text(cluster: ClusterClient, namespace: str, token: str, name: str) -> str:
-    """Say why a workload is not Available; empty where that is not what failed, or not known."""
+    """Return why a workload is not Available; empty if something else failed or is unknown."""
     kind, plural = _KINDS[token]
     try:
         workload = read_workload(cluster, namespace, plural, name)

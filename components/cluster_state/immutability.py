@@ -10,7 +10,7 @@ _SHOWN = 12
 
 
 class Content(Protocol):
-    """What is compared of a version's content."""
+    """The content of a version that is compared."""
 
     @property
     def content_hash(self) -> str:
@@ -18,7 +18,7 @@ class Content(Protocol):
 
     @property
     def commit(self) -> str:
-        """The commit that it was read from."""
+        """The commit of the source."""
 
     @property
     def ref(self) -> str:
@@ -28,9 +28,9 @@ class Content(Protocol):
 def find_changed_versions(
     contents: Mapping[tuple[str, str], Content], state: ClusterState
 ) -> Iterator[ConfigIssue]:
-    """A mistake for each published version, by (model, version), that is another one now.
+    """Yield an issue for each published version, by (model, version), whose content changed.
 
-    A version that never became Available is not published yet: it may be mended under its name.
+    A version that never became Available is not published yet: its content may change.
     """
     for (model, version), content in contents.items():
         current = state.versions.get((model, version))

@@ -13,7 +13,7 @@ from components.naming import object_name
 
 @dataclass(frozen=True)
 class ClusterSnapshot:
-    """State of the cluster before the update, and the gate that reads it again."""
+    """The state of the cluster before the update, and the gate that reads it again."""
 
     state: ClusterState
     gate: AvailabilityGate
@@ -21,13 +21,13 @@ class ClusterSnapshot:
     namespace: str
 
     def transfer_replicas(self, spec: StackSpec) -> None:
-        """Hold the replicas of versions that get an autoscaler, or give theirs back.
+        """Transfer the ownership of `spec.replicas` to or from an autoscaler.
 
-        Towards an autoscaler: a number that its last owner leaves out becomes 1. So another field
-        manager applies it as it stands, and keeps it until the autoscaler writes one
+        To an autoscaler: a field that its last owner drops gets the default 1. So another field
+        manager applies the current number, and owns it until the autoscaler writes one
         (https://kubernetes.io/docs/reference/using-api/server-side-apply/#transferring-ownership).
-        Back: Pulumi deletes last, and until then the autoscaler would change the file's number
-        once more. So its bounds become that number.
+        From an autoscaler: Pulumi deletes it last, and until then it would change the desired
+        number again. So its minimum and maximum are set to that number.
         """
         if self.cluster is None or pulumi.runtime.is_dry_run():
             return
@@ -67,9 +67,9 @@ class ClusterSnapshot:
 
 
 def take_snapshot(namespace: str) -> ClusterSnapshot:
-    """Read the namespace. A preview goes on without a cluster and says what it could not see.
+    """Read the namespace. A preview without a cluster continues and logs what it cannot check.
 
-    Raises `pulumi.RunError` where an update cannot look: it must not guess.
+    Raises `pulumi.RunError` if an update cannot read the cluster.
     """
     try:
         cluster = ClusterClient.from_stack_config()

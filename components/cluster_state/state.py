@@ -11,21 +11,21 @@ from components.naming import annotation
 from components.pods import GPU
 
 WEIGHTS = annotation("weights")
-"""On a route's object: its split as JSON. What people see in `kubectl`, and previews compare to."""
+"""Annotation of a route's object: its weights as JSON, for users and previews."""
 
 ROUTE = annotation("route")
-"""Beside it: the whole route, also as JSON. A difference in it is a move."""
+"""Annotation of a route's object: the whole route as JSON; a difference changes traffic."""
 
 FIELD_MANAGER = "model-deployment-hand-over"
-"""The field manager that holds a number of replicas between Pulumi and an autoscaler."""
+"""The field manager that owns `spec.replicas` during the transfer to an autoscaler."""
 
 Object = Mapping[str, object]
-"""A Kubernetes object as the API server gives it."""
+"""A Kubernetes object as returned by the API server."""
 
 
 @dataclass(frozen=True)
 class ResourceRequests:
-    """What Pods ask of nodes: CPU in thousandths of a core, memory in bytes, whole GPUs."""
+    """Resource requests: CPU in millicores, memory in bytes, GPUs."""
 
     cpu: int = 0
     memory: int = 0
@@ -42,13 +42,13 @@ class ResourceRequests:
         )
 
     def times(self, replicas: int) -> "ResourceRequests":
-        """The requests of several equal Pods."""
+        """Return the requests of several equal Pods."""
         return ResourceRequests(self.cpu * replicas, self.memory * replicas, self.gpu * replicas)
 
 
 @dataclass(frozen=True)
 class VersionState:
-    """A version's Deployment as it stands."""
+    """The current state of a version's Deployment."""
 
     content_hash: str
     published_at: str
@@ -56,22 +56,22 @@ class VersionState:
     ref: str
     replicas: int
     replicas_owned_by_pulumi: bool
-    """Whether Pulumi wrote the number: then leaving it out would make it 1."""
+    """Whether Pulumi owns `spec.replicas`: dropping the field would then reset it to 1."""
     available: bool
     ever_available: bool
-    """False only for a first rollout that has not succeeded: nobody can have used it."""
+    """False only while the first rollout has not succeeded: the version was never used."""
     requests: ResourceRequests
-    """Of one Pod."""
+    """Resource requests of one Pod."""
 
 
 @dataclass(frozen=True)
 class ClusterState:
-    """All versions by (model, version), and all splits by (model, route)."""
+    """All versions by (model, version), and all weights by (model, route)."""
 
     versions: Mapping[tuple[str, str], VersionState] = field(default_factory=dict)
     routes: Mapping[tuple[str, str], Mapping[str, int]] = field(default_factory=dict)
     route_annotations: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """Each route as its annotation `route` has it."""
+    """Each route as stored in its annotation `route`."""
 
 
 def _get_path(item: object, *path: str) -> object:
@@ -119,7 +119,7 @@ def _applied_replicas(deployment: Object) -> bool:
 
 
 def parse_version(deployment: Object) -> VersionState:
-    """A version from its Deployment."""
+    """Parse a version from its Deployment."""
     conditions = _conditions(deployment)
     available = _get_str(conditions.get("Available"), "status") == "True"
     finished = _get_str(conditions.get("Progressing"), "reason") == "NewReplicaSetAvailable"
@@ -154,7 +154,7 @@ def _read_weights(item: Object) -> dict[str, int] | None:
 
 
 def parse_cluster_state(deployments: list[Object], routes: list[Object]) -> ClusterState:
-    """Everything from the lists of one namespace."""
+    """Parse the lists of one namespace."""
 
     def key(item: Object, part: str) -> tuple[str, str]:
         model = _get_str(item, "metadata", "labels", "app.kubernetes.io/name")

@@ -22,16 +22,16 @@ REGIONS = (
     *("me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-west-1"),
     "us-west-2",
 )
-"""The commercial partition's, of botocore's endpoints. China and GovCloud have other ARNs."""
+"""Regions of the commercial partition, from botocore. China and GovCloud use other ARNs."""
 
 SCHEMES = ("internet-facing", "internal")
 REFERENCE = "stack://"
-"""What begins with it is an output of another stack: stack://<org>/<project>/<stack>#<output>."""
+"""Prefix of an output of another stack: stack://<org>/<project>/<stack>#<output>."""
 
 _REFERENCE = rf"{REFERENCE}[\w.-]+/[\w.-]+/[\w.-]+#[A-Za-z_][\w-]*(\.[\w-]+)*"
 _REFERENCE_HINT = f"{REFERENCE}<organization>/<project>/<stack>#<output>"
 _SMALLEST_SUBNET, _LARGEST_SUBNET = 28, 16
-"""Prefix lengths that AWS takes for a VPC and its subnets."""
+"""Prefix lengths that AWS accepts for a VPC and its subnets."""
 
 
 def _region(text: str) -> str:
@@ -47,7 +47,7 @@ def _scheme(text: str) -> str:
 
 
 def network(text: str) -> ipaddress.IPv4Network | None:
-    """The range that a text writes; None where it writes none."""
+    """Parse a CIDR range; return None if the text is not one."""
     try:
         return ipaddress.IPv4Network(text)
     except ValueError:
@@ -55,7 +55,7 @@ def network(text: str) -> ipaddress.IPv4Network | None:
 
 
 def _range(text: str) -> str:
-    """A range without host bits: 10.0.0.1/8 may mean one address or sixteen million."""
+    """Require a range without host bits: 10.0.0.1/8 is ambiguous."""
     if network(text) is not None and "/" in text:
         return text
     try:
@@ -73,7 +73,7 @@ def _subnet_range(text: str) -> str:
 
 
 def _endpoint(text: str) -> str:
-    """Only a rehearsal has one, and a rehearsal never leaves this machine."""
+    """Accept loopback addresses only: endpoints exist for rehearsals on this machine."""
     parts = urlsplit(text)
     try:
         loopback = ipaddress.ip_address(parts.hostname or "").is_loopback

@@ -1,4 +1,4 @@
-"""What all sections of a stack file share."""
+"""Base class of the sections of a stack file."""
 
 from pydantic import BaseModel, ConfigDict, field_validator
 from pydantic.alias_generators import to_camel
@@ -8,7 +8,7 @@ from components.errors import value_error
 
 
 class Section(BaseModel):
-    """A strict, frozen map. Python uses the field names, a stack file the camelCase aliases."""
+    """A strict, immutable section: snake_case in Python, camelCase in the stack file."""
 
     model_config = ConfigDict(
         strict=True,
@@ -21,13 +21,13 @@ class Section(BaseModel):
 
     @classmethod
     def fields_by_key(cls) -> dict[str, FieldInfo]:
-        """The section's keys as a file has them."""
+        """Return the section's keys as they are written in a stack file."""
         return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     @field_validator("*", mode="before")
     @classmethod
     def _written(cls, value: object) -> object:
-        """`handler:` with nothing behind it is a slip, not a wish for the default."""
+        """Refuse a key without a value: it is a mistake, not a request for the default."""
         if value is None:
             raise value_error("write its value")
         return value

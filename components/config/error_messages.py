@@ -1,6 +1,6 @@
 """Translate pydantic's errors into configuration issues with a remedy.
 
-pydantic knows where and what kind; the words come from the section's own fields, found again by
+pydantic reports path and kind; the remedy comes from the section's fields, which are looked up by
 walking the types along the path.
 """
 
@@ -26,7 +26,7 @@ _VERSION_DEPTH = 5
 
 
 def find_issues(error: ValidationError, data: object) -> list[ConfigIssue]:
-    """All that pydantic found in `data`, the raw sections under their names."""
+    """Return pydantic's errors in `data`, the raw sections by name, as issues."""
     errors = [details for details in error.errors(include_url=False) if details["loc"]]
     reported_paths = {_keys(details["loc"]) for details in errors}
     issues = (_to_issue(details, data, reported_paths) for details in errors)
@@ -46,7 +46,7 @@ def _to_issue(
                 of_model, "no value", f"{_example(at)}, for the model or each version"
             )
         if isinstance(version, dict) and at[-1] not in version and of_model in reported_paths:
-            return None  # the model's own mistake, handed down to this version
+            return None  # an issue of the model, inherited by this version
     match kind:
         case "missing":
             return ConfigIssue(at, "no value", _example(at))
@@ -61,7 +61,7 @@ def _to_issue(
 
 
 def _keys(loc: Sequence[object]) -> tuple[str, ...]:
-    """The keys of a file; pydantic adds which form of a source it took, and marks wrong keys."""
+    """Return the keys of the file; pydantic adds the union branch and marks invalid keys."""
     keys = [format_key(key) for key in loc if key != _KEY]
     forms = slice(_VERSION_DEPTH, _VERSION_DEPTH + 1)
     if _is_of_a_version(keys[:_VERSION_DEPTH]) and keys[_VERSION_DEPTH - 1] == "source":
@@ -121,7 +121,7 @@ def _example(at: Sequence[str]) -> str:
 
 
 def _flow(value: object) -> str:
-    """A value in YAML's one-line form."""
+    """Format a value in YAML's flow style."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
@@ -132,7 +132,7 @@ def _flow(value: object) -> str:
 
 
 def _type_at(at: Sequence[str]) -> object:
-    """The type that a stack file has at a path; None where it has nothing."""
+    """Return the type of a path in a stack file; None for an unknown path."""
     kind: object = StackSpec
     for key in at:
         if get_origin(kind) in (dict, list):
@@ -152,7 +152,7 @@ def _field_at(at: Sequence[str]) -> FieldInfo | None:
 
 
 def _as_section(kind: object) -> type[Section]:
-    """The section itself, or the one that a union holds; the one without keys for what is none."""
+    """Return the section, also out of a union; `Section` for types that are not sections."""
     if get_origin(kind) in (Annotated, Union, UnionType):
         sections = [_as_section(choice) for choice in get_args(kind)]
         return next((section for section in sections if section is not Section), Section)

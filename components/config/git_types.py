@@ -1,4 +1,4 @@
-"""The values of `source: {path, ref}`, as far as they can be checked without asking Git."""
+"""The values of `source: {path, ref}`, as far as they can be checked without Git."""
 
 import posixpath
 import re
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, WithJsonSchema
 from components.errors import value_error
 
 _REF = r"[A-Za-z0-9_][A-Za-z0-9._/+-]{0,199}"
-"""Narrower than Git's own rule: no `HEAD~1`, `main@{1}` or `:/text`, which name what moves."""
+"""Stricter than Git: no `HEAD~1`, `main@{1}` or `:/text`, which are not immutable."""
 
 
 def _ref(text: str) -> str:
@@ -22,7 +22,7 @@ def _ref(text: str) -> str:
 
 def _folder(text: str) -> str:
     if posixpath.isabs(text):
-        raise value_error("write it relative to the project: every clone lies elsewhere")
+        raise value_error("write it relative to the project, because clones have different paths")
     if not text or not text.isprintable():
         raise value_error("write a folder relative to the project, such as models/iris")
     path = posixpath.normpath(text)

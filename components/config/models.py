@@ -16,7 +16,7 @@ from components.naming import ModelName, RouteName, VersionName, version_number
 
 
 class LimitsSpec(Section):
-    """What one replica takes on, so that no caller fills its memory."""
+    """Limits of one replica, which bound its memory."""
 
     body_bytes: BodyBytes = Field(
         default=10 * 1024 * 1024,
@@ -29,7 +29,7 @@ class LimitsSpec(Section):
 
 
 class ModelSpec(Section):
-    """One model: its versions, and the routes that share traffic among them."""
+    """A model: its versions, and the routes that distribute traffic among them."""
 
     language: Language | None = Field(
         default=None, description="Language of the handlers.", examples=["python"]
@@ -60,7 +60,7 @@ class ModelSpec(Section):
     @model_validator(mode="before")
     @classmethod
     def _inherit(cls, data: object) -> object:
-        """Hands a model's keys down, so that readers find them on the version alone."""
+        """Copy inherited keys of the model to its versions."""
         if not isinstance(data, dict) or not isinstance(data.get("versions"), dict):
             return data
         versions = {
@@ -71,7 +71,7 @@ class ModelSpec(Section):
 
     @property
     def latest(self) -> str:
-        """The version with the highest number."""
+        """Return the version with the highest number."""
         return max(self.versions, key=version_number)
 
 
@@ -83,9 +83,9 @@ def _inherited(model: dict[object, object], version: dict[object, object]) -> di
 
 
 class StackSpec(Section):
-    """A whole stack file, checked."""
+    """A validated stack file."""
 
-    platform: PlatformSpec = Field(description="What stands once per stack.")
+    platform: PlatformSpec = Field(description="The parts that exist once per stack.")
     models: dict[ModelName, ModelSpec] = Field(
         description="The models by name.",
         min_length=1,

@@ -14,7 +14,7 @@ from components.errors import ConfigIssue, StackFileError, format_key
 def parse(
     platform: object, models: object, root: Path, secret_keys: frozenset[str] | None = None
 ) -> StackSpec:
-    """Checks the two sections of a stack file as YAML gives them, whatever that is.
+    """Validate the two sections of a stack file as parsed from YAML; any type is accepted.
 
     `root` is the project's folder, which `source` is relative to; `secret_keys` are the names of
     the stack's secrets, if they are known. Raises StackFileError with all mistakes; nothing else,
@@ -49,7 +49,7 @@ def _position(at: Iterable[str], data: object) -> list[int]:
     for key in at:
         keys = [format_key(name) for name in data] if isinstance(data, dict) else []
         if key not in keys:
-            return [*position, len(keys)]  # what is missing comes after what is there
+            return [*position, len(keys)]  # missing keys come after existing ones
         position.append(keys.index(key))
         data = data.get(key) if isinstance(data, dict) else None
     return position

@@ -25,11 +25,11 @@ from components.errors import value_error
 from components.naming import NamespaceName
 
 _LEAST_BROKER_MEMORY = 256 * 2**20
-"""Bytes. Of less, what RabbitMQ needs for itself leaves nothing for messages."""
+"""Bytes. With less memory, RabbitMQ has none left for messages."""
 
 
 def _without_gpu(resources: ResourcesSpec) -> ResourcesSpec:
-    """What waits for a GPU that it does not use is never scheduled."""
+    """Refuse GPUs for platform Pods, which do not use them."""
     if resources.gpu:
         raise value_error("remove gpu: only models use GPUs", f"a gpu of {resources.gpu}")
     return resources
@@ -39,7 +39,7 @@ WithoutGpu = Annotated[ResourcesSpec, AfterValidator(_without_gpu)]
 
 
 class RateLimitSpec(Section):
-    """How fast one client may ask, by its address; beyond that it gets 429."""
+    """The request rate of one client address; further requests get 429."""
 
     average: RequestsPerSecond = Field(
         description="Requests a second, of one client to one address of a model at one Traefik.",
@@ -51,15 +51,15 @@ class RateLimitSpec(Section):
 
 
 class IngressControllerSpec(Section):
-    """Traefik: two replicas, so that one may go without a lost request."""
+    """Traefik: two replicas, so that one can restart without a lost request."""
 
     replicas: Replicas = Field(default=2, description="Number of Traefik's Pods.", examples=[2])
     node_port: NodePort = Field(
-        default=30080, description="Port of every node that leads to Traefik.", examples=[30080]
+        default=30080, description="Node port of Traefik.", examples=[30080]
     )
     ping_port: NodePort = Field(
         default=30081,
-        description="Port of every node that leads to its ping, for a load balancer's checks.",
+        description="Node port of Traefik's ping, for health checks of a load balancer.",
         examples=[30081],
     )
     redirect_port: NodePort | None = Field(
@@ -79,7 +79,7 @@ class IngressControllerSpec(Section):
     )
     hsts_seconds: HstsSeconds | None = Field(
         default=None,
-        description="How long a browser, once told, asks by HTTPS alone.",
+        description="How long browsers use only HTTPS after one response.",
         examples=[31536000],
     )
     image: ImageName = Field(
@@ -89,7 +89,7 @@ class IngressControllerSpec(Section):
 
 
 class MessageBrokerSpec(Section):
-    """RabbitMQ: three nodes, so that one may go and no event is lost or waits."""
+    """RabbitMQ: three nodes, so that one can fail without lost or delayed events."""
 
     replicas: BrokerReplicas = Field(
         default=3,
@@ -113,7 +113,7 @@ class MessageBrokerSpec(Section):
     @field_validator("resources")
     @classmethod
     def _enough(cls, resources: ResourcesSpec) -> ResourcesSpec:
-        """With less, RabbitMQ starts and then takes no message."""
+        """Require enough memory: with less, RabbitMQ starts but accepts no messages."""
         if memory_bytes(resources.memory) < _LEAST_BROKER_MEMORY:
             raise value_error("write at least 256Mi of memory", f"a memory of {resources.memory}")
         return resources

@@ -1,6 +1,6 @@
 """CPU and memory as Kubernetes writes them.
 
-They are brought to the form that the API server answers with (`0.5` becomes `500m`, `1024Mi`
+Values are converted to the API server's canonical form (`0.5` becomes `500m`, `1024Mi`
 becomes `1Gi`). Otherwise a refresh would report a difference in an unchanged value.
 """
 
@@ -14,11 +14,11 @@ _MEMORY = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,3})?)(?P<unit>[KMGT]i|[k
 _BINARY = {"Ti": 2**40, "Gi": 2**30, "Mi": 2**20, "Ki": 2**10}
 _DECIMAL = {"T": 10**12, "G": 10**9, "M": 10**6, "k": 10**3}
 _LEAST_MEMORY = 32 * 2**20
-"""Bytes. Less starts neither a harness nor Traefik; it is a forgotten unit."""
+"""Bytes. Neither a harness nor Traefik starts with less: the unit was probably forgotten."""
 
 
 def cpu_millicores(text: str) -> int:
-    """Return the CPU in millicores. Raises PydanticCustomError for what is no positive amount."""
+    """Return the CPU in millicores. Raises PydanticCustomError unless the amount is positive."""
     match = _CPU.fullmatch(text)
     amount = Decimal(match["number"]) if match else Decimal(0)
     if match and not match["milli"]:
@@ -41,13 +41,13 @@ def memory_bytes(text: str) -> int:
 
 
 def canonical_cpu(text: str) -> str:
-    """Whole cores as a number, everything else in thousandths."""
+    """Format whole cores as a number, fractions in millicores."""
     millicores = cpu_millicores(text)
     return f"{millicores}m" if millicores % 1000 else str(millicores // 1000)
 
 
 def canonical_memory(text: str) -> str:
-    """The largest unit that divides it, of the family (binary or decimal) that was written."""
+    """Format with the largest exact unit of the written family (binary or decimal)."""
     amount = memory_bytes(text)
     for unit, factor in (_BINARY if text.endswith("i") else _DECIMAL).items():
         if amount % factor == 0:

@@ -1,4 +1,4 @@
-"""The section of a route. That the versions it names fit is checked by `references`."""
+"""The section of a route. `checks.references` checks the versions that it names."""
 
 from typing import Annotated
 
@@ -32,7 +32,7 @@ class MirrorSpec(Section):
 
 
 class RouteSpec(Section):
-    """How an address shares its traffic among versions."""
+    """How a route distributes its traffic among versions."""
 
     weights: Annotated[dict[str, Percent], AfterValidator(_total)] = Field(
         description="Version: its share. Whole numbers, total 100; 0 is allowed.",

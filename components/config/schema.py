@@ -30,7 +30,7 @@ _SALT = {"type": "string", "description": "Written by Pulumi."}
 
 
 def schema() -> dict[str, object]:
-    """The schema of the whole file, Pulumi's own keys included."""
+    """Return the schema of the whole file, including Pulumi's keys."""
     stack = StackSpec.model_json_schema(ref_template=f"#/{_DEFINITIONS}/{{model}}")
     definitions = stack.pop("$defs")
     for section in _sections(Section):
@@ -80,7 +80,7 @@ def _refine(definition: dict[str, object], section: type[Section]) -> None:
 
 
 def _close_maps(node: object) -> None:
-    """A key that does not match a map's pattern is refused; `null` is no value anywhere."""
+    """Refuse keys that do not match a map's pattern, and `null` values."""
     if isinstance(node, list):
         for item in node:
             _close_maps(item)
@@ -93,6 +93,6 @@ def _close_maps(node: object) -> None:
         del node["anyOf"], node["default"]
         node.update(next(kind for kind in kinds if kind != {"type": "null"}))
     if isinstance(node.get("title"), str):
-        del node["title"]  # the field's name once more
+        del node["title"]  # repeats the field's name
     for value in node.values():
         _close_maps(value)

@@ -16,9 +16,9 @@ SECTIONS = ("platform", "models")
 
 
 def load(root: Path) -> StackSpec:
-    """The checked stack file; `root` is the project's folder.
+    """Return the validated stack file; `root` is the project's folder.
 
-    Raises `pulumi.RunError`, which ends the program with its text alone, for any issue.
+    Raises `pulumi.RunError`, which ends the program without a traceback, for any issue.
     """
     issues = list(_secret_sections())
     secret = {issue.path[0] for issue in issues}
@@ -29,7 +29,7 @@ def load(root: Path) -> StackSpec:
             models = external_models_file.read(root, models)
         spec = parse(platform, models, root, _secret_keys())
     except StackFileError as error:
-        # What is found in a section with secrets stays unsaid: it might quote one.
+        # Issues of a section with secrets are not printed: they might quote a secret.
         issues += (issue for issue in error.issues if issue.path[0] not in secret)
     issues += _unknown_keys()
     if issues or spec is None:
@@ -38,7 +38,7 @@ def load(root: Path) -> StackSpec:
 
 
 def _section(name: str) -> object:
-    """What the section holds; text that is no JSON is given on, to be refused as text."""
+    """Return the section's value; text that is not JSON is returned, to be refused as text."""
     value = pulumi.Config(NAMESPACE).get(name)
     try:
         return None if value is None else json.loads(value)
@@ -47,7 +47,7 @@ def _section(name: str) -> object:
 
 
 def _secret_sections() -> Iterator[ConfigIssue]:
-    """A secret inside a section would reach the program, and then the cluster, as plain text."""
+    """Refuse secrets inside a section: they would reach the cluster in plain text."""
     for name in SECTIONS:
         if is_config_secret(f"{NAMESPACE}:{name}"):
             hint = "make it a secret key of its own: pulumi config set --secret <name>"
@@ -55,7 +55,7 @@ def _secret_sections() -> Iterator[ConfigIssue]:
 
 
 def _secret_keys() -> frozenset[str]:
-    """The names that a version's `secrets` may use."""
+    """Return the names that a version's `secrets` may refer to."""
     keys = (key.partition(":") for key in _all_keys() if is_config_secret(key))
     return frozenset(name for namespace, _, name in keys if namespace == NAMESPACE) - {*SECTIONS}
 

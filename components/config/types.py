@@ -1,4 +1,4 @@
-"""The values of a stack file that are more than text or a number, each by a named type."""
+"""Named types for the values of a stack file."""
 
 import ipaddress
 import re
@@ -25,13 +25,13 @@ _HARNESS_VARIABLES = "MODEL_"
 _NODE_LABEL = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _CONFIG_KEY = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}"
 _SECTIONS = ("platform", "models")
-"""Keys of the stack's configuration that are read as plain text."""
+"""Configuration keys that are read in plain text."""
 _ENGINE_DATE = r"[0-9-]{10} [0-9:]{8}(\.[0-9]+)? [+-][0-9]{4} .*"
-"""What Pulumi's engine makes of an unquoted date; the handler would meet text nobody wrote."""
+"""The form into which Pulumi's engine converts an unquoted date, changing the user's text."""
 
 
 def _handler(text: str, info: ValidationInfo) -> str:
-    """The form is the language's, which stands before it; without one, that of any language."""
+    """Validate by the language's form; without a valid language, accept the form of any."""
     language = LANGUAGES.get((info.data or {}).get("language") or "")
     if not any(
         is_handler(text, candidate)
@@ -163,7 +163,7 @@ Registry = Annotated[str, AfterValidator(_registry), _pattern(_REGISTRY)]
 ImageName = Annotated[str, AfterValidator(_image), _pattern(_IMAGE)]
 ImageDigest = Annotated[str, AfterValidator(_image_digest), _pattern(_IMAGE_DIGEST)]
 SourceFolder = str
-"""Checked with the disk at hand, by `folders`."""
+"""`checks.sources` checks that the folder exists."""
 EnvironmentName = Annotated[
     str, AfterValidator(_environment_name), _pattern(rf"(?!{_HARNESS_VARIABLES}){_IDENTIFIER}")
 ]
@@ -193,12 +193,12 @@ BrokerReplicas = Annotated[
     WithJsonSchema({"type": "integer", "enum": [1, 3, 5, 7]}),
 ]
 HstsSeconds = Annotated[int, Field(ge=300, le=2 * 365 * 24 * 3600)]
-"""Browsers hold to it for so long, whatever is done meanwhile: begin with minutes."""
+"""Browsers cannot be made to forget it earlier: start with minutes."""
 RequestsPerSecond = Annotated[int, Field(ge=1, le=100_000)]
 NodePort = Annotated[int, Field(ge=1024, le=65535)]
 DeadlineSeconds = Annotated[int, Field(ge=1, le=86400)]
 Threads = Annotated[int, Field(ge=1, le=256)]
 Workers = Annotated[int, Field(ge=1, le=64)]
 TimeoutSeconds = Annotated[int, Field(ge=1, le=3600)]
-"""Everything in front of the model waits as long as the longest call, and ends no sooner."""
+"""Traefik and the load balancer wait at least as long as the longest call."""
 Tokens = Annotated[list[SecretKey], Field(min_length=1, json_schema_extra={"uniqueItems": True})]

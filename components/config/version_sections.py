@@ -2,7 +2,7 @@
 
 A version has one of `source` and `image`, and at most one of `replicas` and `autoscaling`: checked
 across the keys by `checks.exclusive_keys`, so that it is reported with every other issue. The same
-holds for `threads` and `python`, which R has not.
+holds for `threads` and `python`, which R does not support.
 """
 
 from typing import Annotated
@@ -36,25 +36,25 @@ from components.errors import value_error
 from components.languages import Runtime, runtime
 
 FOLDER, GIT = "folder", "git"
-"""The two forms of a source, as pydantic has them in the paths of its errors."""
+"""Tags of the two forms of a source in pydantic's error paths."""
 ONE_OF = ("source", "image")
 """Keys of which a version has exactly one."""
 REQUIRED = ("language", "handler")
-"""Keys that a version has, or else its model."""
+"""Required keys that a version may inherit from its model."""
 INHERITED = (*REQUIRED, "python")
-"""Keys of a model that hold for each of its versions which does not set them itself."""
+"""Keys that versions inherit from their model."""
 PYTHON_FIELD = Field(
     default=None,
-    description='Release of Python, in quotes; "3.11" without it. Only beside a source in Python.',
+    description='Release of Python, in quotes; "3.11" without it. Only with a source in Python.',
     examples=["3.13"],
 )
 
 
 class ResourcesSpec(Section):
-    """What one replica gets. Memory is requested and limited alike: it cannot be taken back."""
+    """Resources of one replica; the memory limit equals the request."""
 
     cpu: Cpu = Field(
-        default="500m", description="Cores that a replica asks for.", examples=["500m"]
+        default="500m", description="CPU request of a replica, in cores.", examples=["500m"]
     )
     memory: Memory = Field(
         default="512Mi", description="Memory of a replica, request and limit.", examples=["1Gi"]
@@ -63,12 +63,12 @@ class ResourcesSpec(Section):
 
 
 class AutoscalingSpec(Section):
-    """Replicas by load, instead of `replicas`."""
+    """Autoscaling by CPU utilization, instead of `replicas`."""
 
     min: Replicas = Field(description="Least number of Pods.", examples=[2])
     max: Replicas = Field(description="Largest number of Pods.", examples=[10])
     cpu: CpuPercent = Field(
-        description="Percent of the CPU asked for that Pods shall use on average.", examples=[65]
+        description="Target average utilization, in percent of the CPU request.", examples=[65]
     )
 
     @field_validator("max")
@@ -81,7 +81,7 @@ class AutoscalingSpec(Section):
 
 
 class GitSource(Section):
-    """A folder as it is at a commit of this repository, whatever the work tree holds."""
+    """A folder at a commit of this repository; the work tree is not used."""
 
     path: GitFolder = Field(
         description="Folder of the code and data, relative to the project.",
@@ -104,8 +104,8 @@ Source = Annotated[
 class VersionSpec(Section):
     """One version, immutable once published. Language and handler are the model's if not set.
 
-    What its content hash covers stays: source or image, handler, language, python, environment. All
-    else may change under a published version, the names of its secrets included.
+    The content hash covers source or image, handler, language, python and environment. Other keys,
+    including the names of secrets, may change under a published version.
     """
 
     model_config = ConfigDict(
@@ -167,10 +167,10 @@ class VersionSpec(Section):
 
     @property
     def folder(self) -> str | None:
-        """The source's folder relative to the project, in either form; None for an image."""
+        """Return the source's folder relative to the project, in either form; None for an image."""
         return self.source.path if isinstance(self.source, GitSource) else self.source
 
     @property
     def runtime(self) -> Runtime:
-        """What the harness under this version is built for."""
+        """Return the runtime of the version's harness image."""
         return runtime(self.language, self.python)

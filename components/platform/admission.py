@@ -1,4 +1,4 @@
-"""The API server's own guard: a published version cannot be changed by anyone, with any tool."""
+"""The admission policy that protects published versions against changes by any client."""
 
 import pulumi
 from pulumi_kubernetes.admissionregistration.v1 import (
@@ -16,7 +16,7 @@ _DIGEST = annotation("image-digest")
 
 
 def _annotation(item: str, key: str) -> str:
-    """CEL: an annotation of `item`, empty where there is none."""
+    """Return a CEL expression for an annotation of `item`; empty if it is missing."""
     return f"{item}.metadata.?annotations[?'{key}'].orValue('')"
 
 
@@ -26,7 +26,7 @@ _VALIDATIONS: list[ValidationArgsDict] = [
         "message": f"a version's Deployment must carry the annotation {_HASH}",
     },
     {
-        # a Deployment of before this guard has no hash yet: it may get one
+        # a Deployment created before this policy has no hash yet: it may get one
         "expression": (
             f"oldObject == null || {_annotation('oldObject', _HASH)} == '' || "
             f"{_annotation('oldObject', _HASH)} == {_annotation('object', _HASH)}"
@@ -47,7 +47,7 @@ _VALIDATIONS: list[ValidationArgsDict] = [
 def immutability_policy(name: str, namespace: str, opts: pulumi.ResourceOptions) -> pulumi.Resource:
     """Declare the policy and bind it to one namespace; returns the binding.
 
-    `name` is cluster-wide, so it carries the namespace's.
+    The policy is cluster-wide, so `name` contains the namespace.
     """
     policy = ValidatingAdmissionPolicy(
         COMPONENT,
@@ -57,7 +57,7 @@ def immutability_policy(name: str, namespace: str, opts: pulumi.ResourceOptions)
             "match_constraints": {
                 "match_policy": "Equivalent",
                 "namespace_selector": {},
-                # matched on the old and the new object: taking the label off is no way around
+                # old and new object are matched: removing the label does not bypass the policy
                 "object_selector": {"match_labels": labels("model")},
                 "resource_rules": [
                     {

@@ -1,4 +1,4 @@
-"""The watcher: sends every change of a version's state as an event, and serves the status."""
+"""The watcher: publishes every state change of a version, and serves the status API."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +30,12 @@ from components.traefik import shared_middlewares
 
 NAME = "deployment-watcher"
 REPOSITORY = "deployment_watcher"
-"""With an underscore, which no model's name can have."""
+"""Contains an underscore, which model names cannot contain."""
 _COMPONENT = "watcher"
 _TOKEN = "WATCHER_STATUS_TOKEN"  # noqa: S105 - a variable's name
 
 _LOWEST_PRIORITY = 1
-"""0 would be Traefik's default, which is the length of the rule's text."""
+"""Not 0, for which Traefik uses the length of the rule."""
 
 _SELECTOR = {
     "app.kubernetes.io/component": _COMPONENT,
@@ -47,8 +47,8 @@ _SELECTOR = {
 class DeploymentWatcherArgs:
     """The watcher's size, build context and dependencies.
 
-    `traefik_ready` stands once Traefik's definitions and shared objects do, `broker` is the Secret
-    with its password.
+    `traefik_ready` is ready once Traefik's CRDs and shared objects exist; `broker` is the Secret
+    with the broker's password.
     """
 
     root: Path
@@ -56,7 +56,7 @@ class DeploymentWatcherArgs:
     namespace_name: str
     registry: str
     repositories: list[pulumi.Resource]
-    """What must stand before the image is pushed."""
+    """Resources that must exist before the image is pushed."""
     traefik_ready: pulumi.Resource
     broker: Secret
     priority: pulumi.Input[str]
@@ -64,7 +64,7 @@ class DeploymentWatcherArgs:
 
 
 class DeploymentWatcher(pulumi.ComponentResource):
-    """The watcher's image, Deployment, rights, Service and address at the front door."""
+    """The watcher's image, Deployment, RBAC, Service and route."""
 
     def __init__(
         self, name: str, args: DeploymentWatcherArgs, opts: pulumi.ResourceOptions | None = None
@@ -119,10 +119,10 @@ class DeploymentWatcher(pulumi.ComponentResource):
         return image.repo_digest
 
     def _front_door(self, args: DeploymentWatcherArgs, meta: ObjectMetaArgsDict) -> None:
-        """Whatever no model has: the status, `/v2` and its health, and in JSON all that is not."""
+        """Route paths that belong to no model: status, `/v2` with health, and 404 in JSON."""
         service = Service(
             NAME,
-            # the Deployment is awaited: waiting for endpoints, too, only costs time
+            # the Deployment is awaited already; waiting for endpoints only costs time
             metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
             spec={
                 "selector": _SELECTOR,
@@ -140,7 +140,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
                 "routes": [
                     {
                         "kind": "Rule",
-                        # one rule for all of it: no model's address begins like the watcher's own
+                        # one rule for all paths: no model's path starts like the watcher's
                         "match": "PathPrefix(`/`)",
                         "priority": _LOWEST_PRIORITY,
                         "services": [{"name": NAME, "port": "http"}],
@@ -192,7 +192,7 @@ def _container(args: DeploymentWatcherArgs, image: pulumi.Output[str]) -> Contai
         "ports": [{"name": name, "container_port": port} for name, port in ports.WATCHER.items()],
         "resources": pods.resources(args.spec.resources),
         "security_context": pods.container_security(),
-        # ready once the first list is in; the API server may be away after that
+        # ready after the first list, even if the API server becomes unavailable later
         "readiness_probe": pods.probe("ready", period=1, failures=3),
         "liveness_probe": pods.probe("live", period=10, failures=6),
         "volume_mounts": [{"name": "tmp", "mount_path": pods.SCRATCH}],
@@ -201,7 +201,7 @@ def _container(args: DeploymentWatcherArgs, image: pulumi.Output[str]) -> Contai
 
 
 def _environment(args: DeploymentWatcherArgs) -> list[EnvVarArgsDict]:
-    """What `watcher/settings.py` reads; where the API server is, kubelet says by itself."""
+    """Return the variables of `watcher/settings.py`; kubelet adds the API server's address."""
     values = {
         "WATCHER_NAMESPACE": args.namespace_name,
         "WATCHER_BROKER_HOST": broker_config.NAME,

@@ -1,8 +1,8 @@
 """The allowed network flows of a stack; all other connections are denied.
 
-Each way stands here once, with its reason; the rules of both its ends are made of it. Kubelet's
-probes need none: what comes from a Pod's own node is always allowed, by NetworkPolicy's own
-definition. `docs/production.md` has the same list for people.
+Each flow is listed once, with its reason; the rules of both ends are derived from it. Kubelet's
+probes need no flow: NetworkPolicy always allows traffic from a Pod's node. `docs/production.md`
+documents the same list.
 """
 
 from collections.abc import Sequence
@@ -22,15 +22,12 @@ from components.naming import annotation
 
 EVERY_POD = "every Pod"
 CONSUMER = annotation("events")
-"""Label of a Pod, in any namespace, that may fetch events; its value is `consumer`."""
+"""Label of Pods, in any namespace, that may consume events; its value is `consumer`."""
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Who opens a connection, or takes it: Pods of this stack by `component`, or `others`.
-
-    Without either it is anybody.
-    """
+    """A source or target: Pods of this stack by `component`, or `others`; neither means any."""
 
     name: str
     component: str = ""
@@ -39,7 +36,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Flow:
-    """A way that is open, from end to end; without ports, all of them."""
+    """An allowed flow from source to target; without ports, all ports."""
 
     source: Peer
     target: Peer
@@ -59,7 +56,7 @@ _WATCHER = Peer("watcher", "watcher")
 _MODELS = Peer("models", "model")
 _ANY_SOURCE = Peer("anybody")
 _API_SERVER = Peer("API server")
-"""Anybody, by these ports: agents see its address before or after it is translated, as they are."""
+"""Any source to these ports: network agents may see client addresses before or after NAT."""
 _DNS = Peer(
     "DNS",
     selectors=(
@@ -89,7 +86,7 @@ _API_PORTS = (443, 6443)
 
 
 def allowed_flows(egress_cidrs: Sequence[str]) -> list[Flow]:
-    """Return all of them; models may open connections to addresses in `egress_cidrs`."""
+    """Return all allowed flows; models may connect to addresses in `egress_cidrs`."""
     front, broker, watcher = ports.TRAEFIK, ports.BROKER, ports.WATCHER
     ranges: tuple[NetworkPolicyPeerArgsDict, ...] = tuple(
         {"ip_block": {"cidr": cidr}} for cidr in egress_cidrs
@@ -99,7 +96,10 @@ def allowed_flows(egress_cidrs: Sequence[str]) -> list[Flow]:
     return [
         Flow(_EVERY_POD, _DNS, (_DNS_PORT,), "names of Services", ("UDP", "TCP")),
         Flow(
-            _ANY_SOURCE, _TRAEFIK, public_ports, "the front door; groups of AWS say who gets so far"
+            _ANY_SOURCE,
+            _TRAEFIK,
+            public_ports,
+            "the front door; groups of AWS say who gets so far",
         ),
         Flow(_TRAEFIK, _API_SERVER, _API_PORTS, "routes and endpoints"),
         Flow(_TRAEFIK, _MODELS, model_ports, "requests"),
@@ -126,7 +126,7 @@ def allowed_flows(egress_cidrs: Sequence[str]) -> list[Flow]:
 
 
 def flows_by_component(flows: Sequence[Flow]) -> dict[str, list[Flow]]:
-    """The ways that begin or end at each component."""
+    """Return the flows that start or end at each component."""
     spec: dict[str, list[Flow]] = {}
     for flow in flows:
         for component in dict.fromkeys((flow.source.component, flow.target.component)):
@@ -136,7 +136,7 @@ def flows_by_component(flows: Sequence[Flow]) -> dict[str, list[Flow]]:
 
 
 def policy(component: str, flows: Sequence[Flow]) -> NetworkPolicySpecArgsDict:
-    """The rules of one component's Pods; what none of them allows is denied, in and out."""
+    """Return the policy rules of a component's Pods; all other connections are denied."""
     selected: LabelSelectorArgsDict = (
         {} if component == EVERY_POD else {"match_labels": _selector(component)}
     )
@@ -153,7 +153,7 @@ def policy(component: str, flows: Sequence[Flow]) -> NetworkPolicySpecArgsDict:
     return {
         "pod_selector": selected,
         "policy_types": ["Ingress", "Egress"],
-        # an empty list is not kept by the API server: after an import it would be a difference
+        # the API server drops an empty list, which would be a difference after an import
         **({"ingress": ingress} if ingress else {}),
         **({"egress": egress} if egress else {}),
     }
@@ -168,7 +168,7 @@ def _ports(flow: Flow) -> list[NetworkPolicyPortArgsDict]:
 def _peers(end: Peer) -> list[NetworkPolicyPeerArgsDict]:
     if end.component:
         return [{"pod_selector": {"match_labels": _selector(end.component)}}]
-    return list(end.selectors)  # none: anybody
+    return list(end.selectors)  # none: any source
 
 
 def _selector(component: str) -> dict[str, str]:

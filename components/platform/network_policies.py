@@ -1,6 +1,6 @@
-"""The network policies of a namespace: deny by default, and one policy for each component's ways.
+"""The network policies of a namespace: deny by default, and one policy per component.
 
-They hold where the cluster's network enforces them: on EKS once its add-on for it is on.
+The cluster's network must enforce them: on EKS with the VPC CNI's network policy setting.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _NAME = "network-policy"
 
 
 def network_policies(namespace: pulumi.Input[str], egress_cidrs: Sequence[str]) -> None:
-    """Declare them. The denial comes last and goes first, so that no way is missed meanwhile."""
+    """Declare the policies. The default deny is created last and deleted first."""
     component_flows = flows_by_component(allowed_flows(egress_cidrs))
     opened = [
         _policy(component, component, namespace, flows, pulumi.ResourceOptions())

@@ -1,4 +1,4 @@
-"""Which Pods stay when there is not room for all: those that all models need."""
+"""The priority class of platform Pods, which every model depends on."""
 
 import pulumi
 from pulumi_kubernetes.scheduling.v1 import PriorityClass
@@ -7,11 +7,11 @@ from components.naming import labels
 
 NAME = "priority-of-the-platform"
 _VALUE = 1_000_000
-"""Above models, which have a cluster's default (0 where it has none); below Kubernetes' own."""
+"""Above models, which have the cluster's default (usually 0); below system priorities."""
 
 
 def platform_priority(namespace_name: str) -> pulumi.Output[str]:
-    """Declare it; returns its name, which carries the namespace's since it is cluster-wide."""
+    """Declare the class; return its name, which contains the namespace: it is cluster-wide."""
     declared = PriorityClass(
         NAME,
         metadata={"name": f"model-deployment-platform-{namespace_name}", "labels": labels(NAME)},

@@ -2,14 +2,14 @@
 
 They hold for RabbitMQ 3.10 and 4: the local stack runs Debian's 4.0, production the official image.
 
-- **Peers by their names**, which a StatefulSet fixes: no right to read the API server is needed,
-  which discovery by Kubernetes asks for before 4.1 (and no more since).
+- **Peers by their names**, which a StatefulSet fixes: no access to the API server is needed,
+  which peer discovery by Kubernetes requires before 4.1.
 - **One cluster, never two.** RabbitMQ 4 forms a cluster once two nodes reach each other, and all
   join the oldest. A new node starts after the first one runs, which makes that the oldest. The
-  first node must not wait the other way round: a wait for its complete start never ends.
-- **Users at each start, queues once all nodes have joined**: a quorum queue has its members where
-  nodes are when it is declared, and 3.10 adds none later by itself.
-- **Limits are policies, not arguments of queues**: a policy may change under a queue that stands.
+  first node must not wait for its own complete start, because that wait never ends.
+- **Users at each start, queues once all nodes have joined**: a quorum queue gets its members from
+  the nodes that exist when it is declared, and 3.10 adds none later.
+- **Limits are policies, not arguments of queues**: policies may change for an existing queue.
 """
 
 import json
@@ -19,11 +19,11 @@ from components.config.quantities import memory_bytes
 
 NAME = "message-broker"
 HEADLESS_SERVICE = f"{NAME}-nodes"
-"""The Service that gives each node its name; never used to publish or consume."""
+"""The headless Service that names each node; clients do not use it."""
 
 EXCHANGE = "model-events"
 DEAD_LETTERS = f"{EXCHANGE}.dead-letters"
-"""Exchange and queue of what was refused, given up on, too old or too much."""
+"""Exchange and queue for rejected, repeatedly failed, expired or overflowing messages."""
 
 HOME = "/var/lib/rabbitmq"
 SETTINGS = "/etc/rabbitmq"
@@ -32,21 +32,21 @@ USERS_FILE, COOKIE_FILE = "users.json", "erlang-cookie"
 TOPOLOGY_FILE, START_FILE, STOP_FILE = "topology.json", "start.sh", "stop.sh"
 
 TERMINATION_GRACE_SECONDS = 120
-"""For a node to end: other nodes take over its queues, its clients go elsewhere."""
+"""Shutdown time of a node: other nodes take over its queues, and clients reconnect."""
 
 _DAY_MILLISECONDS = 24 * 60 * 60 * 1000
 _MAX_QUEUE_EVENTS = 100_000
-"""Of one queue: a few hundred MB, at 2 to 3 KB an event."""
+"""Maximum length of a queue: a few hundred MB, at 2 to 3 KB per event."""
 _ATTEMPTS = 20
-"""How often a consumer may fail at an event before that is a dead letter."""
+"""Delivery attempts before an event becomes a dead letter."""
 _DISCOVERY_ATTEMPTS = 100_000
-"""At one second or more each: more than a day."""
+"""At one second or more per attempt: more than a day."""
 _DISK_SHARE = 10
-"""Of the volume; below that the broker takes nothing more, and the watcher waits."""
+"""Share of the volume; below it the broker blocks publishers, and the watcher waits."""
 
 
 def config_files(spec: MessageBrokerSpec) -> dict[str, str]:
-    """The folder of settings: all of it, so that what an image brings there does not count."""
+    """Return all files of the settings folder, which replaces the image's folder."""
     return {
         "rabbitmq.conf": _settings(spec),
         "enabled_plugins": "[rabbitmq_management,rabbitmq_prometheus].\n",
@@ -57,12 +57,12 @@ def config_files(spec: MessageBrokerSpec) -> dict[str, str]:
 
 
 def node(name: str) -> str:
-    """A node's name; `name` is its Pod's. Short of the cluster's domain, which may be any."""
+    """Return a node's name for its Pod's name, without the cluster's domain, which may vary."""
     return f"rabbit@{name}.{HEADLESS_SERVICE}"
 
 
 def topology() -> dict[str, object]:
-    """Exchanges, queues, bindings and limits, in the form of RabbitMQ's definitions."""
+    """Return exchanges, queues, bindings and policies as RabbitMQ definitions."""
     limits = {"message-ttl": _DAY_MILLISECONDS, "max-length": _MAX_QUEUE_EVENTS}
     events = {
         **limits,
@@ -104,7 +104,7 @@ def _queue(name: str) -> dict[str, object]:
 
 
 def _catch_all_binding(name: str) -> dict[str, object]:
-    """Everything of an exchange into the queue of the same name: there is always one to keep it."""
+    """Bind a queue to all messages of the exchange of the same name, so that none is dropped."""
     return {
         "source": name,
         "vhost": "/",

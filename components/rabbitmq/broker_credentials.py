@@ -21,28 +21,28 @@ WATCHER, CONSUMER, ADMINISTRATOR = "watcher", "consumer", "administrator"
 
 _DENY_ALL, _ALL = "^$", ".*"
 _NON_MODEL = "^(?!model-)"
-"""Exchanges and queues that are not this project's."""
+"""Pattern of exchanges and queues that do not belong to this project."""
 _RIGHTS = {
     WATCHER: {"configure": _DENY_ALL, "write": f"^{EXCHANGE}$", "read": _DENY_ALL},
     CONSUMER: {"configure": _NON_MODEL, "write": _NON_MODEL, "read": _ALL},
     ADMINISTRATOR: {"configure": _ALL, "write": _ALL, "read": _ALL},
 }
 _SALT_BYTES = 4
-"""As RabbitMQ has it."""
+"""RabbitMQ's name of the virtual host."""
 
 
 def password_key(user: str) -> str:
-    """Where in the Secret a user's password is."""
+    """Return the Secret's key of a user's password."""
     return f"{user}-password"
 
 
 def credentials(meta: ObjectMetaArgsDict, opts: pulumi.ResourceOptions) -> Secret:
-    """The Secret with every user's password, RabbitMQ's file of users, and the nodes' cookie."""
+    """The Secret with the users' passwords, their definitions, and the Erlang cookie."""
     return generated_secret(NAME, {**meta, "name": NAME}, "Opaque", generated(), opts)
 
 
 def generated() -> dict[str, str]:
-    """New values for all keys of the Secret."""
+    """Generate new values for all keys of the Secret."""
     passwords = {user: secrets.token_urlsafe(24) for user in _RIGHTS}
     return {
         **{password_key(user): password for user, password in passwords.items()},
@@ -52,7 +52,7 @@ def generated() -> dict[str, str]:
 
 
 def _users(passwords: dict[str, str]) -> dict[str, object]:
-    """The definitions of users and what each may do."""
+    """Return the definitions of users and their permissions."""
     return {
         "vhosts": [{"name": "/"}],
         "users": [

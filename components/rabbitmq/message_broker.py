@@ -1,4 +1,4 @@
-"""RabbitMQ: keeps the events until somebody has read them."""
+"""RabbitMQ: stores the events until a consumer acknowledges them."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ from components.rabbitmq.broker_credentials import credentials
 
 _VOLUME = "data"
 _SECRET_MODE = 0o440
-"""Of a file with secrets: the owner is root, the group is the Pod's own."""
+"""Mode of files with secrets: readable by root and the Pod's group."""
 _SHOWN_DIGITS = 12
 
 _SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "model-deployment"}
@@ -50,7 +50,7 @@ _SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "
 
 @dataclass(frozen=True)
 class MessageBrokerArgs:
-    """RabbitMQ's size, and where it stands."""
+    """RabbitMQ's size and namespace."""
 
     namespace: pulumi.Input[str]
     priority: pulumi.Input[str]
@@ -60,8 +60,8 @@ class MessageBrokerArgs:
 class MessageBroker(pulumi.ComponentResource):
     """RabbitMQ's nodes with their volumes, settings, Services and disruption budget.
 
-    Ready means that each node takes messages; exchanges and queues follow within seconds, once all
-    nodes have joined. `secret` has the users' passwords.
+    Ready means that each node accepts messages; exchanges and queues are created seconds later,
+    once all nodes have joined. `secret` has the users' passwords.
     """
 
     secret: Secret
@@ -84,7 +84,7 @@ class MessageBroker(pulumi.ComponentResource):
             HEADLESS_SERVICE,
             meta,
             ports.BROKER_CLUSTERING,
-            # nodes find each other before they are ready: that is how they become it
+            # nodes must find each other before they are ready
             {"cluster_ip": "None", "publish_not_ready_addresses": True},
         )
         StatefulSet(
@@ -94,7 +94,7 @@ class MessageBroker(pulumi.ComponentResource):
                 "replicas": args.spec.replicas,
                 "service_name": HEADLESS_SERVICE,
                 "selector": {"match_labels": _SELECTOR},
-                # after a power cut a node may wait for those that ended after it
+                # after a power failure a node may wait for nodes that stopped after it
                 "pod_management_policy": "Parallel",
                 "template": _template(args, config),
                 "volume_claim_templates": [_claim(args.spec)],
@@ -116,10 +116,10 @@ class MessageBroker(pulumi.ComponentResource):
         ports: Mapping[str, int],
         kind: ServiceSpecArgsDict,
     ) -> Service:
-        """Inside the cluster only, the management's pages too: `kubectl port-forward` leads in."""
+        """Declare the cluster-internal Service; management needs `kubectl port-forward`."""
         return Service(
             name,
-            # the StatefulSet is awaited: waiting for endpoints, too, only costs time
+            # the StatefulSet is awaited already; waiting for endpoints only costs time
             metadata={**meta, "name": name, "annotations": {"pulumi.com/skipAwait": "true"}},
             spec={
                 **kind,
@@ -139,7 +139,7 @@ def _template(args: MessageBrokerArgs, config: Mapping[str, str]) -> PodTemplate
         "metadata": {
             "labels": labels(NAME),
             "annotations": {
-                # other settings, other Pods: RabbitMQ reads them at its start
+                # changed settings replace the Pods: RabbitMQ reads them at its start
                 annotation("settings"): digest[:_SHOWN_DIGITS],
                 "prometheus.io/scrape": "true",
                 "prometheus.io/port": str(ports.BROKER["metrics"]),
@@ -170,8 +170,8 @@ def _container(spec: MessageBrokerSpec) -> ContainerArgsDict:
         ],
         "resources": pods.resources(spec.resources),
         "security_context": pods.container_security(),
-        # RabbitMQ's own checks start an Erlang each; it listens only once it takes messages. No
-        # liveness: a node that waits for others after a power cut must not be ended for that.
+        # RabbitMQ's CLI checks start an Erlang VM each; the port opens once it accepts messages. No
+        # liveness probe: a node that waits for others after a power failure must not be killed.
         "readiness_probe": {
             "tcp_socket": {"port": "amqp"},
             "period_seconds": 2,
@@ -181,7 +181,7 @@ def _container(spec: MessageBrokerSpec) -> ContainerArgsDict:
         "volume_mounts": [
             {"name": _VOLUME, "mount_path": HOME},
             {"name": "tmp", "mount_path": pods.SCRATCH},
-            # the whole folder: nothing of the image's own settings is left
+            # the whole folder, so that no settings of the image remain
             {"name": "settings", "mount_path": SETTINGS, "read_only": True},
             {"name": "secrets", "mount_path": SECRETS, "read_only": True},
         ],
@@ -190,13 +190,13 @@ def _container(spec: MessageBrokerSpec) -> ContainerArgsDict:
 
 
 def _environment() -> list[EnvVarArgsDict]:
-    """Also for people in the container: `kubectl exec ... rabbitmqctl` finds its node by it."""
+    """Return the environment; `kubectl exec ... rabbitmqctl` also finds its node by it."""
     values = {
         "HOME": HOME,
         "RABBITMQ_USE_LONGNAME": "true",
         "RABBITMQ_NODENAME": node("$(POD_NAME)"),
         "RABBITMQ_LOG_BASE": pods.SCRATCH,
-        # a dump of a crash is as large as the memory
+        # a crash dump is as large as the memory
         "ERL_CRASH_DUMP_SECONDS": "0",
     }
     plain: list[EnvVarArgsDict] = [{"name": key, "value": value} for key, value in values.items()]

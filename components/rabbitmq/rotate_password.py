@@ -4,7 +4,7 @@ Uses kubectl's current context. RabbitMQ keeps a user's open connections when it
 and the watcher's Pods are replaced one by one: events are stored in the cluster meanwhile, so none
 is lost. Run `pulumi refresh` afterwards: the state then holds the new value, too.
 
-A consumer reads the Secret at its own time. docs/production.md describes the rotation with a second
+Consumers may read the Secret later. docs/production.md describes the rotation with a second
 user, which locks no consumer out.
 """
 

@@ -51,7 +51,7 @@ def _adopt(resource: dict[str, object], declared: Mapping[str, object]) -> None:
 
 
 def _select(live: object, declared: object, *, quantities: bool = False) -> object:
-    """Return the live values of the declared fields, and of lists of the same length by place."""
+    """Return the live values of the declared fields, and of equally long lists by index."""
     if isinstance(live, Mapping) and isinstance(declared, Mapping) and _SECRET_MARK not in live:
         return {
             key: _select(live[key], value, quantities=key in _QUANTITIES or quantities)

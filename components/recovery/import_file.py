@@ -1,11 +1,11 @@
-"""`python -m components.recovery.import_file`: the way back when Pulumi's state is lost.
+"""`python -m components.recovery.import_file`: create an import file after Pulumi's state was lost.
 
     pulumi preview --import-file placeholders.json
     python -m components.recovery.import_file placeholders.json > import.json
     pulumi import --file import.json --protect=false --generate-code=false --yes
 
-The program says which resources there should be, under which names and parents; the cluster's
-labels say which of them there are. What is not there is left out: the next update makes it.
+The program declares the expected resources with their names and parents; the cluster's labels show
+which of them exist. Missing objects are omitted: the next update creates them.
 """
 
 import argparse
@@ -24,13 +24,13 @@ _KUBERNETES = "kubernetes:"
 _NAMESPACE = "kubernetes:core/v1:Namespace"
 
 Finder = Callable[[str], Iterable[Object]]
-"""All objects of this project of one type token."""
+"""Lists the objects of this project that have a type token."""
 
 
 def filled(
     entries: Iterable[Object], namespace: str, objects: Finder
 ) -> tuple[list[Object], list[str]]:
-    """The entries with the ids of what stands, and a line for each that is left out."""
+    """Return the entries with the ids of live objects, and a line for each omitted entry."""
     importable: list[Object] = []
     missing: list[str] = []
     live_objects: dict[str, list[Object]] = {}
@@ -53,12 +53,12 @@ def filled(
 
 
 def _namespace(entries: Iterable[Object]) -> str:
-    """The stack's namespace, as its program declares it."""
+    """Return the stack's namespace as the program declares it."""
     return next(str(entry["name"]) for entry in entries if entry["type"] == _NAMESPACE)
 
 
 def _match(candidates: list[Object], name: str) -> Object | None:
-    """The object of this name; cluster-wide ones carry the namespace's, and tell by their label."""
+    """Return the object of this name; names of cluster-wide objects contain the namespace."""
     exact = [item for item in candidates if _metadata(item).get("name") == name]
     labelled = [item for item in candidates if _labels(item).get(_COMPONENT) == name]
     for choice in (exact, labelled):
@@ -68,7 +68,7 @@ def _match(candidates: list[Object], name: str) -> Object | None:
 
 
 def _is_of(item: Object, namespace: str) -> bool:
-    """Whether an object is of this namespace's stack; definitions are every stack's."""
+    """Return whether an object belongs to this namespace's stack; CRDs belong to every stack."""
     metadata = _metadata(item)
     name = str(metadata.get("name"))
     if metadata.get("namespace"):
@@ -91,7 +91,7 @@ def _labels(item: Object) -> Mapping[str, object]:
 
 
 def finder(cluster: ClusterClient) -> Finder:
-    """Asks the API server; the plural of a kind is its own word for it."""
+    """Return a function that lists live objects; the API server resolves a kind's plural."""
 
     def find(token: str) -> Iterable[Object]:
         _, version, kind = token.split(":")
@@ -110,7 +110,7 @@ def finder(cluster: ClusterClient) -> Finder:
 
 
 def main() -> int:
-    """Read placeholders, write the import file to stdout and what is missing to stderr."""
+    """Read the placeholders, write the import file to stdout and missing objects to stderr."""
     parser = argparse.ArgumentParser(prog="python -m components.recovery.import_file")
     parser.add_argument("placeholders", type=Path, help="of pulumi preview --import-file")
     arguments = parser.parse_args()

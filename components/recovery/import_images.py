@@ -1,8 +1,8 @@
-"""The images of a lost Pulumi state, which no plugin imports. Pure.
+"""Restore the images of a lost Pulumi state, which the provider cannot import. Pure.
 
-The preview says how each image would be built, the Deployments which digest runs: so nothing is
-built again, which would have another digest. A harness runs nowhere by itself; it is identified by
-its tag, which is made of its content and never moves.
+The preview has the build of each image, the Deployments have the running digest. So nothing is
+rebuilt, which would give another digest. A harness image has no Deployment; it is identified by its
+tag, which is derived from its content and immutable.
 """
 
 import copy
@@ -15,13 +15,13 @@ from components.cluster_state.state import Object
 _IMAGE = "docker:index/image:Image"
 _DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 _HARNESS = "HARNESS"
-"""The build argument that names the image a version stands on."""
+"""The build argument with the base image of a version."""
 
 Resource = dict[str, object]
 
 
 def with_images(preview: Object, state: Object) -> tuple[Resource, list[str]]:
-    """The state with an entry for each image, and the names of those that run nowhere."""
+    """Return the state with an entry for each image, and the images without a Deployment."""
     completed = cast("Resource", copy.deepcopy(state))
     deployment = cast("dict[str, list[Resource]]", completed["deployment"])
     running = dict(_running(item) for item in deployment["resources"] if _is(item, _DEPLOYMENT))
@@ -50,7 +50,7 @@ def with_images(preview: Object, state: Object) -> tuple[Resource, list[str]]:
 def _entry(
     image: Resource, reference: str, harnesses: Mapping[str, str], provider: Resource
 ) -> Resource:
-    """The image as if it had been pushed: inputs as the program has them, outputs as the plugin."""
+    """Return the image's state as after a push: the program's inputs, the provider's outputs."""
     inputs = cast("dict[str, object]", copy.deepcopy(image["inputs"]))
     build = cast("dict[str, object]", inputs["build"])
     arguments = cast("dict[str, object]", build["args"])
@@ -79,7 +79,7 @@ def _entry(
 
 
 def _provider(reference: str) -> Resource:
-    """The plugin's default provider, which an import without images did not need."""
+    """Return the default provider, which an import without images does not create."""
     urn = reference.rpartition("::")[0]
     version = _last(urn).removeprefix("default_").replace("_", ".")
     return {
@@ -93,7 +93,7 @@ def _provider(reference: str) -> Resource:
 
 
 def _running(deployment: Resource) -> tuple[str, str]:
-    """A Deployment's name and its image."""
+    """Return a Deployment's name and image."""
     outputs = cast("dict[str, dict[str, dict[str, dict[str, object]]]]", deployment["outputs"])
     containers = cast("list[dict[str, str]]", outputs["spec"]["template"]["spec"]["containers"])
     return _last(deployment["urn"]), containers[0]["image"]
@@ -104,7 +104,7 @@ def _is(resource: Resource, token: str) -> bool:
 
 
 def _on_harness(image: Resource) -> bool:
-    """Whether an image is a version's."""
+    """Return whether an image belongs to a version."""
     inputs = cast("dict[str, dict[str, dict[str, object]]]", image["inputs"])
     return _HARNESS in inputs["build"]["args"]
 
@@ -114,7 +114,7 @@ def _name(image: Resource) -> str:
 
 
 def _digits(image: Resource) -> str:
-    """The harness's digits, with which its tag ends and that of each version on it."""
+    """Return the harness's hash, the suffix of its tag and of the tags of its versions."""
     return _name(image).rpartition(":")[2].rpartition("-")[2]
 
 

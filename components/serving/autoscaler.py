@@ -1,4 +1,4 @@
-"""Replicas by load: between a least and a most, by the share of the CPU that Pods asked for."""
+"""The HorizontalPodAutoscaler of a version, by CPU utilization."""
 
 import pulumi
 from pulumi_kubernetes.autoscaling.v2 import HorizontalPodAutoscaler
@@ -7,7 +7,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from components.config import AutoscalingSpec
 
 _SCALE_DOWN_STABILIZATION_SECONDS = 60
-"""How long load must have been lower before Pods go: a slow start is dear."""
+"""Scale-down stabilization: long, because models may start slowly."""
 
 
 def autoscaler(

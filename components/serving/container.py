@@ -1,4 +1,4 @@
-"""The container of a version: its environment, its probes, its end."""
+"""The container of a version: environment, probes and shutdown."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ from components import pods, ports
 from components.config import LimitsSpec, VersionSpec
 
 PRE_STOP_SLEEP_SECONDS = 3
-"""How long a Pod that ends still serves: until every Traefik has read that it ends."""
+"""preStop delay: every Traefik needs this time to remove the endpoint."""
 
 _SHUTDOWN_MARGIN_SECONDS = 7
-"""What a harness needs besides its longest call to end by itself."""
+"""Time that the harness needs to shut down, in addition to its longest call."""
 
 TOKENS_VOLUME = "tokens"
 _TOKENS_FOLDER = "/run/tokens"
-"""A file per token. A whole folder, since kubelet never brings a single file up to date."""
+"""One file per token, mounted as a folder: kubelet does not update single files (`subPath`)."""
 
 _TERMINATION_MESSAGE_PATH = "/dev/termination-log"
-"""Kubernetes's own place; what the harness writes there becomes part of the Pod's status."""
+"""Kubernetes' default path; its content becomes part of the Pod's status."""
 
 
 @dataclass(frozen=True)
 class ContainerArgs:
-    """A version, its model's limits, its image, and the Secret that holds its secrets.
+    """A version, its model's limits, its image, and the Secret with its secrets.
 
     `tokens`: whether the Pod has a volume `TOKENS_VOLUME`.
     """
@@ -43,12 +43,12 @@ class ContainerArgs:
 
 
 def grace_seconds(spec: VersionSpec) -> int:
-    """How long a Pod may take to end: it forgets, then its longest call ends."""
+    """terminationGracePeriodSeconds: the preStop delay, then the longest call."""
     return PRE_STOP_SLEEP_SECONDS + spec.timeout_seconds + _SHUTDOWN_MARGIN_SECONDS
 
 
 def container(args: ContainerArgs) -> ContainerArgsDict:
-    """The one container of a version's Pods; the names of its variables are the harness's."""
+    """Return the container of a version's Pods; the harness defines the variables' names."""
     spec = args.spec
     return {
         "name": "model",
@@ -60,15 +60,15 @@ def container(args: ContainerArgs) -> ContainerArgsDict:
         ],
         "resources": pods.resources(spec.resources),
         "security_context": pods.container_security(),
-        # loading may take as long as the version has to become Available
+        # loading may take as long as the progress deadline
         "startup_probe": pods.probe("ready", period=1, failures=spec.deadline_seconds),
         "readiness_probe": pods.probe("ready", period=2, failures=2),
-        # slow to judge: a busy model is alive
+        # a high threshold: a busy model is alive
         "liveness_probe": pods.probe("live", period=10, failures=6),
         "lifecycle": {"pre_stop": {"sleep": {"seconds": PRE_STOP_SLEEP_SECONDS}}},
         "volume_mounts": _mounts(args),
         "termination_message_path": _TERMINATION_MESSAGE_PATH,
-        # never the log's end: it may hold a secret that the model printed, and goes into events
+        # not FallbackToLogsOnError: the log may contain a secret, and events would publish it
         "termination_message_policy": "File",
     }
 
@@ -88,9 +88,9 @@ def _environment(args: ContainerArgs) -> list[EnvVarArgsDict]:
         **({"MODEL_TOKENS": _TOKENS_FOLDER} if args.tokens else {}),
         **({"MODEL_SECRETS": ",".join(sorted(spec.secrets))} if spec.secrets else {}),
     }
-    # sorted, so that the order of the file makes no difference
+    # sorted, so that reordering the file changes nothing
     both = {**harness, **dict(sorted(spec.environment.items()))}
-    # `$(NAME)` would be expanded on the way to the Pod; doubled, it arrives as written
+    # kubelet expands `$(NAME)`; a doubled `$` passes it unchanged
     return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in both.items()]
 
 

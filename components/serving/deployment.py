@@ -1,4 +1,4 @@
-"""The Deployment of a version: what runs, and what is told about it."""
+"""The Deployment of a version, with its Pod template and annotations."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ from components.serving.version_args import COMPONENT, ModelVersionArgs
 _KEPT_ONCE_WRITTEN = ("published-at", "git-commit", "git-ref")
 
 _TOKEN_MODE = 0o440
-"""Of a token's file: the owner is root, the group is the Pod's own."""
+"""Mode of token files: readable by root and the Pod's group."""
 
 
 def deployment(
@@ -31,7 +31,7 @@ def deployment(
     parent: pulumi.Resource,
     depends_on: Sequence[pulumi.Resource],
 ) -> Deployment:
-    """Declare it; it is there once the version is Available."""
+    """Declare the Deployment; it is ready once the version is Available."""
     deadline = f"{args.spec.deadline_seconds}s"
     return Deployment(
         name,
@@ -40,7 +40,7 @@ def deployment(
         opts=pulumi.ResourceOptions(
             parent=parent,
             depends_on=depends_on,
-            # only a version that nobody can have used gets here with another hash
+            # only a version that never became Available gets here with another hash
             replace_on_changes=[_path("content-hash")],
             delete_before_replace=True,
             ignore_changes=[_path(key) for key in _KEPT_ONCE_WRITTEN],
@@ -64,7 +64,7 @@ def _annotations(args: ModelVersionArgs) -> dict[str, pulumi.Input[str]]:
     }
     if args.git_ref:
         annotations["git-ref"] = args.git_ref
-    # the stack file is the truth: what the autoscaler or a hand wrote gives way to it
+    # the stack file overrides fields that an autoscaler or a user wrote
     forced: dict[str, pulumi.Input[str]] = {"pulumi.com/patchForce": "true"}
     return {**{annotation(key): value for key, value in annotations.items()}, **forced}
 
@@ -85,13 +85,13 @@ def _spec(name: str, args: ModelVersionArgs) -> DeploymentSpecArgsDict:
         "revision_history_limit": 3,
         "progress_deadline_seconds": args.spec.deadline_seconds,
         "selector": {"match_labels": selector(args.model, args.version)},
-        # a new Pod answers before an old one goes
+        # a new Pod is ready before an old one stops
         "strategy": {
             "type": "RollingUpdate",
             "rolling_update": {"max_surge": 1, "max_unavailable": 0},
         },
         "template": {"metadata": pod_meta, "spec": _pod(name, args)},
-        # with an autoscaler the number is its own
+        # with an autoscaler, the autoscaler sets the replicas
         **({} if args.spec.autoscaling else {"replicas": args.spec.replicas}),
     }
 

@@ -33,7 +33,7 @@ class ModelArgs:
     traefik_ready: CustomResource
     harnesses: Mapping[Runtime, HarnessImage]
     repositories: list[pulumi.Resource]
-    """What must stand before an image is pushed."""
+    """Resources that must exist before an image is pushed."""
     contents: Mapping[str, Content]
     gate: AvailabilityGate
     spec: ModelSpec

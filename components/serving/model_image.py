@@ -1,4 +1,4 @@
-"""The images: one of the harness per runtime, and one per version on top of it."""
+"""The images: one harness image per runtime, and one image per version based on it."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ from components.sources import SourceTree
 
 
 def repository_name(language: str) -> str:
-    """A harness's repository: with an underscore, which no model's name can have."""
+    """A harness's repository; its underscore prevents collisions with model names."""
     return f"harness_{language}"
 
 
 class HarnessImage:
-    """The image that all versions of one runtime are built on."""
+    """The base image of all versions of a runtime."""
 
     def __init__(
         self, root: Path, registry: str, harness: Harness, opts: pulumi.ResourceOptions
@@ -24,7 +24,7 @@ class HarnessImage:
         runtime = harness.runtime
         self.language = runtime.language
         self.digits = harness.digest[: images.SHORT_HASH]
-        # the release only for people: the digits are other ones already
+        # the release is only for readers: the hash differs anyway
         tag = "-".join(filter(None, (runtime.release, self.digits)))
         self.image = docker.Image(
             f"harness-{runtime.name}",
@@ -54,14 +54,14 @@ class ModelImage:
         tag = f"{version}-{content_hash[: images.SHORT_HASH]}-{harness.digits}"
         self.image = docker.Image(
             f"{model}-{version}",
-            # the tag names all that went in, so it never moves: registries may forbid moving
+            # the tag is derived from all content, so it is immutable, as registries may require
             image_name=f"{registry}/{model}:{tag}",
-            # the base by its digest: the plugin does not notice a base that changed under its name
+            # the base by digest: the provider does not notice a base that changed under its tag
             build=images.docker_build_args(context, {"HARNESS": harness.image.repo_digest}),
             opts=opts,
         )
 
     @property
     def reference(self) -> pulumi.Output[str]:
-        """`repository@sha256:...`, what Pods run."""
+        """The reference that Pods run: `repository@sha256:...`."""
         return self.image.repo_digest

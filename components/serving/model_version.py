@@ -19,9 +19,9 @@ SERVICE_PORT = 80
 
 
 class ModelVersion(pulumi.ComponentResource):
-    """Deployment, Service, PodDisruptionBudget and Ingress of one version, all of one name.
+    """Deployment, Service, PodDisruptionBudget and Ingress of one version, with the same name.
 
-    `deployment` is what a route waits for: it is there once the version is Available.
+    Routes depend on `deployment`, which is ready once the version is Available.
     """
 
     deployment: Deployment
@@ -37,7 +37,7 @@ class ModelVersion(pulumi.ComponentResource):
             "namespace": args.namespace,
             "labels": labels(COMPONENT, args.model, args.version),
         }
-        # awaited elsewhere or never given an address: waiting for these only costs time
+        # awaited elsewhere or without an address: waiting for them only costs time
         meta_unawaited: ObjectMetaArgsDict = {
             **meta,
             "annotations": {"pulumi.com/skipAwait": "true"},
@@ -72,7 +72,7 @@ class ModelVersion(pulumi.ComponentResource):
         PodDisruptionBudget(
             name,
             metadata=meta,
-            # not `minAvailable`: with one replica that would block every drain for ever
+            # not `minAvailable`: with one replica that would block every drain
             spec={"max_unavailable": 1, "selector": {"match_labels": pods_of_version}},
             opts=child,
         )

@@ -1,4 +1,4 @@
-"""Where a version comes from: the commit at hand and the moment, kept once written."""
+"""Provenance of a version: commit and time, kept once written."""
 
 import subprocess
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class GitCheckout:
-    """The Git work tree of the project; asked once per run, not once per version."""
+    """The project's Git work tree, read once per run."""
 
     root: Path
 
@@ -19,7 +19,7 @@ class GitCheckout:
                 ["git", *arguments], cwd=self.root, capture_output=True, text=True, check=True
             )
         except (OSError, subprocess.CalledProcessError):
-            return ""  # a folder outside of Git can be deployed, too
+            return ""  # a folder outside Git can be deployed, too
         return done.stdout
 
     @cached_property
@@ -33,7 +33,7 @@ class GitCheckout:
         ]
 
     def commit(self, source: str) -> str:
-        """The commit that holds `source`, with `-dirty` if it differs from it; else `unknown`."""
+        """Return the commit of `source`, with `-dirty` if files differ; `unknown` outside Git."""
         if not self._head:
             return "unknown"
         folder = source.rstrip("/") + "/"
@@ -42,5 +42,5 @@ class GitCheckout:
 
 
 def utc_timestamp() -> str:
-    """The moment, RFC 3339 in UTC."""
+    """Return the current time, RFC 3339 in UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""What a version's component is given."""
+"""Arguments of a version's component."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pulumi_kubernetes.core.v1 import Secret
 from components.config import LimitsSpec, VersionSpec
 
 COMPONENT = "model"
-"""The label by which the cluster's inventory finds versions."""
+"""The label that identifies objects of versions."""
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,16 @@ class ModelVersionArgs:
     namespace: pulumi.Input[str]
     namespace_name: str
     traefik_ready: CustomResource
-    """Stands once Traefik's definitions and shared objects do, which Services and routes name."""
+    """Ready once Traefik's CRDs and shared objects exist, which Services and routes reference."""
     ingress_class: str
     model: str
     version: str
     spec: VersionSpec
     limits: LimitsSpec
     secrets: Mapping[str, pulumi.Output[str]]
-    """The values of the version's secrets, by variable."""
+    """Values of the version's secrets, by variable."""
     tokens: Secret | None
-    """The model's tokens; None: it answers everybody."""
+    """The model's tokens; None accepts every caller."""
     image: pulumi.Output[str]
     """`repository@sha256:...`"""
     content_hash: str

@@ -1,4 +1,4 @@
-"""What the versions of a stack hold: read once, before anything is declared."""
+"""The content of the versions of a stack, read once before resources are declared."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from components.sources import SourceTree, content_hash, content_hash_of_image, 
 
 @dataclass(frozen=True)
 class Content:
-    """A version's files (none if its image was built elsewhere), its hash, and its commit."""
+    """A version's files (None for a prebuilt image), content hash and commit."""
 
     tree: SourceTree | None
     content_hash: str
@@ -22,7 +22,7 @@ class Content:
 
 
 def read_all(spec: StackSpec, root: Path) -> Mapping[tuple[str, str], Content]:
-    """By (model, version). Raises `SourceError` for files that cannot be read."""
+    """Return the contents by (model, version). Raises `SourceError` for unreadable files."""
     checkout = GitCheckout(root)
     return {
         (name, version): _read(version_spec, root, checkout)

@@ -21,9 +21,9 @@ COMPONENT = "route"
 
 @dataclass(frozen=True)
 class WeightedRouteArgs:
-    """A route as the stack file has it, and the versions that it must wait for.
+    """A route's section of the stack file, and the versions that it depends on.
 
-    `namespace_name` is `namespace` as plain text: Traefik's names are made of it.
+    `namespace_name` is the plain value of `namespace`: Traefik's names contain it.
     """
 
     namespace: pulumi.Input[str]
@@ -37,15 +37,15 @@ class WeightedRouteArgs:
 
 
 class WeightedRoute:
-    """The objects of one route; each waits for those that it names, and is deleted before them.
+    """The objects of one route; each depends on the objects that it references.
 
-    They change only once every version that they lead to is Available.
+    They change only once every version that they route to is Available.
     """
 
     def __init__(self, args: WeightedRouteArgs, opts: pulumi.ResourceOptions) -> None:
         required = [args.versions[version] for version in sorted(routes.versions(args.spec))]
         dependencies: list[pulumi.Resource] = [
-            # the Ingress waits for its Service
+            # the Ingress depends on its Service
             item
             for version in required
             for item in (version.deployment, version.ingress)
@@ -86,14 +86,14 @@ def _metadata(args: WeightedRouteArgs, item: routes.RouteObject) -> ObjectMetaAr
 
 
 def serialize_route(spec: RouteSpec) -> str:
-    """A route as its annotation has it: everything of it, in a fixed order."""
+    """Serialize the whole route for its annotation, in a fixed order."""
     return json.dumps(spec.model_dump(mode="json"), sort_keys=True)
 
 
 def _wait_until_available(args: WeightedRouteArgs) -> pulumi.Output[None] | None:
-    """Fails where traffic would move to a version that is not Available; None: nothing to ask.
+    """Fail if traffic would move to a version that is not Available; None without a check.
 
-    A version that shall get nothing is not asked: away from a broken one is always possible.
+    Versions of weight 0 are not checked: moving away from a broken version is always possible.
     """
     spec = args.spec
     if pulumi.runtime.is_dry_run() or not args.gate.route_changed(

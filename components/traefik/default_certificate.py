@@ -1,10 +1,9 @@
-"""The certificate that Traefik has at hand for TLS without a certificate of one's own.
+"""Traefik's default TLS certificate.
 
-No entry point serves TLS yet. But without it Traefik makes an RSA key at each change of any route,
-which takes twenty times as long as the change itself (95 ms instead of 4 ms).
+No entry point serves TLS yet. But without a default certificate, Traefik generates an RSA key at
+each change of any route, which takes twenty times as long as the change (95 ms instead of 4 ms).
 
-It is self-signed, generated once and kept (`components.generated_secret`). A key in this repository
-would be everybody's.
+The certificate is self-signed, generated once and kept (`components.generated_secret`).
 """
 
 import datetime
@@ -21,7 +20,7 @@ from components.generated_secret import generated_secret
 
 _SECRET = "ingress-controller.certificate"  # noqa: S105 - a name
 _STORE = "default"
-"""The only name that Traefik takes for it; a Traefik of its own may read one namespace's alone."""
+"""Traefik accepts no other name, and only one such TLSStore per Traefik."""
 
 _LIFETIME = datetime.timedelta(days=3650)
 
@@ -29,7 +28,7 @@ _LIFETIME = datetime.timedelta(days=3650)
 def default_certificate(
     meta: ObjectMetaArgsDict, hostname: str, opts: pulumi.ResourceOptions
 ) -> CustomResource:
-    """The Secret and the TLSStore that names it. `opts` hold for both."""
+    """Declare the Secret and the TLSStore that references it, both with `opts`."""
     meta_of_secret: ObjectMetaArgsDict = {**meta, "name": _SECRET}
     secret = generated_secret(
         _SECRET, meta_of_secret, "kubernetes.io/tls", self_signed(hostname), opts
@@ -45,9 +44,9 @@ def default_certificate(
 
 
 def self_signed(hostname: str) -> dict[str, str]:
-    """A key and its certificate as a Secret of type `kubernetes.io/tls` holds them."""
+    """Generate a key and its certificate, as data of a Secret of type `kubernetes.io/tls`."""
     key = ec.generate_private_key(ec.SECP256R1())
-    # a common name has at most 64 characters; the host's own stands below, in full
+    # a common name has at most 64 characters; the full host name is a subject alternative name
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "model-deployment")])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (

@@ -1,4 +1,4 @@
-"""Traefik: the one way in. It reads the models' own objects, of this namespace alone."""
+"""Traefik, the entry point of the stack. It reads routing objects of one namespace."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -35,14 +35,14 @@ from components.traefik.traefik_rbac import bind_role
 NAME = "ingress-controller"
 _READY_NAME = f"{NAME}.ready"
 _DISK = "1Gi"
-"""For bodies that are on their way to a mirror or a failover; past it the Pod is ended."""
+"""Size limit of the volume for bodies buffered for mirrors and failovers."""
 
 _SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "model-deployment"}
 
 
 @dataclass(frozen=True)
 class IngressControllerArgs:
-    """Arguments of Traefik: its size, the namespace it serves, the host name it answers for.
+    """Arguments of Traefik: size, namespace and host name.
 
     `longest_timeout_seconds` is the longest timeout of any model. `trusted_ips` are the address
     ranges of a load balancer; with one, the nodes expose a port for its health checks, too.
@@ -58,11 +58,11 @@ class IngressControllerArgs:
 
 
 class IngressController(pulumi.ComponentResource):
-    """Traefik with its definitions, rights, class, Service and disruption budget.
+    """Traefik with its CRDs, RBAC, IngressClass, Service and PodDisruptionBudget.
 
-    Ready means: its routes are loaded. `class_name` is what an Ingress names to be served;
-    `traefik_ready` is the last of the definitions and of what all routes share, which it waits for:
-    routes and Services name it alone, since each name more costs every preview.
+    Ready means that its routes are loaded. Ingresses reference `class_name`. `traefik_ready`
+    depends on all CRDs and shared objects: routes and Services depend on it alone, since each
+    further dependency slows every preview.
     """
 
     class_name: str
@@ -73,7 +73,7 @@ class IngressController(pulumi.ComponentResource):
     ) -> None:
         super().__init__("model-deployment:platform:IngressController", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        # cluster-wide names carry the namespace: two stacks may share a cluster
+        # cluster-wide names contain the namespace: two stacks may share a cluster
         self.class_name = f"model-deployment-{args.namespace_name}"
         meta: ObjectMetaArgsDict = {
             "name": NAME,
@@ -141,8 +141,8 @@ class IngressController(pulumi.ComponentResource):
     def _ready_route(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> CustomResource:
         """Declare a route to Traefik's ping that is served only once both providers are ready.
 
-        Traefik reads Ingresses and its own kinds apart. This route names a service of each, so it
-        answers only when the models' versions and their routes do, too.
+        Traefik loads Ingresses and custom resources separately. This route references a service
+        of each provider, so it responds only when versions and routes are served, too.
         """
         service = f"{args.namespace_name}-{NAME}-web@kubernetes"
         ingress = Ingress(
@@ -243,7 +243,7 @@ class IngressController(pulumi.ComponentResource):
     def _service(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> Service:
         return Service(
             NAME,
-            # the Deployment is awaited: waiting for endpoints, too, only costs time
+            # the Deployment is awaited already; waiting for endpoints only costs time
             metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
             spec={
                 "type": "NodePort",
@@ -263,7 +263,7 @@ class IngressController(pulumi.ComponentResource):
 
 
 def _node_ports(args: IngressControllerArgs) -> list[tuple[str, int, str, int]]:
-    """Name, port, entry point and node port of what can be reached from outside the cluster."""
+    """Return name, port, entry point and node port of each external port."""
     service_ports = [("web", 80, "web", args.spec.node_port)]
     if args.trusted_ips:
         service_ports.append(("ping", ports.TRAEFIK["traefik"], "traefik", args.spec.ping_port))

@@ -2,15 +2,15 @@
 
 A request passes, from the outside in:
 
-    rule -> a tenth of them copied (mirror) -> arms by weight (sticky) -> an arm (failover)
+    rule -> mirroring service -> weighted service (sticky) -> backend of a version (failover)
 
-- **Equal entries instead of weights.** Traefik deals out by a fixed schedule and begins anew at
-  every change of any route: at few requests and many changes the smaller arm of 90/10 would never
-  have its turn. It shuffles entries of equal weight, however: nine of one and one of the other are
-  right on average whenever it begins.
-- **An arm is named by its version's own Ingress** (`arm`). One balancer per version serves all of
-  its addresses, and a cookie, which is a hash of that name, holds whatever stands beside the arm.
-- **Names of further objects have a dot**, which no model's name can hold: they collide with none.
+- **Equal entries instead of weights.** Traefik's weighted round robin has a fixed schedule and
+  restarts it at every change of any route: with few requests and many changes, the smaller backend
+  of 90/10 would never have its turn. Traefik shuffles entries of equal weight, however: nine
+  entries of one version and one of the other are right on average after each restart.
+- **A backend is named by its version's Ingress.** One balancer per version serves all of its
+  addresses. A sticky cookie is a hash of that name, so it survives changes of other backends.
+- **Names of helper objects have a dot**, which no model's name can contain, so they never collide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,27 +24,27 @@ from components.naming import LATEST, MAIN_ROUTE, object_name
 from components.traefik import shared_middlewares
 
 SERVICE_PORT_NAME = "http"
-"""The port of a version's Service, as its Ingress names it."""
+"""The port of a version's Service."""
 
 HEADER = "X-Model-Version"
 
 _PRIORITY_ROUTE = 1000
 _PRIORITY_VERSION = 500
-"""No two rules of models match the same request, but Traefik asks one after the other at each.
+"""Rules of models never overlap, but Traefik evaluates them in sequence for each request.
 
-First those that most requests match; then what names a version; last the versions' Ingresses, whose
-priority is the length of their rule. With 200 models it else looks through 1,600 rules.
+Rules that most requests match come first, then rules with a version, then the versions' Ingresses,
+whose priority is the length of their rule. Otherwise 200 models cost up to 1,600 evaluations.
 """
 
 _COOKIE_SECONDS = 24 * 60 * 60
-"""How long a client keeps its arm: a day, so that a ramp of days reaches everybody."""
+"""Lifetime of a sticky cookie: a day, so that a ramp over days reaches every client."""
 
 _FAILOVER_STATUSES = ["500-599"]
 _CONNECTION_FAILED_STATUSES = ["502"]
-"""Traefik's own: the connection broke. The failover version's own errors are final."""
+"""Statuses that Traefik sets for a broken connection. Errors of the failover version are final."""
 
 _MEMORY_BYTES = 64 * 1024
-"""Of a body that is still arriving; the rest of it waits on disk, however slow its sender is."""
+"""Memory for a body that is still arriving; the remainder is buffered on disk."""
 
 _TOTAL = 100
 
@@ -54,13 +54,13 @@ Reference = dict[str, object]
 
 @dataclass(frozen=True)
 class RouteObject:
-    """One object, without what all have in common."""
+    """A Traefik object, without common metadata."""
 
     kind: Kind
     name: str
     spec: dict[str, object]
     carries_weights: bool = False
-    """Whether it is the one that moves the traffic: it carries the split as an annotation."""
+    """Whether the object has the weights, which are also its annotation."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,12 @@ class Route:
 
     @property
     def object_name(self) -> str:
-        """The name of its objects."""
+        """The name of the route's objects."""
         return object_name(self.model, self.name)
 
 
 def latest(namespace: str, model: str, version: str) -> list[RouteObject]:
-    """The address of the highest version: one object, since there is nothing to share out."""
+    """Return the object of the generated route `latest`, which has a single backend."""
     route = Route(namespace, model, LATEST, RouteSpec(weights={version: _TOTAL}))
     alone = f"{_paths(route)} && (!{_any_version()} || {_version(version)})"
     rule = _rule(alone, _PRIORITY_VERSION, [version_service(namespace, model, version)])
@@ -88,7 +88,7 @@ def latest(namespace: str, model: str, version: str) -> list[RouteObject]:
 
 
 def objects(route: Route) -> list[RouteObject]:
-    """The objects of a weighted route, each after those that it names."""
+    """Return the objects of a weighted route, each after the objects that it references."""
     safety = [_with_failover(route, version) for version in _backends(route)]
     return [
         *_body_limit(route),
@@ -100,30 +100,30 @@ def objects(route: Route) -> list[RouteObject]:
 
 
 def versions(spec: RouteSpec) -> set[str]:
-    """Every version that must be Available before the route may change."""
+    """Return every version that must be Available before the route may change."""
     mirrored = {spec.mirror.version} if spec.mirror else set()
     return {*spec.weights, *mirrored, *({spec.failover} if spec.failover else ())}
 
 
 def version_paths(model: str, version: str) -> list[str]:
-    """Where a version always answers: all dialects, and the Open Inference Protocol."""
+    """Return the paths of a version: all inference protocols."""
     return [f"{base}/models/{model}/versions/{version}/" for base in ("", "/v2")]
 
 
 def version_service(namespace: str, model: str, version: str) -> Reference:
-    """A version as Traefik has it from the version's Ingress."""
+    """Return the service that Traefik derives from the version's Ingress."""
     name = f"{namespace}-{object_name(model, version)}-{SERVICE_PORT_NAME}@kubernetes"
     return {"kind": "TraefikService", "name": name}
 
 
 def _backends(route: Route) -> list[str]:
-    """The versions of the weights, and the one that stands behind them."""
+    """Return the weighted versions and the failover version."""
     failover = route.spec.failover
     return list(dict.fromkeys([*route.spec.weights, *([failover] if failover else [])]))
 
 
 def _backend(route: Route, version: str) -> Reference:
-    """An arm of this route: with its failover, where the route has one."""
+    """Return a backend of this route, with its failover if the route has one."""
     if route.spec.failover:
         return {"kind": "TraefikService", "name": f"{route.object_name}.{version}"}
     return version_service(route.namespace, route.model, version)
@@ -163,7 +163,7 @@ def _with_failover(route: Route, version: str) -> RouteObject:
 
 
 def _equal_entries(weights: Mapping[str, int]) -> list[str]:
-    """`{a: 90, b: 10}` as nine times a and once b."""
+    """Expand `{a: 90, b: 10}` to nine entries of a and one of b."""
     divisor = reduce(gcd, weights.values())
     return [name for name, weight in weights.items() for _ in range(weight // divisor)]
 
@@ -212,10 +212,10 @@ def _mirroring_service(route: Route) -> list[RouteObject]:
 
 
 def _body_limit(route: Route) -> list[RouteObject]:
-    """Mirror and failover hold a request's body in memory: one that is too long must not get there.
+    """Limit bodies, since mirror and failover buffer them.
 
-    It also holds back the answer until it is whole, without which a failed arm's chunked answer
-    would reach the client as a success.
+    The middleware also buffers responses. Otherwise a chunked response of a failed backend would
+    reach the client as a success.
     """
     if not (route.spec.mirror or route.spec.failover):
         return []
@@ -234,7 +234,7 @@ def _rules(route: Route) -> list[dict[str, object]]:
     )
     picked = [
         _rule(
-            # most requests have no such header: they are then not compared with the paths
+            # most requests lack the header: check it before the paths
             f"{_version(version)} && {_paths(route)}",
             _PRIORITY_VERSION,
             [_backend(route, version)],
@@ -246,7 +246,7 @@ def _rules(route: Route) -> list[dict[str, object]]:
 
 
 def _route_services(route: Route) -> list[Reference]:
-    """Where requests enter that name no version: some by the way on which they are copied."""
+    """Return the services of requests without a version header, of which some are mirrored."""
     if not route.spec.mirror:
         return [{"kind": "TraefikService", "name": route.object_name}]
     percent = route.spec.mirror.percent
@@ -275,14 +275,14 @@ def _rule(
 
 
 def _paths(route: Route) -> str:
-    """All addresses of a route, in one rule: each further one would slow every change of a route.
+    """Match all paths of a route in one rule: each further rule slows every change of a route.
 
-    Prefixes end in a slash: a prefix of text is not one of a path.
+    Prefixes end in a slash, because a string prefix is not a path prefix.
     """
     names = [route.name] if route.name == LATEST else [route.name, f"labels/{route.name}"]
     paths = [f"PathPrefix(`/models/{route.model}/{name}/`)" for name in names]
     if route.name == MAIN_ROUTE:
-        # of the Open Inference Protocol, without a version: those with one are the version's own
+        # Open Inference Protocol without a version; paths with a version belong to the version
         base = f"/v2/models/{route.model}"
         paths += [
             f"Path(`{base}`)",

@@ -1,6 +1,6 @@
-"""What all routes share in Traefik: its retries, the limits of copies, its certificate.
+"""Middlewares shared by all routes: retries and limits of mirrored requests.
 
-Names have a dot, which no model's name can hold.
+Names have a dot, which model names cannot contain.
 """
 
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ _NAME = "ingress-controller"
 RETRY = f"{_NAME}.retry"
 _RETRY_ONCE = f"{_NAME}.again"
 FAILOVER_RETRY_MIDDLEWARES = (_RETRY_ONCE, RETRY)
-"""Of the version that nothing stands behind: a call that its Pod died with is made once more."""
+"""For the failover version, which has no fallback itself: retry once if its Pod died."""
 
 MIRROR_TRANSPORT = f"{_NAME}.mirror"
 _MIRROR_HEADER_MIDDLEWARE = f"{_NAME}.mirror-mark"
 _MIRROR_IN_FLIGHT = f"{_NAME}.mirror-bound"
 MIRROR_MIDDLEWARES = (_MIRROR_HEADER_MIDDLEWARE, _MIRROR_IN_FLIGHT)
-"""In this order: the mark is what the bound counts by."""
+"""In this order: the limit counts requests by the header."""
 
 MIRROR_HEADER = "X-Mirror"
-"""Marks a copied request, so that a model may leave out what must happen only once."""
+"""Marks a mirrored request."""
 
 MAX_MIRRORED_IN_FLIGHT = 32
-"""Of one route in one Traefik; more are dropped. A slow mirror holds no more bodies than these."""
+"""Mirrored requests in flight per route and Traefik; more are dropped. It bounds the buffers."""
 
 _ATTEMPTS = 4
 _CONNECT = "1500ms"
-"""Longer than one lost packet takes to be sent again (1 s)."""
+"""Longer than the retransmission of one lost packet (1 s)."""
 
 
 @dataclass(frozen=True)
 class TraefikObject:
-    """One object of Traefik, without what all have in common."""
+    """A Traefik object, without common metadata."""
 
     kind: str
     name: str
@@ -39,17 +39,17 @@ class TraefikObject:
 
 
 def objects(longest_timeout_seconds: int) -> list[TraefikObject]:
-    """All of them; Services and routes name them, so they stand first.
+    """Return all shared objects, which Services and routes reference.
 
-    A copy is waited for as long as the longest call of any model takes, `longest_timeout_seconds`.
+    Mirrored requests time out after `longest_timeout_seconds`, the longest timeout of any model.
     """
     return [
-        # Only what no Pod has seen a byte of: a refused connection, whatever the method.
+        # Only requests of which no Pod has received a byte (refused connection), any method.
         TraefikObject(
             "Middleware", RETRY, {"retry": {"attempts": _ATTEMPTS, "initialInterval": "5ms"}}
         ),
-        # A failover has made the call twice by then, on a Pod that died or on a kept connection to
-        # it; after this pause Traefik has noticed that its connections are closed.
+        # By then the failover was called twice, on a Pod that died or on a kept-alive connection to
+        # it; after this pause Traefik has noticed the closed connections.
         TraefikObject(
             "Middleware",
             _RETRY_ONCE,
@@ -60,7 +60,7 @@ def objects(longest_timeout_seconds: int) -> list[TraefikObject]:
                     "status": ["502"],
                     "retryNonIdempotentMethod": True,
                     "disableRetryOnNetworkError": True,
-                    "maxRequestBodyBytes": -1,  # bounded before; a number is set aside at once
+                    "maxRequestBodyBytes": -1,  # limited before; Traefik allocates it at once
                 }
             },
         ),
@@ -75,7 +75,7 @@ def objects(longest_timeout_seconds: int) -> list[TraefikObject]:
             {
                 "inFlightReq": {
                     "amount": MAX_MIRRORED_IN_FLIGHT,
-                    # always the same value, hence one count; else it would be one per host name
+                    # a constant value gives one counter; the default is one per host name
                     "sourceCriterion": {"requestHeaderName": MIRROR_HEADER},
                 }
             },
@@ -94,7 +94,7 @@ def objects(longest_timeout_seconds: int) -> list[TraefikObject]:
 
 
 def service_annotations(namespace: str) -> dict[str, str]:
-    """What a version's Service carries: every address that leads to it retries alike."""
+    """Return the annotations of a version's Service, so that all its routes retry alike."""
     return {
         "traefik.ingress.kubernetes.io/service.middlewares": f"{namespace}_{RETRY}@kubernetescrd"
     }

@@ -1,6 +1,6 @@
-"""Traefik's static configuration, as arguments, each with its reason.
+"""Traefik's static configuration as CLI arguments, each with its reason.
 
-The access log stays off: it halves the throughput, and metrics tell rates and latencies.
+The access log is off: it halves the throughput, and metrics have rates and latencies.
 """
 
 from collections.abc import Sequence
@@ -11,30 +11,30 @@ from components.traefik.shared_middlewares import transport_arguments
 READY = "/_ready"
 
 REQUEST_ACCEPT_GRACE_SECONDS = 5
-"""How long a Traefik that ends still accepts: until every node has forgotten it."""
+"""requestAcceptGraceTimeout: the time every node needs to remove the endpoint."""
 
 BODY_SECONDS = 120
-"""How long a request may take to arrive: as long as the harness waits for it."""
+"""readTimeout: equal to the harness's timeout for a body."""
 
 _HEAP_SHARE = 0.8
-"""Of its memory; the rest is for what Go does not count."""
+"""Share of its memory; the remainder is for memory that Go does not count."""
 
 
 def drain_seconds(longest_timeout_seconds: int) -> int:
-    """How long a Traefik that accepts no more waits for answers, the longest call's included."""
+    """Return graceTimeOut: the time for responses in flight, including the longest call."""
     return longest_timeout_seconds + 5
 
 
 def grace_seconds(longest_timeout_seconds: int) -> int:
-    """How long its Pod may take to end."""
+    """Return terminationGracePeriodSeconds of its Pod."""
     return REQUEST_ACCEPT_GRACE_SECONDS + drain_seconds(longest_timeout_seconds) + 5
 
 
 def environment(memory_bytes: int) -> dict[str, str]:
     """Return the settings of Traefik's garbage collector for this memory limit.
 
-    Every change of a route rebuilds the configuration: a tenth of that is collecting the one
-    before. It is left lying for longer while there is memory, and not when there is none.
+    Every change of a route rebuilds the configuration: collecting
+    the old one is a tenth of the cost. Collect less often while there is memory.
     """
     return {"GOGC": "400", "GOMEMLIMIT": str(int(memory_bytes * _HEAP_SHARE))}
 
@@ -42,13 +42,13 @@ def environment(memory_bytes: int) -> dict[str, str]:
 def cli_arguments(
     namespace: str, class_name: str, longest_timeout_seconds: int, trusted_ips: Sequence[str] = ()
 ) -> list[str]:
-    """The command line of a Traefik that serves one namespace.
+    """Return the CLI arguments of a Traefik that serves one namespace.
 
     `longest_timeout_seconds` is the longest of any model; all other timeouts derive from it.
     Traefik accepts PROXY headers from the ranges in `trusted_ips`.
 
-    Without `ingressendpoint`: it would first write the same address into each new Ingress, five a
-    second, and serve none of them before that is done.
+    `ingressendpoint` is not set: Traefik would first write the address into each new Ingress, five
+    per second, and serve none of them until then.
     """
     web = "--entrypoints.web"
     ingress = "--providers.kubernetesingress"
@@ -58,12 +58,12 @@ def cli_arguments(
         "--global.sendanonymoususage=false",
         "--log.format=json",
         *(f"--entrypoints.{name}.address=:{port}" for name, port in ports.TRAEFIK.items()),
-        # else every Ingress is also answered at the port of the metrics, and built twice
+        # otherwise every Ingress is also served on the metrics port, and built twice
         f"{web}.asdefault=true",
         f"{web}.transport.lifecycle.requestacceptgracetimeout={REQUEST_ACCEPT_GRACE_SECONDS}s",
         f"{web}.transport.lifecycle.gracetimeout={drain_seconds(longest_timeout_seconds)}s",
         f"{web}.transport.respondingtimeouts.readtimeout={BODY_SECONDS}s",
-        # the load balancer's checks of the ping have the header, too
+        # the load balancer's health checks also send the PROXY header
         *(
             f"--entrypoints.{name}.proxyprotocol.trustedips={','.join(trusted_ips)}"
             for name in ("web", "traefik")
@@ -73,25 +73,25 @@ def cli_arguments(
         "--ping=true",
         "--metrics.prometheus=true",
         "--metrics.prometheus.entrypoint=metrics",
-        # routes change within milliseconds; bursts are still taken together
+        # routes change within milliseconds; bursts are still combined
         "--providers.providersthrottleduration=50ms",
         ingress,
         f"{ingress}.namespaces={namespace}",
         f"{ingress}.ingressclass={class_name}",
-        # an arm without a ready Pod answers 503 for its share; without this, its route vanishes
+        # a backend without a ready Pod answers 503 for its share; otherwise the route is removed
         f"{ingress}.allowemptyservices=true",
         # versions/v1 is not a prefix of versions/v10
         f"{ingress}.strictprefixmatching=true",
         routes,
         f"{routes}.namespaces={namespace}",
         f"{routes}.allowemptyservices=true",
-        # one Service under two routes keeps the options of each
+        # one Service in two routes keeps the options of each route
         f"{routes}.safenaming=true",
     ]
 
 
 def ready_route(ingress_service: str) -> dict[str, object]:
-    """The route of Traefik's readiness; all requests go to the ping, none to the other service."""
+    """Return the readiness route; all requests go to the ping, none to the other service."""
     return {
         "entryPoints": ["traefik"],
         "routes": [

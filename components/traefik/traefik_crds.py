@@ -1,4 +1,4 @@
-"""Traefik's resource definitions: a pinned file, fetched once and checked by its digest."""
+"""Traefik's CRDs: a pinned file, downloaded once and verified by its digest."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ import pulumi
 import yaml
 
 TRAEFIK = "v3.7.13"
-"""The release whose kinds the routes are written in; the image may be a newer patch."""
+"""The release whose CRDs the routes use; the image may be a newer patch release."""
 
 _PATH = "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"
 URL = f"https://raw.githubusercontent.com/traefik/traefik/{TRAEFIK}/{_PATH}"
@@ -21,18 +21,18 @@ _DOWNLOAD_SECONDS = 20
 
 
 def file() -> Path:
-    """Where the fetched file lies: in the user's cache, so that a machine fetches it once."""
+    """Return the path of the downloaded file in the user's cache."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "model-deployment" / f"traefik-definitions-{TRAEFIK}.yaml"
 
 
 def load() -> list[dict[str, object]]:
-    """The definitions, as objects. Raises `pulumi.RunError` where they cannot be had unchanged."""
+    """Return the CRDs. Raises `pulumi.RunError` if they cannot be downloaded unchanged."""
     text = file().read_bytes() if file().exists() else b""
     if not _is_pinned(text):
         text = _download()
         file().parent.mkdir(parents=True, exist_ok=True)
-        # renamed into place, since several programs may fetch at once
+        # renamed into place, since several programs may download at once
         fresh = file().with_suffix(f".{os.getpid()}")
         fresh.write_bytes(text)
         fresh.rename(file())
@@ -56,6 +56,6 @@ def _download() -> bytes:
         ) from None
     if not _is_pinned(text):
         raise pulumi.RunError(
-            f"{URL} does not have the pinned digest {SHA256}; nothing was used of it."
+            f"{URL} does not have the pinned digest {SHA256}; the file was discarded."
         )
     return text

@@ -21,7 +21,7 @@ def _rule(group: str, resources: list[str], verbs: list[str]) -> PolicyRuleArgsD
 
 
 _NAMESPACE_RULES = [
-    # secrets: TLS certificates, which an Ingress names
+    # secrets: TLS certificates that an Ingress references
     _rule("", ["services", "secrets", "configmaps"], _READ),
     _rule("discovery.k8s.io", ["endpointslices"], ["list", "watch"]),
     _rule("networking.k8s.io", ["ingresses"], _READ),
@@ -55,7 +55,7 @@ def bind_role(
     account: ServiceAccount,
     opts: pulumi.ResourceOptions,
 ) -> list[pulumi.Resource]:
-    """Bind both sets of rules to `account`; returns the bindings, for what must wait for them."""
+    """Bind both sets of rules to `account`; return the bindings."""
     cluster_meta: ObjectMetaArgsDict = {"name": cluster_name, "labels": meta["labels"]}
     subject: SubjectArgsDict = {
         "kind": "ServiceAccount",

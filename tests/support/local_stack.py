@@ -55,7 +55,7 @@ def run(
     env: Mapping[str, str] | None = None,
     seconds: float = COMMAND_SECONDS,
 ) -> Outcome:
-    """Run a command to its end, in this process's environment unless told otherwise."""
+    """Run a command to its end, in this process's environment by default."""
     started = time.monotonic()
     done = subprocess.run(
         command,
@@ -129,8 +129,8 @@ def up(*arguments: str, cwd: Path = ROOT) -> Outcome:
 def state() -> dict[str, tuple[str, Object]]:
     """Return the resources in the stack's state by URN, as (id, inputs).
 
-    Outputs are left out: a refresh replaces them, including the times of reading. Secrets in plain
-    text: they are encrypted anew each time.
+    Outputs are left out: a refresh replaces them, including the times of reading. Secrets are in
+    plain text, because their ciphertext differs each time.
     """
     exported: Object = json.loads(pulumi("stack", "export", "--show-secrets").succeeded().text)
     resources: list[Object] = exported["deployment"].get("resources", [])

@@ -2,7 +2,7 @@
 
 A cluster takes one stack, since definitions are cluster-wide (docs/adr/0009): deleting one
 deletes every object of its kind, the local stack's routes too. So the program runs under a
-transformation: a stack beside the local one takes the definitions as they are and leaves them.
+transformation: the second stack uses the existing definitions and retains them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Checks across the platform's keys: what AWS would refuse an hour later, or worse, accept.
+"""Checks across AWS keys: mistakes that AWS would report late in an update, or accept.
 
-Everything here is about what the file itself says. Whether the account really has such a subnet,
-AWS alone can tell, at the update.
+The checks compare values of the file with each other. Only AWS can check, during the update,
+whether the account has such a subnet.
 """
 
 import ipaddress
@@ -27,11 +27,11 @@ _COMPARED: dict[str, TypeAdapter[str]] = {
 }
 _ZONE = re.compile(r"[a-z]{2}-[a-z]+-[0-9][a-z]")
 _NODE_PORTS = range(30000, 32768)
-"""What an EKS cluster gives; its API server cannot be told otherwise."""
+"""Node ports of an EKS cluster; the range is not configurable there."""
 
 
 def find_issues(platform: object) -> Iterator[ConfigIssue]:
-    """Every mistake of this kind in the raw platform."""
+    """Yield every issue of this kind in the raw section `platform`."""
     aws, balancer = as_dict(platform, "aws"), as_dict(platform, "loadBalancer")
     yield from _needed(platform)
     yield from _registry(platform, aws)
@@ -51,7 +51,7 @@ def _needed(platform: object) -> Iterator[ConfigIssue]:
 
 
 def _registry(platform: object, aws: dict[str, object]) -> Iterator[ConfigIssue]:
-    """Images are pushed to where the repositories are made, or no Pod ever starts."""
+    """Check that images are pushed to the registry in which the repositories are created."""
     at: Keys = ("platform", "registry")
     written = as_str(as_dict(platform).get("registry")) or ""
     registry = _ECR.fullmatch(written)
@@ -76,7 +76,7 @@ def _registry(platform: object, aws: dict[str, object]) -> Iterator[ConfigIssue]
 
 
 def _arns(aws: dict[str, object], balancer: dict[str, object]) -> Iterator[ConfigIssue]:
-    """A role or certificate of elsewhere: the API would say that there is none."""
+    """Check that roles and certificates belong to this account and region."""
     role, certificate = (*_AWS, "nodes", "role"), (*_BALANCER, "certificate", "arn")
     for at, value in (
         (role, as_dict(aws, "nodes").get("role")),
@@ -93,7 +93,7 @@ def _arns(aws: dict[str, object], balancer: dict[str, object]) -> Iterator[Confi
 
 
 def _right(aws: dict[str, object], key: str) -> str:
-    """A value that others must agree with; empty where it is itself refused."""
+    """Return the value that other keys must match; empty if it is invalid itself."""
     value = as_str(aws.get(key)) or ""
     return value if is_valid(_COMPARED[key], value) else ""
 

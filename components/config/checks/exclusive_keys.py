@@ -1,4 +1,4 @@
-"""Checks across keys: what excludes each other, and whether what names a secret names one."""
+"""Checks across keys: mutually exclusive keys, and references to secrets."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ _PYTHON_BESIDE_R = ("a key that R does not support", "remove it")
 def find_issues(
     platform: object, models: object, secret_keys: frozenset[str] | None
 ) -> Iterator[ConfigIssue]:
-    """Every mistake of this kind in the raw sections; without `secret_keys`, any secret will do."""
+    """Yield every issue of this kind; without `secret_keys`, accept any secret."""
     token = as_dict(platform, "deploymentWatcher").get("token")
     yield from _secret(token, ("platform", "deploymentWatcher", "token"), secret_keys)
     for model in as_dict(models):
@@ -65,7 +65,7 @@ def _python(
 def _secret(
     value: object, at: tuple[str, ...], secret_keys: frozenset[str] | None
 ) -> Iterator[ConfigIssue]:
-    """What names a secret must name one of this stack."""
+    """Check that a reference to a secret names a secret of this stack."""
     key = as_str(value) or ""
     if secret_keys is not None and key not in secret_keys and is_valid(_KEY, key):
         yield ConfigIssue(

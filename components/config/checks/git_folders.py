@@ -1,4 +1,4 @@
-"""Checks of the folders that versions take from Git; only such versions cost a call of Git."""
+"""Checks of sources in Git; only versions with such a source call Git."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ _Refused = tuple[Problem, ...]
 
 
 class GitFolders:
-    """Asks Git once for each ref, and once for each folder of a commit."""
+    """Reads each ref and each folder of a commit from Git once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -26,10 +26,10 @@ class GitFolders:
     def find(
         self, source: dict[str, object], at: tuple[str, ...]
     ) -> tuple[Path | None, list[ConfigIssue]]:
-        """The files of `{path, ref}`, if it is one and Git has it; else what is wrong with it."""
+        """Return the files of `{path, ref}`, or the issues of a source that Git does not have."""
         path, ref = as_str(source.get("path")), as_str(source.get("ref"))
         if not (is_valid(_FOLDER, path) and is_valid(_REF, ref)):
-            return None, []  # the form is refused elsewhere
+            return None, []  # refused by another check
         commit = self._commit(_REF.validate_python(ref))
         if isinstance(commit, tuple):
             return None, _to_issues(commit, (*at, "ref"))

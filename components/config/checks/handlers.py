@@ -1,4 +1,4 @@
-"""Looks for the handler in the source, without importing anything: Pulumi never runs user code."""
+"""Check that the source defines the handler, without importing it: Pulumi never runs user code."""
 
 import ast
 import re
@@ -13,16 +13,16 @@ Keys = tuple[str, ...]
 
 _R_NAME = re.compile(r"[A-Za-z.][A-Za-z0-9._]*")
 _R_READS = frozenset({"source", "sys.source", "load"})
-"""Functions that may bring names from elsewhere."""
+"""R functions that may define names of other files."""
 
 
 def find_handler_issue(
     folder: Path, language: str, handler: str, source_at: Keys, at: Keys
 ) -> ConfigIssue | None:
-    """What is wrong with a handler in this folder; None also for another form or language."""
+    """Return the issue of a handler in this folder; None for an unknown form or language."""
     language_rules = LANGUAGES.get(language)
     if language_rules is None or not is_handler(handler, language_rules):
-        return None  # the form is refused elsewhere
+        return None  # refused by another check
     file_part, _, function = handler.partition(":")
     candidates, names_in = (
         ([Path(f"{file_part}.R")], mentioned_names)
@@ -55,21 +55,21 @@ def _python_files(module: str) -> list[Path]:
 
 
 def mentioned_names(source: bytes) -> set[str] | None:
-    """The names in an R file that may be what defines the handler; None if it reads other files.
+    """Return the names in an R file that may define the handler; None if it sources other files.
 
-    Only R could read R; a name that stands nowhere in the file is not defined in it, however.
+    R code is not parsed here, but a name that does not occur in the file is not defined in it.
     """
     names = set(_R_NAME.findall(source.decode(errors="replace")))
     return None if names & _R_READS else names
 
 
 def defined_names(source: bytes) -> set[str] | None:
-    """The names a module binds at its top level; None if that cannot be known.
+    """Return the names that a module binds at its top level; None if they are unknown.
 
-    Raises SyntaxError for what Python cannot read.
+    Raises SyntaxError for invalid Python.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the user's escapes; not for this terminal
+        warnings.simplefilter("ignore")  # warnings about the user's escape sequences
         module = ast.parse(source)
     names: set[str] = set()
     for node in _at_module_level(module):
@@ -86,7 +86,7 @@ def defined_names(source: bytes) -> set[str] | None:
 
 
 def _at_module_level(module: ast.Module) -> Iterator[ast.AST]:
-    """All nodes outside functions and classes: a `try` or `if` may define the handler, too."""
+    """Yield all nodes outside functions and classes, including those in `try` and `if`."""
     waiting: list[ast.AST] = [module]
     while waiting:
         node = waiting.pop()

@@ -1,8 +1,7 @@
-"""Checks across sections: versions that routes name, and names that would collide.
+"""Checks across sections: versions that routes name, and name collisions.
 
-A mirror is none of the versions that the route shares traffic to: one of them would get the same
-request twice, once to answer it and once as a copy. With weight 0 it may stand there, waiting. A
-failover may be an arm, or none; as the only one it would have to answer for itself.
+A mirror must not receive weighted traffic of the same route: it would receive a request twice. It
+may have weight 0. A failover may also be a weighted backend, but not the only one.
 """
 
 from collections.abc import Iterator
@@ -23,13 +22,13 @@ _VERSION: TypeAdapter[str] = TypeAdapter(VersionName)
 
 
 def find_issues(models: object) -> Iterator[ConfigIssue]:
-    """Every mistake of this kind in the raw models."""
+    """Yield every issue of this kind in the raw section `models`."""
     for model in as_dict(models):
         versions = as_dict(models, model, "versions")
         for route in as_dict(models, model, "routes"):
             at = ("models", model, "routes", route)
             data = as_dict(models, model, "routes", route)
-            if versions:  # else refused already, and nothing to compare with
+            if versions:  # otherwise refused by the models, without versions to compare with
                 yield from _unknown_versions(data, versions, at)
             yield from _useless(data, at)
     yield from _collisions(models)
@@ -69,10 +68,10 @@ def _named(route: dict[str, object], keys: Keys) -> str | None:
 
 
 def _collisions(models: object) -> Iterator[ConfigIssue]:
-    """Objects of the same name: `a` with route `b-c`, and `a-b` with route `c`.
+    """Check for equal object names: model `a` with route `b-c`, and `a-b` with route `c`.
 
-    Generated names (the platform's, each model's `latest`) come first, so that the line to blame
-    is one that stands in the file.
+    Generated names (the platform's, each model's `latest`) come first, so that the issue
+    names a line of the file.
     """
     owners = dict.fromkeys(PLATFORM_NAMES, "the platform")
     names = [model for model in as_dict(models) if is_valid(_MODEL, model)]

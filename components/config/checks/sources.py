@@ -1,4 +1,4 @@
-"""Checks of the source folders that versions name, before an image is built of them."""
+"""Checks of the source folders of versions, before images are built from them."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from components.sources import find_problems
 
 
 def find_issues(models: object, root: Path) -> Iterator[ConfigIssue]:
-    """Every mistake of this kind in the raw models; `root` is the project's folder."""
+    """Yield every issue of this kind in raw models; `root` is the project's folder."""
     in_git = GitFolders(root)
     for model, version, data in versions(models):
         at = ("models", model, "versions", version, "source")
@@ -43,7 +43,7 @@ def _folder_issues(root: Path, source: str, at: tuple[str, ...]) -> Iterator[Con
 
 
 def _refusal(root: Path, source: str) -> str | None:
-    """Why this is no folder to take code from; None if it is one."""
+    """Return why a path is not a valid source folder; None if it is valid."""
     if not source:
         return "write a folder relative to the project, such as models/iris/v1"
     if os.path.isabs(source):

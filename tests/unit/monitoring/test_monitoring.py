@@ -1,7 +1,7 @@
-"""Dashboard and alert rules ask for metrics and labels that are really there.
+"""Dashboard and alert rules use metrics and labels that exist.
 
-What the watcher and the harness show comes from their code; what Traefik and RabbitMQ show was
-taken from running ones, a line for each name (`tests/data/metrics`).
+The metrics of watcher and harness come from their code; those of Traefik and RabbitMQ were recorded
+from running processes, one line per name (`tests/data/metrics`).
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def test_alert_has_unique_name_severity_and_description() -> None:
     for rule in ALERTS:
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert rule["annotations"]["summary"]
-        # nothing is told of a label that the expression has not kept
+        # the summary uses only labels that the expression keeps
         used_labels = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
         assert used_labels <= parse_expression(rule["expr"])[""]
 

@@ -18,7 +18,7 @@ FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
 
 @pytest.fixture(scope="module")
 def actionlint() -> Path:
-    """Compiled once into the cache, a minute; asks nobody afterwards."""
+    """Compile actionlint once into the cache (about a minute)."""
     paths = Paths.of_user()
     go_tools.build(paths, go_tools.ACTIONLINT)
     return go_tools.ACTIONLINT.folder(paths) / "actionlint"

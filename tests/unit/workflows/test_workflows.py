@@ -1,4 +1,4 @@
-"""What CI for users must hold, whatever else it does."""
+"""Rules that the workflows for users must keep."""
 
 from __future__ import annotations
 

@@ -102,9 +102,9 @@ def test_load_reads_models_from_separate_file(project: Path) -> None:
         ("stacks/none.yaml", None, "which cannot be read (No such file or directory)"),
         ("../models.yaml", "{}", "outside of the project"),
         ("/etc/models.yaml", None, "outside of the project"),
-        ("models.yaml", "{", "which is not YAML: "),
-        ("models.yaml", "iris: {}\niris: {}\n", "'iris' stands twice"),
-        ("models.yaml", "\x80", "which is not YAML: "),
+        ("models.yaml", "{", "which is not valid YAML: "),
+        ("models.yaml", "iris: {}\niris: {}\n", "duplicate key 'iris'"),
+        ("models.yaml", "\x80", "which is not valid YAML: "),
     ],
 )
 def test_load_unusable_models_file_is_refused(

@@ -54,7 +54,7 @@ def test_default_policy_denies_all_traffic(plain: Recorder) -> None:
     assert denial["podSelector"] == {}
     assert denial["policyTypes"] == ["Ingress", "Egress"]
     assert "ingress" not in denial
-    # every Pod may ask for names, nothing else
+    # every Pod may resolve names, nothing else
     (only,) = denial["egress"]
     assert {port["port"] for port in only["ports"]} == {53}
     assert only["to"][0]["podSelector"] == {"matchLabels": {"k8s-app": "kube-dns"}}

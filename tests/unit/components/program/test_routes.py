@@ -1,4 +1,4 @@
-"""What Traefik is told of a route. What it makes of that, `tests/e2e/test_traffic.py` sees."""
+"""The Traefik objects of a route; tests/e2e/test_traffic.py tests their effect."""
 
 from __future__ import annotations
 
