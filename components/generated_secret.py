@@ -18,14 +18,14 @@ _KEPT = ["data", "stringData"]
 values change is replaced."""
 
 
-def generated_secret(
+def declare_generated_secret(
     name: str,
     meta: ObjectMetaArgsDict,
     kind: str,
     values: Mapping[str, str],
     opts: pulumi.ResourceOptions,
 ) -> Secret:
-    """Declare it. `values` are plain text and used only where the Secret does not exist yet."""
+    """Declare the Secret. `values` are plain text and used only if it does not exist yet."""
     return Secret(
         name,
         metadata=meta,

@@ -17,7 +17,7 @@ _SHOWN_DIGITS = 8
 """Enough to see that values changed, too few to find them by trying."""
 
 
-def secret(
+def declare_secret(
     name: str,
     meta: ObjectMetaArgsDict,
     values: Mapping[str, pulumi.Output[str]],

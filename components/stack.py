@@ -15,17 +15,21 @@ from components.config import StackSpec
 from components.errors import StackFileError
 from components.languages import Runtime
 from components.naming import labels
-from components.platform.admission import immutability_policy
+from components.platform.admission import declare_immutability_policy
 from components.platform.deployment_watcher import (
     REPOSITORY,
     DeploymentWatcher,
     DeploymentWatcherArgs,
 )
-from components.platform.network_policies import network_policies
-from components.platform.priority_class import platform_priority
+from components.platform.network_policies import declare_network_policies
+from components.platform.priority_class import declare_priority_class
 from components.rabbitmq.message_broker import MessageBroker, MessageBrokerArgs
 from components.serving.model import Model, ModelArgs, routes
-from components.serving.model_image import HarnessImage, repository_name
+from components.serving.model_image import (
+    HarnessImage,
+    declare_harness_image,
+    repository_name,
+)
 from components.serving.version_content import Content, read_all
 from components.traefik.ingress_controller import IngressController, IngressControllerArgs
 
@@ -72,8 +76,8 @@ def _declare(
         platform.namespace,
         metadata={"name": platform.namespace, "labels": labels("namespace")},
     )
-    priority = platform_priority(platform.namespace)
-    network_policies(namespace.metadata["name"], platform.model_egress)
+    priority = declare_priority_class(platform.namespace)
+    declare_network_policies(namespace.metadata["name"], platform.model_egress)
     ingress = IngressController(
         "ingress-controller",
         IngressControllerArgs(
@@ -86,7 +90,7 @@ def _declare(
             spec=platform.ingress_controller,
         ),
     )
-    immutability_policy(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
+    declare_immutability_policy(ingress.class_name, platform.namespace, pulumi.ResourceOptions())
     stored = _on_aws(spec)
     broker = MessageBroker(
         "message-broker",
@@ -164,7 +168,7 @@ def _harnesses(
 ) -> Mapping[Runtime, HarnessImage]:
     """Declare the harness images of the runtimes that this stack uses."""
     return {
-        runtime: HarnessImage(
+        runtime: declare_harness_image(
             root,
             spec.platform.registry,
             read_harness(root, runtime),

@@ -5,11 +5,12 @@ Only stacks with a section `aws` import this module, so the others do not load p
 
 from collections.abc import Iterable
 
+import pulumi
 from pulumi_aws import ecr
 
 from components.aws.account import StackReferences, provider
 from components.aws.load_balancer import LoadBalancer, LoadBalancerArgs
-from components.aws.registry import Registry
+from components.aws.registry import Registry, RegistryArgs
 from components.config import AwsSpec, PlatformSpec
 
 
@@ -17,7 +18,8 @@ def build(
     platform: PlatformSpec, account: AwsSpec, repositories: Iterable[str]
 ) -> dict[str, ecr.Repository]:
     """Declare the resources; return the repositories by name, for images to depend on."""
-    aws_provider, stack_references = provider(account), StackReferences()
+    stack_references = StackReferences()
+    opts = pulumi.ResourceOptions(providers=[provider(account)])
     if platform.load_balancer is not None:
         LoadBalancer(
             "load-balancer",
@@ -27,12 +29,13 @@ def build(
                 ping_port=platform.ingress_controller.ping_port,
                 redirect_port=platform.ingress_controller.redirect_port,
                 account=account,
+                stack_references=stack_references,
                 spec=platform.load_balancer,
             ),
-            stack_references,
-            aws_provider,
+            opts,
         )
     if account.repositories is None:
         return {}
     role = stack_references.resolve(account.nodes.role)
-    return Registry("registry", account, repositories, role, aws_provider).repositories
+    args = RegistryArgs(account.repositories, repositories, role)
+    return Registry("registry", args, opts).repositories

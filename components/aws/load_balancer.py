@@ -8,7 +8,7 @@ node, and fails if a client is itself a node.
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import Provider, autoscaling, ec2, lb, route53, vpc
+from pulumi_aws import autoscaling, ec2, lb, route53, vpc
 
 from components.aws.access_logs import AccessLogs, access_logs
 from components.aws.account import StackReferences
@@ -41,6 +41,7 @@ class LoadBalancerArgs:
     ping_port: int
     redirect_port: int | None
     account: AwsSpec
+    stack_references: StackReferences
     spec: LoadBalancerSpec
 
 
@@ -51,14 +52,11 @@ class LoadBalancer(pulumi.ComponentResource):
         self,
         name: str,
         args: LoadBalancerArgs,
-        stack_references: StackReferences,
-        provider: Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("model-deployment:platform:LoadBalancer", name, None, opts)
-        self._child = pulumi.ResourceOptions(parent=self, provider=provider)
+        self._child = pulumi.ResourceOptions(parent=self)
         self._args = args
-        self._stack_references = stack_references
         logs = access_logs(args.spec.access_logs, args.account, self._child)
         group = self._security()
         balancer = self._balancer(logs, group)
@@ -68,7 +66,7 @@ class LoadBalancer(pulumi.ComponentResource):
             port=_HTTPS,
             protocol="TLS",
             ssl_policy=TLS_POLICY,
-            certificate_arn=self._stack_references.resolve(args.spec.certificate.arn),
+            certificate_arn=self._args.stack_references.resolve(args.spec.certificate.arn),
             default_actions=self._forward(NAME, args.node_port, named=True),
             opts=self._child,
         )
@@ -83,7 +81,7 @@ class LoadBalancer(pulumi.ComponentResource):
             )
         route53.Record(
             NAME,
-            zone_id=self._stack_references.resolve(args.spec.record.zone),
+            zone_id=self._args.stack_references.resolve(args.spec.record.zone),
             name=args.hostname,
             type="A",
             aliases=[
@@ -101,7 +99,7 @@ class LoadBalancer(pulumi.ComponentResource):
         The load balancer's rules are inline, so that a rule added by hand is detected and removed.
         The nodes' group belongs to the user: this stack only adds rules to it.
         """
-        nodes = self._stack_references.resolve(self._args.account.nodes.security_group)
+        nodes = self._args.stack_references.resolve(self._args.account.nodes.security_group)
         ports = {"models": self._args.node_port, "ping": self._args.ping_port}
         listens = {"Clients": _HTTPS}
         if self._args.redirect_port is not None:
@@ -110,7 +108,7 @@ class LoadBalancer(pulumi.ComponentResource):
         group = ec2.SecurityGroup(
             NAME,
             description="Load balancer of the models",
-            vpc_id=self._stack_references.resolve(self._args.account.vpc.id),
+            vpc_id=self._args.stack_references.resolve(self._args.account.vpc.id),
             ingress=[
                 ec2.SecurityGroupIngressArgs(
                     description=description,
@@ -152,7 +150,7 @@ class LoadBalancer(pulumi.ComponentResource):
             NAME,
             load_balancer_type="network",
             internal=spec.scheme == "internal",
-            subnets=[self._stack_references.resolve(subnet.id) for subnet in spec.subnets],
+            subnets=[self._args.stack_references.resolve(subnet.id) for subnet in spec.subnets],
             security_groups=[group.id],
             enable_cross_zone_load_balancing=True,
             enable_deletion_protection=spec.deletion_protection,
@@ -169,7 +167,7 @@ class LoadBalancer(pulumi.ComponentResource):
         for place, nodes in enumerate(self._args.account.nodes.autoscaling_groups):
             autoscaling.Attachment(
                 f"{name}-{place}",
-                autoscaling_group_name=self._stack_references.resolve(nodes),
+                autoscaling_group_name=self._args.stack_references.resolve(nodes),
                 lb_target_group_arn=targets.arn,
                 opts=self._child,
             )
@@ -178,7 +176,7 @@ class LoadBalancer(pulumi.ComponentResource):
     def _targets(self, name: str, port: int, *, named: bool) -> lb.TargetGroup:
         return lb.TargetGroup(
             name,
-            vpc_id=self._stack_references.resolve(self._args.account.vpc.id),
+            vpc_id=self._args.stack_references.resolve(self._args.account.vpc.id),
             target_type="instance",
             protocol="TCP",
             port=port,

@@ -2,11 +2,10 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import Provider, ecr
-
-from components.config import AwsSpec
+from pulumi_aws import ecr
 
 _UNTAGGED_DAYS = 14
 _LIFECYCLE = {
@@ -29,6 +28,15 @@ so no digest in use expires, and a route may go back to any version."""
 _PULL = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 
 
+@dataclass(frozen=True)
+class RegistryArgs:
+    """The repositories' common prefix and names, and the IAM role that may pull from them."""
+
+    prefix: str
+    names: Iterable[str]
+    node_role: pulumi.Input[str]
+
+
 class Registry(pulumi.ComponentResource):
     """The repositories under the account's prefix, which nodes may pull from.
 
@@ -40,14 +48,11 @@ class Registry(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        spec: AwsSpec,
-        names: Iterable[str],
-        node_role: pulumi.Input[str],
-        provider: Provider,
+        args: RegistryArgs,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("model-deployment:platform:Registry", name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, provider=provider)
+        child = pulumi.ResourceOptions(parent=self)
         may_pull = pulumi.Output.json_dumps(
             {
                 "Version": "2012-10-17",
@@ -55,17 +60,17 @@ class Registry(pulumi.ComponentResource):
                     {
                         "Sid": "NodesPull",
                         "Effect": "Allow",
-                        "Principal": {"AWS": node_role},
+                        "Principal": {"AWS": args.node_role},
                         "Action": _PULL,
                     }
                 ],
             }
         )
         self.repositories = {}
-        for repository_name in names:
+        for repository_name in args.names:
             repository = ecr.Repository(
                 repository_name,
-                name=f"{spec.repositories}/{repository_name}",
+                name=f"{args.prefix}/{repository_name}",
                 image_tag_mutability="IMMUTABLE",
                 image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(
                     scan_on_push=True

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
-import pulumi
 import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
@@ -15,6 +14,7 @@ from kubernetes.config.config_exception import ConfigException
 from urllib3.exceptions import HTTPError
 
 from components.cluster_state.state import ClusterState, Object, parse_cluster_state
+from components.config import stack_config
 
 _PAGE = "500"
 _SHOWN = 300
@@ -41,8 +41,7 @@ class ClusterClient:
 
         Raises ClusterUnavailableError.
         """
-        settings = pulumi.Config("kubernetes")
-        context, text = settings.get("context"), settings.get("kubeconfig")
+        context, text = stack_config.kubernetes_settings()
         try:
             if not text:
                 return cls(config.new_client_from_config(context=context))

@@ -7,22 +7,20 @@ becomes `1Gi`). Otherwise a refresh would report a difference in an unchanged va
 import re
 from decimal import Decimal
 
+from kubernetes.utils.quantity import format_quantity, parse_quantity
+
 from components.errors import value_error
 
-_CPU = re.compile(r"(?P<number>[0-9]{1,9}(\.[0-9]{1,3})?)(?P<milli>m)?")
-_MEMORY = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,3})?)(?P<unit>[KMGT]i|[kMGT])?")
-_BINARY = {"Ti": 2**40, "Gi": 2**30, "Mi": 2**20, "Ki": 2**10}
-_DECIMAL = {"T": 10**12, "G": 10**9, "M": 10**6, "k": 10**3}
+_CPU = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?m?")
+_MEMORY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,3})?([KMGT]i|[kMGT])?")
+_BINARY, _DECIMAL = ("Ti", "Gi", "Mi", "Ki"), ("T", "G", "M", "k")
 _LEAST_MEMORY = 32 * 2**20
 """Bytes. Neither a harness nor Traefik starts with less: the unit was probably forgotten."""
 
 
 def cpu_millicores(text: str) -> int:
     """Return the CPU in millicores. Raises PydanticCustomError unless the amount is positive."""
-    match = _CPU.fullmatch(text)
-    amount = Decimal(match["number"]) if match else Decimal(0)
-    if match and not match["milli"]:
-        amount *= 1000
+    amount = parse_quantity(text) * 1000 if _CPU.fullmatch(text) else Decimal(0)
     if amount <= 0 or amount != int(amount):
         raise value_error("write cores, such as 500m for half of one, or 2 (in quotes)")
     return int(amount)
@@ -30,11 +28,9 @@ def cpu_millicores(text: str) -> int:
 
 def memory_bytes(text: str) -> int:
     """Return the memory in bytes. Raises PydanticCustomError for too little or another form."""
-    match = _MEMORY.fullmatch(text)
-    if not match:
+    if not _MEMORY.fullmatch(text):
         raise value_error("write an amount such as 512Mi or 1Gi")
-    factor = (_BINARY | _DECIMAL).get(match["unit"] or "", 1)
-    amount = int(Decimal(match["number"]) * factor)
+    amount = int(parse_quantity(text))
     if amount < _LEAST_MEMORY:
         raise value_error("write at least 32Mi, with its unit, such as 512Mi or 1Gi")
     return amount
@@ -49,7 +45,7 @@ def canonical_cpu(text: str) -> str:
 def canonical_memory(text: str) -> str:
     """Format with the largest exact unit of the written family (binary or decimal)."""
     amount = memory_bytes(text)
-    for unit, factor in (_BINARY if text.endswith("i") else _DECIMAL).items():
-        if amount % factor == 0:
-            return f"{amount // factor}{unit}"
+    for unit in _BINARY if text.endswith("i") else _DECIMAL:
+        if amount % int(parse_quantity(f"1{unit}")) == 0:
+            return str(format_quantity(Decimal(amount), unit))
     return str(amount)

@@ -37,6 +37,17 @@ def load(root: Path) -> StackSpec:
     return spec
 
 
+def require_secret(key: str) -> pulumi.Output[str]:
+    """Return a secret of the stack's configuration. Raises `pulumi.RunError` if it is missing."""
+    return pulumi.Config(NAMESPACE).require_secret(key)
+
+
+def kubernetes_settings() -> tuple[str | None, str | None]:
+    """Return the provider's settings `kubernetes:context` and `kubernetes:kubeconfig`."""
+    settings = pulumi.Config("kubernetes")
+    return settings.get("context"), settings.get("kubeconfig")
+
+
 def _section(name: str) -> object:
     """Return the section's value; text that is not JSON is returned, to be refused as text."""
     value = pulumi.Config(NAMESPACE).get(name)

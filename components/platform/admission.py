@@ -44,8 +44,10 @@ _VALIDATIONS: list[ValidationArgsDict] = [
 ]
 
 
-def immutability_policy(name: str, namespace: str, opts: pulumi.ResourceOptions) -> pulumi.Resource:
-    """Declare the policy and bind it to one namespace; returns the binding.
+def declare_immutability_policy(
+    name: str, namespace: str, opts: pulumi.ResourceOptions
+) -> pulumi.Resource:
+    """Declare the policy and bind it to one namespace; return the binding.
 
     The policy is cluster-wide, so `name` contains the namespace.
     """

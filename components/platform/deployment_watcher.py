@@ -16,17 +16,24 @@ from pulumi_kubernetes.core.v1 import (
     ServiceAccount,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components import images, pods, ports
 from components.build_context import read_watcher, stage_watcher
 from components.config import DeploymentWatcherSpec
+from components.config.stack_config import require_secret
 from components.naming import annotation, labels
 from components.platform.watcher_rbac import bind_role
 from components.rabbitmq import broker_config
 from components.rabbitmq.broker_credentials import WATCHER, password_key
-from components.secrets_k8s import fingerprint, secret
-from components.traefik import shared_middlewares
+from components.secrets_k8s import declare_secret, fingerprint
+from components.traefik import shared_middlewares, traefik_crds
+from components.workloads import (
+    NO_DOWNTIME,
+    SKIP_AWAIT,
+    declare_disruption_budget,
+    platform_selector,
+    scrape_annotations,
+)
 
 NAME = "deployment-watcher"
 REPOSITORY = "deployment_watcher"
@@ -37,10 +44,7 @@ _TOKEN = "WATCHER_STATUS_TOKEN"  # noqa: S105 - a variable's name
 _LOWEST_PRIORITY = 1
 """Not 0, for which Traefik uses the length of the rule."""
 
-_SELECTOR = {
-    "app.kubernetes.io/component": _COMPONENT,
-    "app.kubernetes.io/part-of": "model-deployment",
-}
+_SELECTOR = platform_selector(_COMPONENT)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
         token = _token(args.spec)
         depends_on: list[pulumi.Resource] = [args.broker, args.traefik_ready]
         if token:
-            depends_on.append(secret(NAME, meta, token, child))
+            depends_on.append(declare_secret(NAME, meta, token, child))
         account = ServiceAccount(
             NAME, metadata=meta, automount_service_account_token=False, opts=child
         )
@@ -91,20 +95,12 @@ class DeploymentWatcher(pulumi.ComponentResource):
                 "replicas": args.spec.replicas,
                 "revision_history_limit": 3,
                 "selector": {"match_labels": _SELECTOR},
-                "strategy": {
-                    "type": "RollingUpdate",
-                    "rolling_update": {"max_surge": 1, "max_unavailable": 0},
-                },
+                "strategy": NO_DOWNTIME,
                 "template": _template(args, account, self._image(args), token),
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
         )
-        PodDisruptionBudget(
-            NAME,
-            metadata=meta,
-            spec={"max_unavailable": 1, "selector": {"match_labels": _SELECTOR}},
-            opts=child,
-        )
+        declare_disruption_budget(NAME, meta, _SELECTOR, child)
         self._front_door(args, meta)
         self.register_outputs({})
 
@@ -122,8 +118,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
         """Route paths that belong to no model: status, `/v2` with health, and 404 in JSON."""
         service = Service(
             NAME,
-            # the Deployment is awaited already; waiting for endpoints only costs time
-            metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
+            metadata={**meta, "annotations": SKIP_AWAIT},
             spec={
                 "selector": _SELECTOR,
                 "ports": [{"name": "http", "port": 80, "target_port": "http"}],
@@ -132,7 +127,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
         )
         CustomResource(
             NAME,
-            api_version="traefik.io/v1alpha1",
+            api_version=traefik_crds.API_VERSION,
             kind="IngressRoute",
             metadata=meta,
             spec={
@@ -153,7 +148,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
 
 
 def _token(spec: DeploymentWatcherSpec) -> dict[str, pulumi.Output[str]]:
-    return {_TOKEN: pulumi.Config().require_secret(spec.token)} if spec.token else {}
+    return {_TOKEN: require_secret(spec.token)} if spec.token else {}
 
 
 def _template(
@@ -163,9 +158,7 @@ def _template(
     token: dict[str, pulumi.Output[str]],
 ) -> PodTemplateSpecArgsDict:
     annotations: dict[str, pulumi.Input[str]] = {
-        "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(ports.WATCHER["health"]),
-        "prometheus.io/path": "/metrics",
+        **scrape_annotations(ports.WATCHER["health"], "/metrics")
     }
     if token:
         annotations[annotation("secrets")] = fingerprint(token)

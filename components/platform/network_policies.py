@@ -22,7 +22,7 @@ DENY = "deny-by-default"
 _NAME = "network-policy"
 
 
-def network_policies(namespace: pulumi.Input[str], egress_cidrs: Sequence[str]) -> None:
+def declare_network_policies(namespace: pulumi.Input[str], egress_cidrs: Sequence[str]) -> None:
     """Declare the policies. The default deny is created last and deleted first."""
     component_flows = flows_by_component(allowed_flows(egress_cidrs))
     opened = [

@@ -10,7 +10,7 @@ _VALUE = 1_000_000
 """Above models, which have the cluster's default (usually 0); below system priorities."""
 
 
-def platform_priority(namespace_name: str) -> pulumi.Output[str]:
+def declare_priority_class(namespace_name: str) -> pulumi.Output[str]:
     """Declare the class; return its name, which contains the namespace: it is cluster-wide."""
     declared = PriorityClass(
         NAME,

@@ -14,7 +14,7 @@ import pulumi
 from pulumi_kubernetes.core.v1 import Secret
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from components.generated_secret import generated_secret
+from components.generated_secret import declare_generated_secret
 from components.rabbitmq.broker_config import COOKIE_FILE, EXCHANGE, NAME, USERS_FILE
 
 WATCHER, CONSUMER, ADMINISTRATOR = "watcher", "consumer", "administrator"
@@ -36,9 +36,9 @@ def password_key(user: str) -> str:
     return f"{user}-password"
 
 
-def credentials(meta: ObjectMetaArgsDict, opts: pulumi.ResourceOptions) -> Secret:
-    """The Secret with the users' passwords, their definitions, and the Erlang cookie."""
-    return generated_secret(NAME, {**meta, "name": NAME}, "Opaque", generated(), opts)
+def declare_credentials(meta: ObjectMetaArgsDict, opts: pulumi.ResourceOptions) -> Secret:
+    """Declare the Secret with the users' passwords, their definitions, and the Erlang cookie."""
+    return declare_generated_secret(NAME, {**meta, "name": NAME}, "Opaque", generated(), opts)
 
 
 def generated() -> dict[str, str]:

@@ -19,7 +19,6 @@ from pulumi_kubernetes.core.v1 import (
     VolumeArgsDict,
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components import pods, ports
 from components.config import MessageBrokerSpec
@@ -38,14 +37,20 @@ from components.rabbitmq.broker_config import (
     config_files,
     node,
 )
-from components.rabbitmq.broker_credentials import credentials
+from components.rabbitmq.broker_credentials import declare_credentials
+from components.workloads import (
+    SKIP_AWAIT,
+    declare_disruption_budget,
+    platform_selector,
+    scrape_annotations,
+)
 
 _VOLUME = "data"
 _SECRET_MODE = 0o440
 """Mode of files with secrets: readable by root and the Pod's group."""
 _SHOWN_DIGITS = 12
 
-_SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "model-deployment"}
+_SELECTOR = platform_selector(NAME)
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ class MessageBroker(pulumi.ComponentResource):
         }
         config = config_files(args.spec)
         settings = ConfigMap(NAME, metadata=meta, data=config, opts=child)
-        self.secret = credentials(meta, child)
+        self.secret = declare_credentials(meta, child)
         self._service(NAME, meta, ports.BROKER, {})
         nodes = self._service(
             HEADLESS_SERVICE,
@@ -101,12 +106,7 @@ class MessageBroker(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[settings, self.secret, nodes]),
         )
-        PodDisruptionBudget(
-            NAME,
-            metadata=meta,
-            spec={"max_unavailable": 1, "selector": {"match_labels": _SELECTOR}},
-            opts=child,
-        )
+        declare_disruption_budget(NAME, meta, _SELECTOR, child)
         self.register_outputs({})
 
     def _service(
@@ -119,8 +119,7 @@ class MessageBroker(pulumi.ComponentResource):
         """Declare the cluster-internal Service; management needs `kubectl port-forward`."""
         return Service(
             name,
-            # the StatefulSet is awaited already; waiting for endpoints only costs time
-            metadata={**meta, "name": name, "annotations": {"pulumi.com/skipAwait": "true"}},
+            metadata={**meta, "name": name, "annotations": SKIP_AWAIT},
             spec={
                 **kind,
                 "selector": _SELECTOR,
@@ -141,8 +140,7 @@ def _template(args: MessageBrokerArgs, config: Mapping[str, str]) -> PodTemplate
             "annotations": {
                 # changed settings replace the Pods: RabbitMQ reads them at its start
                 annotation("settings"): digest[:_SHOWN_DIGITS],
-                "prometheus.io/scrape": "true",
-                "prometheus.io/port": str(ports.BROKER["metrics"]),
+                **scrape_annotations(ports.BROKER["metrics"]),
             },
         },
         "spec": {

@@ -10,10 +10,10 @@ _SCALE_DOWN_STABILIZATION_SECONDS = 60
 """Scale-down stabilization: long, because models may start slowly."""
 
 
-def autoscaler(
+def declare_autoscaler(
     name: str, meta: ObjectMetaArgsDict, spec: AutoscalingSpec, opts: pulumi.ResourceOptions
 ) -> HorizontalPodAutoscaler:
-    """The HorizontalPodAutoscaler of the Deployment of the same name."""
+    """Declare the HorizontalPodAutoscaler of the Deployment of the same name."""
     return HorizontalPodAutoscaler(
         name,
         metadata=meta,

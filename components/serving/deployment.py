@@ -17,6 +17,7 @@ from components.serving.container import (
     grace_seconds,
 )
 from components.serving.version_args import COMPONENT, ModelVersionArgs
+from components.workloads import NO_DOWNTIME, scrape_annotations
 
 _KEPT_ONCE_WRITTEN = ("published-at", "git-commit", "git-ref")
 
@@ -24,7 +25,7 @@ _TOKEN_MODE = 0o440
 """Mode of token files: readable by root and the Pod's group."""
 
 
-def deployment(
+def declare_deployment(
     name: str,
     args: ModelVersionArgs,
     meta: ObjectMetaArgsDict,
@@ -71,9 +72,7 @@ def _annotations(args: ModelVersionArgs) -> dict[str, pulumi.Input[str]]:
 
 def _spec(name: str, args: ModelVersionArgs) -> DeploymentSpecArgsDict:
     annotations: dict[str, pulumi.Input[str]] = {
-        "prometheus.io/scrape": "true",
-        "prometheus.io/port": str(ports.MODEL["health"]),
-        "prometheus.io/path": "/metrics",
+        **scrape_annotations(ports.MODEL["health"], "/metrics"),
     }
     if args.secrets:
         annotations[annotation("secrets")] = fingerprint(args.secrets)
@@ -85,11 +84,7 @@ def _spec(name: str, args: ModelVersionArgs) -> DeploymentSpecArgsDict:
         "revision_history_limit": 3,
         "progress_deadline_seconds": args.spec.deadline_seconds,
         "selector": {"match_labels": selector(args.model, args.version)},
-        # a new Pod is ready before an old one stops
-        "strategy": {
-            "type": "RollingUpdate",
-            "rolling_update": {"max_surge": 1, "max_unavailable": 0},
-        },
+        "strategy": NO_DOWNTIME,
         "template": {"metadata": pod_meta, "spec": _pod(name, args)},
         # with an autoscaler, the autoscaler sets the replicas
         **({} if args.spec.autoscaling else {"replicas": args.spec.replicas}),

@@ -10,15 +10,16 @@ from pulumi_kubernetes.core.v1 import Secret
 
 from components.cluster_state.availability_gate import AvailabilityGate
 from components.config import ModelSpec, RouteSpec, VersionSpec
+from components.config.stack_config import require_secret
 from components.languages import Runtime
-from components.naming import LATEST, labels
-from components.secrets_k8s import secret, tokens_name
-from components.serving.model_image import HarnessImage, ModelImage
+from components.naming import LATEST, labels, object_name
+from components.secrets_k8s import declare_secret, tokens_name
+from components.serving.model_image import HarnessImage, ModelImageArgs, declare_model_image
 from components.serving.model_version import ModelVersion
 from components.serving.provenance import utc_timestamp
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 from components.serving.version_content import Content
-from components.serving.weighted_route import WeightedRoute, WeightedRouteArgs
+from components.serving.weighted_route import WeightedRouteArgs, declare_weighted_route
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Model(pulumi.ComponentResource):
             for version, spec in args.spec.versions.items()
         }
         for route, spec in routes(args.spec).items():
-            WeightedRoute(
+            declare_weighted_route(
                 WeightedRouteArgs(
                     namespace=args.namespace,
                     namespace_name=args.namespace_name,
@@ -73,10 +74,10 @@ class Model(pulumi.ComponentResource):
         if not args.spec.tokens:
             return None
         name = tokens_name(model)
-        return secret(
+        return declare_secret(
             name,
             {"name": name, "namespace": args.namespace, "labels": labels(COMPONENT, model)},
-            {key: pulumi.Config().require_secret(key) for key in args.spec.tokens},
+            {key: require_secret(key) for key in args.spec.tokens},
             pulumi.ResourceOptions(parent=self),
         )
 
@@ -91,6 +92,7 @@ class Model(pulumi.ComponentResource):
         content = args.contents[version]
         child = pulumi.ResourceOptions(parent=self)
         return ModelVersion(
+            object_name(model, version),
             ModelVersionArgs(
                 namespace=args.namespace,
                 namespace_name=args.namespace_name,
@@ -100,10 +102,7 @@ class Model(pulumi.ComponentResource):
                 version=version,
                 spec=spec,
                 limits=args.spec.limits,
-                secrets={
-                    variable: pulumi.Config().require_secret(key)
-                    for variable, key in spec.secrets.items()
-                },
+                secrets={variable: require_secret(key) for variable, key in spec.secrets.items()},
                 tokens=tokens,
                 image=self._image(model, version, spec, args),
                 content_hash=content.content_hash,
@@ -120,16 +119,19 @@ class Model(pulumi.ComponentResource):
         content = args.contents[version]
         if content.tree is None:
             return pulumi.Output.from_input(str(spec.image))
-        return ModelImage(
-            args.root,
-            args.registry,
-            model,
-            version,
-            content.tree,
-            content.content_hash,
-            args.harnesses[spec.runtime],
+        return declare_model_image(
+            object_name(model, version),
+            ModelImageArgs(
+                root=args.root,
+                registry=args.registry,
+                model=model,
+                version=version,
+                tree=content.tree,
+                content_hash=content.content_hash,
+                harness=args.harnesses[spec.runtime],
+            ),
             pulumi.ResourceOptions(parent=self, depends_on=args.repositories),
-        ).reference
+        )
 
 
 def routes(spec: ModelSpec) -> Mapping[str, RouteSpec]:

@@ -5,15 +5,15 @@ from pulumi_kubernetes.apps.v1 import Deployment
 from pulumi_kubernetes.core.v1 import Service
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import Ingress
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
-from components.naming import labels, object_name, selector
-from components.secrets_k8s import secret
-from components.serving.autoscaler import autoscaler
-from components.serving.deployment import deployment
+from components.naming import labels, selector
+from components.secrets_k8s import declare_secret
+from components.serving.autoscaler import declare_autoscaler
+from components.serving.deployment import declare_deployment
 from components.serving.version_args import COMPONENT, ModelVersionArgs
 from components.traefik.routes import version_paths
 from components.traefik.shared_middlewares import service_annotations
+from components.workloads import SKIP_AWAIT, declare_disruption_budget
 
 SERVICE_PORT = 80
 
@@ -28,8 +28,9 @@ class ModelVersion(pulumi.ComponentResource):
     service: Service
     ingress: Ingress
 
-    def __init__(self, args: ModelVersionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        name = object_name(args.model, args.version)
+    def __init__(
+        self, name: str, args: ModelVersionArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("model-deployment:serving:ModelVersion", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         meta: ObjectMetaArgsDict = {
@@ -37,18 +38,14 @@ class ModelVersion(pulumi.ComponentResource):
             "namespace": args.namespace,
             "labels": labels(COMPONENT, args.model, args.version),
         }
-        # awaited elsewhere or without an address: waiting for them only costs time
-        meta_unawaited: ObjectMetaArgsDict = {
-            **meta,
-            "annotations": {"pulumi.com/skipAwait": "true"},
-        }
+        meta_unawaited: ObjectMetaArgsDict = {**meta, "annotations": SKIP_AWAIT}
         pods_of_version = selector(args.model, args.version)
         depends_on = [args.tokens] if args.tokens is not None else []
         if args.secrets:
-            depends_on.append(secret(name, meta, args.secrets, child))
-        self.deployment = deployment(name, args, meta, self, depends_on)
+            depends_on.append(declare_secret(name, meta, args.secrets, child))
+        self.deployment = declare_deployment(name, args, meta, self, depends_on)
         if args.spec.autoscaling:
-            autoscaler(
+            declare_autoscaler(
                 name,
                 meta_unawaited,
                 args.spec.autoscaling,
@@ -59,7 +56,7 @@ class ModelVersion(pulumi.ComponentResource):
             metadata={
                 **meta,
                 "annotations": {
-                    "pulumi.com/skipAwait": "true",
+                    **SKIP_AWAIT,
                     **service_annotations(args.namespace_name),
                 },
             },
@@ -69,13 +66,7 @@ class ModelVersion(pulumi.ComponentResource):
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[args.traefik_ready]),
         )
-        PodDisruptionBudget(
-            name,
-            metadata=meta,
-            # not `minAvailable`: with one replica that would block every drain
-            spec={"max_unavailable": 1, "selector": {"match_labels": pods_of_version}},
-            opts=child,
-        )
+        declare_disruption_budget(name, meta, pods_of_version, child)
         self.ingress = Ingress(
             name,
             metadata=meta_unawaited,

@@ -13,9 +13,8 @@ from components.cluster_state.state import ROUTE, WEIGHTS
 from components.config import LimitsSpec, RouteSpec
 from components.naming import LATEST, labels
 from components.serving.model_version import ModelVersion
-from components.traefik import routes
+from components.traefik import routes, traefik_crds
 
-API_VERSION = "traefik.io/v1alpha1"
 COMPONENT = "route"
 
 
@@ -36,34 +35,32 @@ class WeightedRouteArgs:
     gate: AvailabilityGate
 
 
-class WeightedRoute:
-    """The objects of one route; each depends on the objects that it references.
+def declare_weighted_route(args: WeightedRouteArgs, opts: pulumi.ResourceOptions) -> None:
+    """Declare the objects of a route; each depends on the objects that it references.
 
     They change only once every version that they route to is Available.
     """
-
-    def __init__(self, args: WeightedRouteArgs, opts: pulumi.ResourceOptions) -> None:
-        required = [args.versions[version] for version in sorted(routes.versions(args.spec))]
-        dependencies: list[pulumi.Resource] = [
-            # the Ingress depends on its Service
-            item
-            for version in required
-            for item in (version.deployment, version.ingress)
-        ]
-        available = _wait_until_available(args)
-        for item in _objects(args):
-            dependencies.append(
-                CustomResource(
-                    item.name,
-                    api_version=API_VERSION,
-                    kind=item.kind,
-                    metadata=_metadata(args, item),
-                    spec=_spec_after(available, item.spec),
-                    opts=pulumi.ResourceOptions.merge(
-                        opts, pulumi.ResourceOptions(depends_on=list(dependencies))
-                    ),
-                )
+    required = [args.versions[version] for version in sorted(routes.versions(args.spec))]
+    dependencies: list[pulumi.Resource] = [
+        # the Ingress depends on its Service
+        item
+        for version in required
+        for item in (version.deployment, version.ingress)
+    ]
+    available = _wait_until_available(args)
+    for item in _objects(args):
+        dependencies.append(
+            CustomResource(
+                item.name,
+                api_version=traefik_crds.API_VERSION,
+                kind=item.kind,
+                metadata=_metadata(args, item),
+                spec=_spec_after(available, item.spec),
+                opts=pulumi.ResourceOptions.merge(
+                    opts, pulumi.ResourceOptions(depends_on=list(dependencies))
+                ),
             )
+        )
 
 
 def _objects(args: WeightedRouteArgs) -> list[routes.RouteObject]:

@@ -16,7 +16,8 @@ from cryptography.x509.oid import NameOID
 from pulumi_kubernetes.apiextensions import CustomResource
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
-from components.generated_secret import generated_secret
+from components.generated_secret import declare_generated_secret
+from components.traefik import traefik_crds
 
 _SECRET = "ingress-controller.certificate"  # noqa: S105 - a name
 _STORE = "default"
@@ -25,17 +26,17 @@ _STORE = "default"
 _LIFETIME = datetime.timedelta(days=3650)
 
 
-def default_certificate(
+def declare_default_certificate(
     meta: ObjectMetaArgsDict, hostname: str, opts: pulumi.ResourceOptions
 ) -> CustomResource:
     """Declare the Secret and the TLSStore that references it, both with `opts`."""
     meta_of_secret: ObjectMetaArgsDict = {**meta, "name": _SECRET}
-    secret = generated_secret(
+    secret = declare_generated_secret(
         _SECRET, meta_of_secret, "kubernetes.io/tls", self_signed(hostname), opts
     )
     return CustomResource(
         _STORE,
-        api_version="traefik.io/v1alpha1",
+        api_version=traefik_crds.API_VERSION,
         kind="TLSStore",
         metadata={**meta, "name": _STORE},
         spec={"defaultCertificate": {"secretName": _SECRET}},

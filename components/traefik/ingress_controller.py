@@ -15,14 +15,13 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 from pulumi_kubernetes.networking.v1 import Ingress, IngressClass
-from pulumi_kubernetes.policy.v1 import PodDisruptionBudget
 
 from components import pods, ports
 from components.config import IngressControllerSpec
 from components.config.quantities import memory_bytes
 from components.naming import labels
 from components.traefik import entrypoint_middlewares, shared_middlewares, traefik_crds
-from components.traefik.default_certificate import default_certificate
+from components.traefik.default_certificate import declare_default_certificate
 from components.traefik.static_config import (
     READY,
     cli_arguments,
@@ -31,13 +30,20 @@ from components.traefik.static_config import (
     ready_route,
 )
 from components.traefik.traefik_rbac import bind_role
+from components.workloads import (
+    NO_DOWNTIME,
+    SKIP_AWAIT,
+    declare_disruption_budget,
+    platform_selector,
+    scrape_annotations,
+)
 
 NAME = "ingress-controller"
 _READY_NAME = f"{NAME}.ready"
 _DISK = "1Gi"
 """Size limit of the volume for bodies buffered for mirrors and failovers."""
 
-_SELECTOR = {"app.kubernetes.io/component": NAME, "app.kubernetes.io/part-of": "model-deployment"}
+_SELECTOR = platform_selector(NAME)
 
 
 @dataclass(frozen=True)
@@ -99,20 +105,12 @@ class IngressController(pulumi.ComponentResource):
             spec={
                 "replicas": args.spec.replicas,
                 "selector": {"match_labels": _SELECTOR},
-                "strategy": {
-                    "type": "RollingUpdate",
-                    "rolling_update": {"max_surge": 1, "max_unavailable": 0},
-                },
+                "strategy": NO_DOWNTIME,
                 "template": self._template(args, account),
             },
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*rights, ready]),
         )
-        PodDisruptionBudget(
-            NAME,
-            metadata=meta,
-            spec={"max_unavailable": 1, "selector": {"match_labels": _SELECTOR}},
-            opts=child,
-        )
+        declare_disruption_budget(NAME, meta, _SELECTOR, child)
         self.register_outputs({"className": self.class_name})
 
     def _traefik_ready(
@@ -124,7 +122,7 @@ class IngressController(pulumi.ComponentResource):
         shared = [
             CustomResource(
                 item.name,
-                api_version="traefik.io/v1alpha1",
+                api_version=traefik_crds.API_VERSION,
                 kind=item.kind,
                 metadata={**meta, "name": item.name},
                 spec=item.spec,
@@ -136,7 +134,7 @@ class IngressController(pulumi.ComponentResource):
             ]
         ]
         last = pulumi.ResourceOptions(parent=self, depends_on=[*kinds, *shared])
-        return default_certificate(meta, args.hostname, last)
+        return declare_default_certificate(meta, args.hostname, last)
 
     def _ready_route(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> CustomResource:
         """Declare a route to Traefik's ping that is served only once both providers are ready.
@@ -151,7 +149,7 @@ class IngressController(pulumi.ComponentResource):
                 **meta,
                 "name": _READY_NAME,
                 "annotations": {
-                    "pulumi.com/skipAwait": "true",
+                    **SKIP_AWAIT,
                     "traefik.ingress.kubernetes.io/router.entrypoints": "traefik",
                 },
             },
@@ -175,7 +173,7 @@ class IngressController(pulumi.ComponentResource):
         )
         return CustomResource(
             _READY_NAME,
-            api_version="traefik.io/v1alpha1",
+            api_version=traefik_crds.API_VERSION,
             kind="IngressRoute",
             metadata={**meta, "name": _READY_NAME},
             spec=ready_route(service),
@@ -222,10 +220,7 @@ class IngressController(pulumi.ComponentResource):
         return {
             "metadata": {
                 "labels": labels(NAME),
-                "annotations": {
-                    "prometheus.io/scrape": "true",
-                    "prometheus.io/port": str(ports.TRAEFIK["metrics"]),
-                },
+                "annotations": scrape_annotations(ports.TRAEFIK["metrics"]),
             },
             "spec": {
                 "service_account_name": account.metadata["name"],
@@ -243,8 +238,7 @@ class IngressController(pulumi.ComponentResource):
     def _service(self, args: IngressControllerArgs, meta: ObjectMetaArgsDict) -> Service:
         return Service(
             NAME,
-            # the Deployment is awaited already; waiting for endpoints only costs time
-            metadata={**meta, "annotations": {"pulumi.com/skipAwait": "true"}},
+            metadata={**meta, "annotations": SKIP_AWAIT},
             spec={
                 "type": "NodePort",
                 "selector": _SELECTOR,

@@ -13,6 +13,8 @@ import yaml
 TRAEFIK = "v3.7.13"
 """The release whose CRDs the routes use; the image may be a newer patch release."""
 
+API_VERSION = "traefik.io/v1alpha1"
+
 _PATH = "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"
 URL = f"https://raw.githubusercontent.com/traefik/traefik/{TRAEFIK}/{_PATH}"
 SHA256 = "1d5e8558803804562238b0d4a57174aadd6d87c36e3c4c55199ebcc356a9406c"
