@@ -22,6 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         tier = item.path.relative_to(Path(__file__).parent).parts[0]
         if tier in SLOW_TIERS:
             item.add_marker("slow")
+    # the stack is destroyed there: nothing can run afterwards
+    items.sort(key=lambda item: item.path.name == "test_lifecycle.py")
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ Object = dict[str, object]
 
 
 class _Stack:
-    def __init__(self, namespace: str, front_door: str) -> None:
-        self.namespace, self.front_door = namespace, front_door
+    def __init__(self, namespace: str, entry_point: str) -> None:
+        self.namespace, self.entry_point = namespace, entry_point
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
         return kubectl("-n", self.namespace, *arguments, stdin=stdin)
@@ -45,7 +45,7 @@ class _Stack:
     def state(self) -> str:
         """Return the state of this drill's version in the status; empty without a response."""
         try:
-            with urllib.request.urlopen(self.front_door + _VERSION, timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(self.entry_point + _VERSION, timeout=5) as answer:  # noqa: S310
                 return str(json.load(answer)["state"])
         except (urllib.error.URLError, OSError, ValueError):
             return ""
@@ -85,7 +85,7 @@ class _Stack:
         return events
 
     def _streamed_once(self, deadline: float) -> list[str]:
-        request = urllib.request.Request(f"{self.front_door}/status/events")  # noqa: S310 - http
+        request = urllib.request.Request(f"{self.entry_point}/status/events")  # noqa: S310 - http
         request.add_header("Last-Event-ID", "0")
         events: list[str] = []
         with urllib.request.urlopen(request, timeout=5) as stream:  # noqa: S310
@@ -101,17 +101,17 @@ class _Stack:
 
 
 async def outage(
-    scale: float, namespace: str = "models", front_door: str = "http://localhost:8000"
+    scale: float, namespace: str = "models", entry_point: str = "http://localhost:8000"
 ) -> Figure:
     """Check that no prediction fails and that status and event stream recover."""
-    stack = _Stack(namespace, front_door)
+    stack = _Stack(namespace, entry_point)
     before = {name: stack.replicas(name) for name in (_WATCHER, _BROKER)}
     away = max(10.0, _AWAY_SECONDS * scale)
     stack.kubectl("apply", "-f-", stdin=json.dumps(deployment(_MODEL, 0)))
     try:
         first = await stack.becomes("Available", 30)
         ended = asyncio.Event()
-        load = asyncio.create_task(_load(_port(front_door), ended))
+        load = asyncio.create_task(_load(_port(entry_point), ended))
         try:
             await asyncio.sleep(_BEFORE_SECONDS)
             await _away(stack, before, away)
@@ -149,8 +149,8 @@ async def _load(port: int, ended: asyncio.Event) -> list[Answer]:
     return answers
 
 
-def _port(front_door: str) -> int:
-    return int(front_door.rpartition(":")[2])
+def _port(entry_point: str) -> int:
+    return int(entry_point.rpartition(":")[2])
 
 
 def _figure(

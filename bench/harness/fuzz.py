@@ -18,7 +18,7 @@ from bench.harness.wire import Delivery, Request, Wire
 from tests.support.malformed import HOSTILE, INFERENCES, TABLES, mutated
 
 REQUESTS = 100_000
-"""Of each dialect."""
+"""Of each protocol."""
 GROWTH = 10 * 2**20
 _BATCH = 2000
 """Hypothesis remembers all that it made: each batch begins anew."""
@@ -39,11 +39,11 @@ class HarnessFailedError(AssertionError):
 
 
 def run(scale: float) -> list[Figure]:
-    """Per dialect, as many requests to each function."""
-    return [_figure(dialect, max(1000, int(REQUESTS * scale))) for dialect in _PATHS]
+    """Per protocol, as many requests to each function."""
+    return [_figure(protocol, max(1000, int(REQUESTS * scale))) for protocol in _PATHS]
 
 
-def _figure(dialect: str, count: int) -> Figure:
+def _figure(protocol: str, count: int) -> Figure:
     statuses: Counter[str] = Counter()
     grown, failure = 0, ""
     for package, function in _FUNCTIONS:
@@ -54,7 +54,7 @@ def _figure(dialect: str, count: int) -> Figure:
             goal = statuses.total() + share
             try:
                 while statuses.total() < goal:
-                    _batch(dialect, wire, number, min(_BATCH, goal - statuses.total()), statuses)
+                    _batch(protocol, wire, number, min(_BATCH, goal - statuses.total()), statuses)
                     if goal - statuses.total() <= share // 2:  # R's heap has found its size by then
                         before = before or server.resident()
                     number += 1
@@ -67,7 +67,7 @@ def _figure(dialect: str, count: int) -> Figure:
     text = f"{statuses.total()} requests: {by_status}; memory {grown / 2**20:+.1f} MiB{failure}"
     holds = not failure and grown <= GROWTH
     values = {"requests": statuses.total(), "grown": grown, "failure": failure, **statuses}
-    return Figure(f"fuzz-{dialect}", holds, text, values)
+    return Figure(f"fuzz-{protocol}", holds, text, values)
 
 
 def _served(package: str, function: str) -> Server:
@@ -77,7 +77,7 @@ def _served(package: str, function: str) -> Server:
     return harness("harness", folder, handler, {}, settings=limits, package=package)
 
 
-def _batch(dialect: str, wire: Wire, number: int, count: int, statuses: Counter[str]) -> None:
+def _batch(protocol: str, wire: Wire, number: int, count: int, statuses: Counter[str]) -> None:
     @settings(
         max_examples=count,
         deadline=None,
@@ -87,7 +87,7 @@ def _batch(dialect: str, wire: Wire, number: int, count: int, statuses: Counter[
         report_multiple_bugs=False,
     )
     @seed(number)
-    @given(_requests(dialect))
+    @given(_requests(protocol))
     def send(request: Request) -> None:
         statuses[_answer(wire, request)] += 1
 
@@ -108,8 +108,8 @@ def _answer(wire: Wire, request: Request) -> str:
 
 
 @st.composite
-def _requests(draw: st.DrawFn, dialect: str) -> Request:
-    body, headers = _inference(draw) if dialect == "v2" else (_table(draw), {})
+def _requests(draw: st.DrawFn, protocol: str) -> Request:
+    body, headers = _inference(draw) if protocol == "v2" else (_table(draw), {})
     if draw(st.integers(0, _ONE_IN)) == 1:
         body = draw(st.sampled_from(HOSTILE))
     if draw(st.integers(0, _ONE_IN)) == 1:
@@ -119,7 +119,7 @@ def _requests(draw: st.DrawFn, dialect: str) -> Request:
     if draw(st.integers(0, 5 * _ONE_IN)) == 1:
         headers["Content-Encoding"] = draw(st.sampled_from(["gzip", "identity", ""]))
     delivery = draw(st.sampled_from([Delivery.WHOLE] * _ONE_IN + list(Delivery)))
-    return Request(_PATHS[dialect], headers, body, delivery)
+    return Request(_PATHS[protocol], headers, body, delivery)
 
 
 def _table(draw: st.DrawFn) -> bytes:

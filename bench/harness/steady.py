@@ -16,7 +16,7 @@ from bench.traffic.client import Answer, Client, paced, percentile
 RATE = 100.0
 SECONDS = 60.0
 P99_SECONDS = 0.010
-FRONT_DOOR = 8000
+ENTRY_POINT_URL = 8000
 _CAR = {"wt": 2.62, "hp": 110}
 
 
@@ -57,7 +57,7 @@ def run(scale: float) -> list[Figure]:
 
 def _figure(model: str, body: bytes, server: Server, seconds: float) -> Figure:
     path = f"/models/{model}/prod/model"
-    front = asyncio.run(_load(FRONT_DOOR, path, body, seconds))
+    front = asyncio.run(_load(ENTRY_POINT_URL, path, body, seconds))
     with server:
         straight = asyncio.run(_load(server.port, PLAIN["iris"].path, body, seconds))
     failed = [answer for answer in front if not answer.ok]

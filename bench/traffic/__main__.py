@@ -9,10 +9,10 @@ from bench import command
 from bench.figures import Figure
 from bench.traffic import sharing, steady
 from bench.traffic.cluster import get
-from bench.traffic.ground import Ground
 from bench.traffic.latency import LOADS, Load, among, route_change
+from bench.traffic.testbed import Testbed
 
-Bench = Callable[[Ground, float], Awaitable[Figure | list[Figure]]]
+Bench = Callable[[Testbed, float], Awaitable[Figure | list[Figure]]]
 _LEAST_STEADY = 20_000
 """Requests that last for all that happens (100 s)."""
 
@@ -22,12 +22,12 @@ def _some(count: int, scale: float, least: int = 10) -> int:
 
 
 def _change(load: Load) -> Bench:
-    return lambda ground, scale: route_change(ground, load, _some(200, scale))
+    return lambda testbed, scale: route_change(testbed, load, _some(200, scale))
 
 
 def _kills(name: str) -> Bench:
     pods, with_failover = "pods" in name, "failover" in name
-    return lambda ground, _: steady.kills(ground, pods=pods, with_failover=with_failover)
+    return lambda testbed, _: steady.kills(testbed, pods=pods, with_failover=with_failover)
 
 
 KILLS = (
@@ -37,24 +37,24 @@ KILLS = (
     "killed-processes-with-failover",
 )
 BENCHES: dict[str, Bench] = {
-    "split": lambda ground, scale: sharing.split(ground, _some(20_000, scale)),
-    "split-while-others-change": lambda ground, scale: sharing.split_while_others_change(
-        ground, _some(3000, scale)
+    "split": lambda testbed, scale: sharing.split(testbed, _some(20_000, scale)),
+    "split-while-others-change": lambda testbed, scale: sharing.split_while_others_change(
+        testbed, _some(3000, scale)
     ),
-    "sticky": lambda ground, scale: sharing.sticky(ground, _some(100, scale)),
-    "header": lambda ground, scale: sharing.header(ground, _some(200, scale)),
-    "mirror": lambda ground, scale: sharing.mirror(ground, _some(5000, scale)),
-    "failover": lambda ground, scale: sharing.failover(ground, _some(10_000, scale)),
-    "steady": lambda ground, scale: steady.changes(ground, _some(60_000, scale, _LEAST_STEADY)),
+    "sticky": lambda testbed, scale: sharing.sticky(testbed, _some(100, scale)),
+    "header": lambda testbed, scale: sharing.header(testbed, _some(200, scale)),
+    "mirror": lambda testbed, scale: sharing.mirror(testbed, _some(5000, scale)),
+    "failover": lambda testbed, scale: sharing.failover(testbed, _some(10_000, scale)),
+    "steady": lambda testbed, scale: steady.changes(testbed, _some(60_000, scale, _LEAST_STEADY)),
     **{name: _kills(name) for name in KILLS},
-    "among-200": lambda ground, scale: among(ground, 200, _some(5000, scale)),
+    "among-200": lambda testbed, scale: among(testbed, 200, _some(5000, scale)),
     **{load.name: _change(load) for load in LOADS},
 }
 
 
-async def _run(names: list[str], ground: Ground, scale: float) -> bool:
-    ground.start()
-    return all([command.report(await BENCHES[name](ground, scale)) for name in names])
+async def _run(names: list[str], testbed: Testbed, scale: float) -> bool:
+    testbed.start()
+    return all([command.report(await BENCHES[name](testbed, scale)) for name in names])
 
 
 def image_of_models(namespace: str) -> str:
@@ -80,15 +80,15 @@ def main() -> int:
     arguments = parser.parse_args()
     names = command.chosen(parser, arguments.names, BENCHES)
     command.need_cluster(parser)
-    ground = Ground(
+    testbed = Testbed(
         arguments.namespace, arguments.port, image_of_models(arguments.models), arguments.traefik
     )
     try:
-        holds = asyncio.run(_run(names, ground, arguments.scale))
+        holds = asyncio.run(_run(names, testbed, arguments.scale))
     finally:
-        ground.stop()
+        testbed.stop()
         if not arguments.keep:
-            ground.remove()
+            testbed.remove()
     return 0 if holds else 1
 
 

@@ -14,8 +14,8 @@ from bench.figures import Figure, milliseconds
 from bench.traffic.api import Many, Routes
 from bench.traffic.client import Client, percentile
 from bench.traffic.cluster import Manifest
-from bench.traffic.ground import TRAEFIKS, Ground, Version
 from bench.traffic.sharing import MODEL, SPLIT, address
+from bench.traffic.testbed import TRAEFIKS, Testbed, Version
 from components.config import MirrorSpec, RouteSpec
 
 _SHOWN_SECONDS = 10.0
@@ -100,7 +100,7 @@ def _over_few_pods(items: list[Manifest], model: str) -> list[Manifest]:
     return cast("list[Manifest]", json.loads(json.dumps(items).replace(f"{model}-v", f"{MODEL}-v")))
 
 
-def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
+def _present(testbed: Testbed, load: Load) -> list[list[Manifest]]:
     """The objects of all models: versions first, since routes name them."""
     versions: list[Manifest] = []
     routes: list[Manifest] = []
@@ -108,24 +108,24 @@ def _present(ground: Ground, load: Load) -> list[list[Manifest]]:
         model = _name(number)
         plain = number and not load.full
         spec = RouteSpec(weights=SPLIT) if plain else _spec(load, "v1")
-        route = ground.route(model, "prod", spec)
+        route = testbed.route(model, "prod", spec)
         if not load.whole_models:
             routes += _over_few_pods(route, model)
             continue
-        routes += [*ground.latest(model, "v2"), *route]
+        routes += [*testbed.latest(model, "v2"), *route]
         for name in ("v1", "v2", "v3") if load.full else ("v1", "v2"):
             # many addresses, a few Pods: they are those of the one model that has any
             if number:
-                versions += ground.addresses(Version(model, name), Version(MODEL, name))
+                versions += testbed.addresses(Version(model, name), Version(MODEL, name))
     return [versions, routes]
 
 
 @contextlib.asynccontextmanager
-async def _prepared(ground: Ground, load: Load) -> AsyncIterator[None]:
+async def _prepared(testbed: Testbed, load: Load) -> AsyncIterator[None]:
     """All of it there, and the cluster at rest; gone again afterwards."""
-    ground.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
-    ground.scale(load.traefiks)
-    present, many = _present(ground, load), Many(ground.namespace)
+    testbed.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
+    testbed.scale(load.traefiks)
+    present, many = _present(testbed, load), Many(testbed.namespace)
     try:
         for items in present:
             await asyncio.to_thread(many.put, items)
@@ -135,15 +135,15 @@ async def _prepared(ground: Ground, load: Load) -> AsyncIterator[None]:
     finally:
         for items in reversed(present):
             await asyncio.to_thread(many.delete, items)
-        ground.scale(TRAEFIKS)
+        testbed.scale(TRAEFIKS)
 
 
-async def among(ground: Ground, models: int, calls: int) -> Figure:
+async def among(testbed: Testbed, models: int, calls: int) -> Figure:
     """How much longer a request takes where Traefik has the rules of so many whole models."""
     took, failed = [], 0
     for number in (1, models):
-        async with _prepared(ground, Load(number, False, None, whole_models=True)):
-            client = Client(ground.port)
+        async with _prepared(testbed, Load(number, False, None, whole_models=True)):
+            client = Client(testbed.port)
             answers = [await client.post(address("prod")) for _ in range(calls)]
         took.append(statistics.median(answer.seconds for answer in answers))
         failed += sum(not answer.ok for answer in answers)
@@ -163,18 +163,18 @@ async def among(ground: Ground, models: int, calls: int) -> Figure:
     return Figure("among others", ratio <= _MOST_AMONG_OTHERS and not failed, text, values)
 
 
-async def route_change(ground: Ground, load: Load, changes: int) -> Figure:
+async def route_change(testbed: Testbed, load: Load, changes: int) -> Figure:
     """`changes` of one model's route, each with some rest before it, `load.models` present."""
-    client, routes, path = Client(ground.port), Routes(ground.namespace), address("prod")
+    client, routes, path = Client(testbed.port), Routes(testbed.namespace), address("prod")
     took: list[float] = []
     failed = 0
-    async with _prepared(ground, load):
+    async with _prepared(testbed, load):
         for number in range(changes):
             to = ("v2", "v1")[number % 2]
             await asyncio.sleep(random.uniform(*_GAP_SECONDS))  # noqa: S311 - no secret
             shares = [
                 item
-                for item in ground.route(MODEL, "prod", _spec(load, to))
+                for item in testbed.route(MODEL, "prod", _spec(load, to))
                 if item["kind"] == "TraefikService" and "weighted" in str(item["spec"])
             ]
             first_answer = asyncio.create_task(_first_answer(client, path, to, load.rest_seconds))

@@ -11,7 +11,7 @@ from bench.figures import Figure, binomial_band, milliseconds
 from bench.traffic.api import Routes
 from bench.traffic.client import Answer, Client, by_version, flood, paced, percentile
 from bench.traffic.cluster import kubectl
-from bench.traffic.ground import Ground, Version
+from bench.traffic.testbed import Testbed, Version
 from components.config import MirrorSpec, RouteSpec
 
 MODEL = "bench"
@@ -28,40 +28,40 @@ def address(route: str, model: str = MODEL) -> str:
     return f"/models/{model}/{route}/model"
 
 
-async def split(ground: Ground, count: int) -> Figure:
+async def split(testbed: Testbed, count: int) -> Figure:
     """A route of 90 to 10, and nothing else happens."""
-    ground.publish(V1, V2)
-    ground.lead(MODEL, "split", RouteSpec(weights=SPLIT))
-    client = Client(ground.port)
+    testbed.publish(V1, V2)
+    testbed.set_route(MODEL, "split", RouteSpec(weights=SPLIT))
+    client = Client(testbed.port)
     await asyncio.sleep(1)
     return _share("split", await flood(client, address("split"), count))
 
 
-async def split_while_others_change(ground: Ground, count: int, rate: float = 10) -> Figure:
+async def split_while_others_change(testbed: Testbed, count: int, rate: float = 10) -> Figure:
     """The same at few requests, while another model's route changes twice a second."""
-    ground.publish(V1, V2)
-    ground.lead(MODEL, "split", RouteSpec(weights=SPLIT))
+    testbed.publish(V1, V2)
+    testbed.set_route(MODEL, "split", RouteSpec(weights=SPLIT))
     second_model = Version("bench-other", "v1")
-    ground.publish(second_model, Version("bench-other", "v2"))
-    client = Client(ground.port)
+    testbed.publish(second_model, Version("bench-other", "v2"))
+    client = Client(testbed.port)
     await asyncio.sleep(1)
-    async with _changing(ground, "bench-other") as changes:
+    async with _changing(testbed, "bench-other") as changes:
         answers = await paced(client, [address("split")], rate, count)
     return _share("split while another route changes", answers, {"changes": changes["made"]})
 
 
 @contextlib.asynccontextmanager
-async def _changing(ground: Ground, model: str) -> AsyncIterator[Counter[str]]:
+async def _changing(testbed: Testbed, model: str) -> AsyncIterator[Counter[str]]:
     """A route of `model` changes its weights twice a second."""
     changes: Counter[str] = Counter()
-    routes = Routes(ground.namespace)
-    ground.lead(model, "prod", RouteSpec(weights=SPLIT))
+    routes = Routes(testbed.namespace)
+    testbed.set_route(model, "prod", RouteSpec(weights=SPLIT))
 
     async def change() -> None:
         while True:
             first = 10 + 10 * (changes["made"] % 2)
             spec = RouteSpec(weights={"v1": first, "v2": 100 - first})
-            await routes.change(ground.route(model, "prod", spec))
+            await routes.change(testbed.route(model, "prod", spec))
             changes["made"] += 1
             # off the beat of the requests: chance shall decide who comes first after a change
             await asyncio.sleep(random.uniform(0.3, 0.6))  # noqa: S311 - no secret
@@ -84,11 +84,11 @@ def _share(name: str, answers: Sequence[Answer], more: dict[str, object] | None 
     return Figure(name, holds, text, {**values, **(more or {})})
 
 
-async def sticky(ground: Ground, clients: int, calls: int = 20) -> Figure:
+async def sticky(testbed: Testbed, clients: int, calls: int = 20) -> Figure:
     """A client's cookie meets the same arm, also when the weights turn around."""
-    ground.publish(V1, V2)
-    ground.lead(MODEL, "sticky", RouteSpec(weights=SPLIT, sticky=True))
-    client, path = Client(ground.port), address("sticky")
+    testbed.publish(V1, V2)
+    testbed.set_route(MODEL, "sticky", RouteSpec(weights=SPLIT, sticky=True))
+    client, path = Client(testbed.port), address("sticky")
     await asyncio.sleep(1)
     new = await flood(client, path, clients)
     first = Counter(item.version for item in new)
@@ -96,7 +96,7 @@ async def sticky(ground: Ground, clients: int, calls: int = 20) -> Figure:
     moved, again = 0, 0
     for step in range(2):
         if step:
-            await asyncio.to_thread(ground.lead, MODEL, "sticky", turned)
+            await asyncio.to_thread(testbed.set_route, MODEL, "sticky", turned)
             await asyncio.sleep(1)
         for answer in new:
             cookie = {"Cookie": answer.headers.get("set-cookie", "").partition(";")[0]}
@@ -112,11 +112,11 @@ async def sticky(ground: Ground, clients: int, calls: int = 20) -> Figure:
     )
 
 
-async def header(ground: Ground, count: int) -> Figure:
+async def header(testbed: Testbed, count: int) -> Figure:
     """`X-Model-Version` picks an arm, one of weight 0, too; one that is none gets 404."""
-    ground.publish(V1, V2, V3)
-    ground.lead(MODEL, "header", RouteSpec(weights={"v1": 100, "v2": 0}))
-    client, path = Client(ground.port), address("header")
+    testbed.publish(V1, V2, V3)
+    testbed.set_route(MODEL, "header", RouteSpec(weights={"v1": 100, "v2": 0}))
+    client, path = Client(testbed.port), address("header")
     await asyncio.sleep(1)
     counts = {
         version: by_version(await flood(client, path, count, headers={"X-Model-Version": version}))
@@ -133,23 +133,23 @@ async def header(ground: Ground, count: int) -> Figure:
     )
 
 
-async def mirror(ground: Ground, count: int, rate: float = 100) -> list[Figure]:
+async def mirror(testbed: Testbed, count: int, rate: float = 100) -> list[Figure]:
     """The copy's share, and what the live answers take with the mirror well, slow, and stopped."""
     slow = Version(MODEL, "v3", 1, {"ARM_SLEEP_SECONDS": "5", "MODEL_TIMEOUT_SECONDS": "10"})
-    ground.publish(V1, V2, V3)
-    client = Client(ground.port)
-    ground.lead(MODEL, "plain", RouteSpec(weights=SPLIT))
+    testbed.publish(V1, V2, V3)
+    client = Client(testbed.port)
+    testbed.set_route(MODEL, "plain", RouteSpec(weights=SPLIT))
     copied = RouteSpec(weights=SPLIT, mirror=MirrorSpec(version="v3", percent=10))
-    ground.lead(MODEL, "mirrored", copied)
+    testbed.set_route(MODEL, "mirrored", copied)
     await asyncio.sleep(1)
     share = await _mirror_share(client, count)
     took: dict[str, list[float]] = {}
     failed = 0
     for name in ("well", "slow", "stopped"):
         if name == "slow":
-            await asyncio.to_thread(ground.publish, slow)
+            await asyncio.to_thread(testbed.publish, slow)
         elif name == "stopped":
-            kubectl("-n", ground.namespace, "scale", "deployment", f"{MODEL}-v3", "--replicas=0")
+            kubectl("-n", testbed.namespace, "scale", "deployment", f"{MODEL}-v3", "--replicas=0")
         await asyncio.sleep(2)
         # alternate with an unmirrored route, so that other load on the machine affects both alike
         paths = [address("plain"), address("mirrored")]
@@ -157,7 +157,7 @@ async def mirror(ground: Ground, count: int, rate: float = 100) -> list[Figure]:
         failed += sum(not item.ok for item in answers)
         took[f"without, {name}"] = [item.seconds for item in answers[0::2]]
         took[name] = [item.seconds for item in answers[1::2]]
-    await asyncio.to_thread(ground.publish, V3)
+    await asyncio.to_thread(testbed.publish, V3)
     summary = {
         name: [milliseconds(percentile(values, at)) for at in (50, 99)]
         for name, values in took.items()
@@ -191,13 +191,13 @@ async def _calls_of_v3(client: Client) -> int:
     return int(match[1])
 
 
-async def failover(ground: Ground, count: int) -> Figure:
+async def failover(testbed: Testbed, count: int) -> Figure:
     """An arm that raises on half its calls: the client sees none of it."""
     failing = Version(MODEL, "v4", 1, {"ARM_FAIL_EVERY": "2"})
-    ground.publish(V1, failing)
+    testbed.publish(V1, failing)
     spec = RouteSpec(weights={"v1": 50, "v4": 50}, sticky=True, failover="v1")
-    ground.lead(MODEL, "failover", spec)
-    client = Client(ground.port)
+    testbed.set_route(MODEL, "failover", spec)
+    client = Client(testbed.port)
     await asyncio.sleep(1)
     answers = await flood(client, address("failover"), count)
     counts = by_version(answers)

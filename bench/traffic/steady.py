@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from bench.figures import Figure
 from bench.traffic.client import Answer, Client, by_version, crowd, paced
 from bench.traffic.cluster import kubectl
-from bench.traffic.ground import Ground, Version
 from bench.traffic.sharing import address
+from bench.traffic.testbed import Testbed, Version
 from components.config import RouteSpec
 
 MODEL = "steady"
@@ -53,50 +53,50 @@ class Changes:
 class Life:
     """The events, in their order; each returns when it is done."""
 
-    def __init__(self, ground: Ground, spec: RouteSpec) -> None:
+    def __init__(self, testbed: Testbed, spec: RouteSpec) -> None:
         self.changes = Changes()
-        self._ground = ground
+        self._testbed = testbed
         self._spec = spec
         # Pods of an earlier run may have been killed: those that are started again wait for long
         fresh = {"BEGUN": str(time.time())}
         self.v1, self.v2, self.v3 = (Version(MODEL, f"v{n}", 2, fresh) for n in (1, 2, 3))
 
-    async def lead(self, weights: dict[str, int]) -> None:
+    async def set_weights(self, weights: dict[str, int]) -> None:
         """Change the weights."""
         spec = self._spec.model_copy(update={"weights": weights})
         begun = time.monotonic()
-        await asyncio.to_thread(self._ground.lead, MODEL, "prod", spec)
+        await asyncio.to_thread(self._testbed.set_route, MODEL, "prod", spec)
         self.changes.log.append((begun, time.monotonic(), weights))
 
     async def ramp(self) -> None:
         """From v1 to v2 in ten steps."""
         for step in range(1, _STEPS + 1):
-            await self.lead({"v1": 100 - 10 * step, "v2": 10 * step})
+            await self.set_weights({"v1": 100 - 10 * step, "v2": 10 * step})
             await asyncio.sleep(2)
 
     async def roll(self) -> None:
         """Replace all Pods of the arm that has the traffic."""
         replacement = Version(MODEL, "v2", 2, {"ROLLED": str(time.time())})
-        await asyncio.to_thread(self._ground.publish, replacement)
+        await asyncio.to_thread(self._testbed.publish, replacement)
         self.v2 = replacement
 
     async def publish_and_retire(self) -> None:
         """A new version takes the traffic, the oldest goes."""
-        await asyncio.to_thread(self._ground.publish, self.v3)
-        await self.lead({"v2": 50, "v3": 50})
+        await asyncio.to_thread(self._testbed.publish, self.v3)
+        await self.set_weights({"v2": 50, "v3": 50})
         await asyncio.sleep(_SETTLED_SECONDS)
-        await asyncio.to_thread(self._ground.retire, self.v1)
+        await asyncio.to_thread(self._testbed.retire, self.v1)
 
     async def delete_pods(self) -> None:
         """One Pod of each arm that has traffic, as a drain does it."""
         for version in (self.v2, self.v3):
-            pods = await asyncio.to_thread(self._ground.pods, version)
+            pods = await asyncio.to_thread(self._testbed.pods, version)
             await self._kubectl("delete", "pod", pods[0], "--wait=false")
             await asyncio.sleep(5)
 
     async def delete_traefik(self) -> None:
         """One of two."""
-        pods = await asyncio.to_thread(self._ground.traefiks)
+        pods = await asyncio.to_thread(self._testbed.traefiks)
         await self._kubectl("delete", "pod", pods[0], "--wait=false")
         await asyncio.sleep(10)
 
@@ -104,7 +104,7 @@ class Life:
         """One Pod of each arm, by SIGKILL and at once; returns when."""
         times = []
         for version in (self.v1, self.v2):
-            pods = await asyncio.to_thread(self._ground.pods, version)
+            pods = await asyncio.to_thread(self._testbed.pods, version)
             times.append(time.monotonic())
             await self._kubectl("delete", "pod", pods[0], "--force", "--grace-period=0")
             await asyncio.sleep(_KILL_PAUSE_SECONDS)
@@ -114,7 +114,7 @@ class Life:
         """What serves in each Pod of both arms, by SIGKILL; the Pods stay; returns when."""
         times = []
         for version in (self.v1, self.v2):
-            for pod in await asyncio.to_thread(self._ground.pods, version):
+            for pod in await asyncio.to_thread(self._testbed.pods, version):
                 times.append(time.monotonic())
                 # the container may end before the answer is there
                 with contextlib.suppress(RuntimeError):
@@ -123,23 +123,23 @@ class Life:
         return times
 
     async def _kubectl(self, *arguments: str) -> None:
-        await asyncio.to_thread(kubectl, "-n", self._ground.namespace, *arguments)
+        await asyncio.to_thread(kubectl, "-n", self._testbed.namespace, *arguments)
 
 
-async def _begin(ground: Ground, spec: RouteSpec, weights: dict[str, int]) -> Life:
-    life = Life(ground, spec)
-    await asyncio.to_thread(ground.publish, life.v1, life.v2)
-    await life.lead(weights)
+async def _begin(testbed: Testbed, spec: RouteSpec, weights: dict[str, int]) -> Life:
+    life = Life(testbed, spec)
+    await asyncio.to_thread(testbed.publish, life.v1, life.v2)
+    await life.set_weights(weights)
     await asyncio.sleep(2)
     return life
 
 
-async def changes(ground: Ground, count: int) -> Figure:
+async def changes(testbed: Testbed, count: int) -> Figure:
     """Nothing may fail, whatever happens; `count` should last for all of it (about 70 s).
 
     The events are spread over the whole of the stream.
     """
-    life = await _begin(ground, RouteSpec(weights={"v1": 100}), {"v1": 100, "v2": 0})
+    life = await _begin(testbed, RouteSpec(weights={"v1": 100}), {"v1": 100, "v2": 0})
     events = (
         life.ramp,
         life.roll,
@@ -147,7 +147,7 @@ async def changes(ground: Ground, count: int) -> Figure:
         life.delete_pods,
         life.delete_traefik,
     )
-    client = Client(ground.port)
+    client = Client(testbed.port)
     log: list[tuple[str, float]] = []
 
     async def live() -> None:
@@ -186,7 +186,7 @@ async def _stream(client: Client, count: int) -> list[Answer]:
     return await paced(client, [address("prod", MODEL)], RATE, count)
 
 
-async def kills(ground: Ground, *, pods: bool, with_failover: bool) -> Figure:
+async def kills(testbed: Testbed, *, pods: bool, with_failover: bool) -> Figure:
     """Whole Pods, or what serves in them, killed by SIGKILL.
 
     At most what they had in flight fails, with a failover nothing: there a crowd asks, so that
@@ -196,8 +196,8 @@ async def kills(ground: Ground, *, pods: bool, with_failover: bool) -> Figure:
     spec = RouteSpec(weights=weights)
     if with_failover:
         spec = spec.model_copy(update={"failover": "v1"})
-    life = await _begin(ground, spec, weights)
-    client = Client(ground.port)
+    life = await _begin(testbed, spec, weights)
+    client = Client(testbed.port)
     kill, seconds = (life.kill_pods, 20) if pods else (life.kill_processes, 40)
     load = (
         crowd(client, address("prod", MODEL), seconds)

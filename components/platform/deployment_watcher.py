@@ -101,7 +101,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=depends_on),
         )
         declare_disruption_budget(NAME, meta, _SELECTOR, child)
-        self._front_door(args, meta)
+        self._declare_route(args, meta)
         self.register_outputs({})
 
     def _image(self, args: DeploymentWatcherArgs) -> pulumi.Output[str]:
@@ -114,7 +114,7 @@ class DeploymentWatcher(pulumi.ComponentResource):
         )
         return image.repo_digest
 
-    def _front_door(self, args: DeploymentWatcherArgs, meta: ObjectMetaArgsDict) -> None:
+    def _declare_route(self, args: DeploymentWatcherArgs, meta: ObjectMetaArgsDict) -> None:
         """Route paths that belong to no model: status, `/v2` with health, and 404 in JSON."""
         service = Service(
             NAME,

@@ -176,19 +176,19 @@ def test_broken_version_fails_update_with_its_reason(failed: Failed, case: Broke
         assert text_part in reason
 
 
-def test_the_update_fails_within_the_deadline(failed: Failed, report: list[str]) -> None:
+def test_update_fails_within_deadline(failed: Failed, report: list[str]) -> None:
     report.append(f"pulumi up {failed.outcome.seconds:.1f} s, deadline {DEADLINE_SECONDS} s")
     assert failed.outcome.seconds < at_most(DEADLINE_SECONDS + SLACK_SECONDS)
 
 
-def test_the_traffic_stays_where_it_was(failed: Failed) -> None:
+def test_failed_update_leaves_routes_unchanged(failed: Failed) -> None:
     assert local_stack.routes() == failed.routes
     assert answering_versions_of_echo("prod") == {"v1": 20}
     assert answering_versions_of_echo("latest") == {"v2": 20}
     assert answering_versions("iris", "prod", 20).total() == 20
 
 
-def test_an_image_that_cannot_be_built_fails_the_update_and_moves_nothing(
+def test_failed_image_build_leaves_routes_unchanged(
     failed: Failed, project_copy: ProjectCopy, report: list[str]
 ) -> None:
     """As users run it: without `--continue-on-error`."""
@@ -220,7 +220,7 @@ def test_evicted_version_fails_update_with_its_reason(
     assert local_stack.routes() == failed.routes
 
 
-def test_after_the_mend_the_next_update_passes_and_the_route_moves(
+def test_update_after_fix_moves_route(
     failed: Failed, project_copy: ProjectCopy, report: list[str]
 ) -> None:
     good = Broken("v3", GOOD, ())

@@ -42,7 +42,7 @@ def running() -> list[Object]:
     return pods
 
 
-def test_no_pod_runs_as_root_or_can_gain_rights(running: list[Object]) -> None:
+def test_pods_run_without_root_and_privilege_escalation(running: list[Object]) -> None:
     for pod in running:
         security = pod["spec"]["securityContext"]
         assert security["runAsNonRoot"] is True
@@ -60,7 +60,7 @@ def test_no_pod_runs_as_root_or_can_gain_rights(running: list[Object]) -> None:
             }
 
 
-def test_the_processes_of_a_model_really_have_no_rights() -> None:
+def test_model_processes_have_no_capabilities() -> None:
     """What the kernel says of them, not what was asked for."""
     pod = local_stack.pods("echo", "v1")[0]
     status = local_stack.kubectl("exec", pod, "--", "cat", "/proc/1/status")
@@ -71,7 +71,7 @@ def test_the_processes_of_a_model_really_have_no_rights() -> None:
     assert fields["Seccomp"] == "2"  # filtered
 
 
-def test_no_token_is_mounted_into_a_model(running: list[Object]) -> None:
+def test_models_have_no_service_account_token(running: list[Object]) -> None:
     models = [
         pod
         for pod in running
@@ -85,14 +85,14 @@ def test_no_token_is_mounted_into_a_model(running: list[Object]) -> None:
         assert mounts == ["/tmp"]
 
 
-def test_every_container_has_requests_and_limits(running: list[Object]) -> None:
+def test_containers_have_requests_and_limits(running: list[Object]) -> None:
     for pod in running:
         for container in pod["spec"]["containers"]:
             assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
             assert "memory" in container["resources"]["limits"]
 
 
-def test_a_model_is_probed_beside_its_function(deployments: dict[str, Object]) -> None:
+def test_probes_use_health_port(deployments: dict[str, Object]) -> None:
     for name in MODELS:
         (container,) = deployments[name]["spec"]["template"]["spec"]["containers"]
         assert container["readinessProbe"]["httpGet"]["port"] == "health"
@@ -111,7 +111,7 @@ def test_images_are_deployed_by_digest(deployments: dict[str, Object]) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_version_says_what_it_is(deployments: dict[str, Object], name: str) -> None:
+def test_version_has_labels_and_annotations(deployments: dict[str, Object], name: str) -> None:
     model, version = MODELS[name]
     expected = {
         "app.kubernetes.io/name": model,
@@ -138,7 +138,7 @@ def test_a_version_says_what_it_is(deployments: dict[str, Object], name: str) ->
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_version_has_a_service_a_budget_and_an_address_of_its_own(name: str) -> None:
+def test_version_has_service_budget_and_ingress(name: str) -> None:
     model, version = MODELS[name]
     selector = f"app.kubernetes.io/name={model},app.kubernetes.io/version={version}"
     objects = local_stack.objects("services,poddisruptionbudgets,ingresses", selector)
@@ -171,7 +171,7 @@ def test_routes_are_objects_of_their_model(deployments: dict[str, Object]) -> No
     }
 
 
-def test_budgets_allow_a_drain() -> None:
+def test_disruption_budgets_allow_drain() -> None:
     """The API server judges each eviction, and does none."""
     node = local_stack.kubectl("get", "nodes", "-o", "name").strip().removeprefix("node/")
     output = local_stack.kubectl(

@@ -54,7 +54,7 @@ def consumer_url() -> Iterator[str]:
         yield url
 
 
-def test_credentials_stay_through_many_updates(
+def test_credentials_are_kept_by_updates(
     before: dict[str, tuple[str, Object]], consumer_url: str, report: list[str]
 ) -> None:
     with pika.BlockingConnection(pika.URLParameters(consumer_url)) as connected:
@@ -67,7 +67,7 @@ def test_credentials_stay_through_many_updates(
     report.append(f"{UPDATES} updates, same uid and data")
 
 
-def test_credentials_stay_through_a_refresh(
+def test_credentials_are_kept_by_refresh(
     before: dict[str, tuple[str, Object]], consumer_url: str
 ) -> None:
     local_stack.pulumi("refresh", "--yes", "--skip-preview", "--suppress-progress").succeeded()
@@ -76,7 +76,7 @@ def test_credentials_stay_through_a_refresh(
     check_consumer(consumer_url)
 
 
-def test_credentials_stay_with_a_state_that_has_string_data(
+def test_credentials_are_kept_with_string_data_in_state(
     before: dict[str, tuple[str, Object]], consumer_url: str, tmp_path: Path
 ) -> None:
     """The form that the stand-in plugin of earlier commits wrote."""
@@ -138,7 +138,7 @@ def connected_users() -> list[str]:
     return local_stack.kubectl("exec", "message-broker-0", "--", *command).split()
 
 
-def test_rotation_of_the_watcher_lets_it_reconnect(
+def test_watcher_reconnects_after_rotation(
     before: dict[str, tuple[str, Object]],
 ) -> None:
     uid, data = before["message-broker"]

@@ -19,11 +19,11 @@ import requests
 
 from bench.events.outage import outage
 from tests.support import broker_access, local_stack, versions
-from tests.support.local_stack import FRONT_DOOR, NAMESPACE, ROOT, Object
+from tests.support.local_stack import ENTRY_POINT_URL, NAMESPACE, ROOT, Object
 from tests.support.time_limits import at_most
 
 MODEL, VERSION = "iris", "v99"
-ADDRESS = f"{FRONT_DOOR}/status/models/{MODEL}/versions/{VERSION}"
+ADDRESS = f"{ENTRY_POINT_URL}/status/models/{MODEL}/versions/{VERSION}"
 TOLD_SECONDS = 5.0
 
 
@@ -93,8 +93,10 @@ def take_away_the_consumers_queue() -> None:
     )
 
 
-def test_a_crash_loop_and_its_mend_are_told_everywhere(tmp_path: Path, report: list[str]) -> None:
-    stream = requests.get(f"{FRONT_DOOR}/status/events", stream=True, timeout=60)
+def test_crash_loop_and_recovery_are_reported_by_every_interface(
+    tmp_path: Path, report: list[str]
+) -> None:
+    stream = requests.get(f"{ENTRY_POINT_URL}/status/events", stream=True, timeout=60)
     status_stream = LineReader(stream.iter_lines(decode_unicode=True))
     with (
         consumer_of_the_documentation(tmp_path) as consumer,
@@ -108,7 +110,7 @@ def test_a_crash_loop_and_its_mend_are_told_everywhere(tmp_path: Path, report: l
         assert version_status["reason"] == "CrashLoopBackOff"
         assert "exited with code 3" in version_status["message"]
         assert "the weights are of another flower" in version_status["message"]
-        models = requests.get(f"{FRONT_DOOR}/status/models", timeout=5).json()["models"]
+        models = requests.get(f"{ENTRY_POINT_URL}/status/models", timeout=5).json()["models"]
         assert version_status in [version for model in models for version in model["versions"]]
 
         until(
@@ -143,7 +145,7 @@ def test_a_crash_loop_and_its_mend_are_told_everywhere(tmp_path: Path, report: l
     ]
 
 
-def test_no_secret_of_the_stack_is_in_a_log_an_event_or_an_answer() -> None:
+def test_logs_events_and_responses_contain_no_secret() -> None:
     secrets = [
         value
         for key, value in broker_access.secrets().items()
@@ -153,7 +155,7 @@ def test_no_secret_of_the_stack_is_in_a_log_an_event_or_an_answer() -> None:
     pods = local_stack.objects("pods", "app.kubernetes.io/component=watcher")
     texts = [local_stack.kubectl("logs", pod["metadata"]["name"]) for pod in pods]
     texts += [
-        requests.get(f"{FRONT_DOOR}{path}", timeout=5).text
+        requests.get(f"{ENTRY_POINT_URL}{path}", timeout=5).text
         for path in ("/status/", "/status/page.js", "/status/models")
     ]
     texts.append(
@@ -163,7 +165,7 @@ def test_no_secret_of_the_stack_is_in_a_log_an_event_or_an_answer() -> None:
         assert not [secret for secret in secrets if secret in text]
 
 
-def test_wrong_credentials_end_the_watcher_with_a_sentence() -> None:
+def test_wrong_credentials_end_watcher_with_message() -> None:
     (deployment,) = local_stack.objects("deployments", "app.kubernetes.io/component=watcher")
     spec = deployment["spec"]["template"]["spec"]
     (container,) = spec["containers"]
@@ -198,8 +200,8 @@ def test_wrong_credentials_end_the_watcher_with_a_sentence() -> None:
 
 
 @pytest.mark.timeout(at_most(300))
-def test_models_answer_while_watcher_and_broker_are_away(report: list[str]) -> None:
+def test_models_answer_without_watcher_and_broker(report: list[str]) -> None:
     with local_stack.exported():
-        figure = asyncio.run(outage(0.1, NAMESPACE, FRONT_DOOR))
+        figure = asyncio.run(outage(0.1, NAMESPACE, ENTRY_POINT_URL))
     report.append(figure.text)
     assert figure.holds, figure.text

@@ -21,7 +21,7 @@ def _patch(kind: str, name: str, patch: object) -> local_stack.Outcome:
 
 
 @pytest.mark.parametrize("command", [("preview",), ("up", "--yes", "--skip-preview")])
-def test_changed_content_under_a_published_name_is_refused_before_anything_is_touched(
+def test_changed_content_of_published_version_is_refused(
     project_copy: ProjectCopy, command: tuple[str, ...]
 ) -> None:
     content = project_copy.read()
@@ -35,7 +35,7 @@ def test_changed_content_under_a_published_name_is_refused_before_anything_is_to
     assert local_stack.declared() == before
 
 
-def test_replicas_and_resources_of_a_published_version_may_change(
+def test_replicas_and_resources_of_published_version_may_change(
     project_copy: ProjectCopy,
 ) -> None:
     content = project_copy.read()
@@ -61,17 +61,15 @@ def test_replicas_and_resources_of_a_published_version_may_change(
     ],
     ids=["another hash", "no hash", "another image"],
 )
-def test_the_api_server_refuses_whoever_changes_a_published_version(
-    patch: object, reason: str
-) -> None:
+def test_admission_policy_refuses_change_of_published_version(patch: object, reason: str) -> None:
     assert reason in _patch("deployment", "echo-v1", patch).failed().text
 
 
-def test_the_api_server_lets_replicas_change() -> None:
+def test_admission_policy_allows_change_of_replicas() -> None:
     _patch("deployment", "echo-v1", {"spec": {"replicas": 2}}).succeeded()
 
 
-def test_a_preview_tells_the_effect_on_traffic_and_changes_nothing(
+def test_preview_shows_effect_on_traffic(
     project_copy: ProjectCopy,
 ) -> None:
     content = project_copy.read()
@@ -84,7 +82,7 @@ def test_a_preview_tells_the_effect_on_traffic_and_changes_nothing(
     assert local_stack.declared() == before
 
 
-def test_a_promotion_touches_the_route_alone_and_reverting_it_is_quick(
+def test_promotion_and_rollback_change_route_only(
     project_copy: ProjectCopy, report: list[str]
 ) -> None:
     before = local_stack.declared()

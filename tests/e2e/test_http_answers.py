@@ -8,7 +8,7 @@ import re
 import pytest
 import requests
 
-from tests.support.local_stack import FRONT_DOOR
+from tests.support.local_stack import ENTRY_POINT_URL
 from tests.support.traffic import FLOWER, address, call, json_text
 
 LIMIT = 10 * 1024 * 1024
@@ -47,7 +47,7 @@ def post(content: str | bytes, content_type: str | None = "application/json") ->
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_a_prediction_has_every_field_of_the_dialect(base: str) -> None:
+def test_prediction_has_every_field_of_domino_protocol(base: str) -> None:
     answer = call("iris", base)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "application/json"
@@ -72,18 +72,18 @@ def test_a_prediction_has_every_field_of_the_dialect(base: str) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", release["harness_version"])
 
 
-def test_the_two_versions_are_two_models() -> None:
+def test_versions_return_different_results() -> None:
     first, second = (call("iris", f"versions/{version}").json() for version in ("v1", "v2"))
     assert first["result"] != second["result"]
 
 
-def test_positional_parameters_mean_the_same_as_named_ones() -> None:
+def test_positional_parameters_equal_named_ones() -> None:
     positional = post(json.dumps({"parameters": list(FLOWER.values())}))
     assert positional.status_code == 200, positional.text
     assert positional.json()["result"] == call("iris", "versions/v1").json()["result"]
 
 
-def test_a_clients_request_id_comes_back() -> None:
+def test_response_has_request_id_of_client() -> None:
     answer = requests.post(
         address("iris", "prod"),
         json={"data": FLOWER},
@@ -102,20 +102,20 @@ def test_a_clients_request_id_comes_back() -> None:
         "labels/latest", "labels/v1",
     ],
 )  # fmt: skip
-def test_an_undeclared_address_is_not_found_and_reaches_no_version(base: str) -> None:
+def test_unknown_route_is_not_found(base: str) -> None:
     answer = call("iris", base)
     assert answer.status_code == 404, answer.text
     assert "X-Model-Version" not in answer.headers
 
 
-def test_an_undeclared_model_is_not_found() -> None:
+def test_unknown_model_is_not_found() -> None:
     assert call("irisx", "prod").status_code == 404
     assert call("iri", "versions/v1").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["models", "model/", "model/x", "", "predict", "health/ready"])
-def test_a_wrong_path_below_a_version_is_not_found_in_a_sentence(path: str) -> None:
-    url = f"{FRONT_DOOR}/models/iris/versions/v1/{path}"
+def test_unknown_path_of_version_is_not_found_with_message(path: str) -> None:
+    url = f"{ENTRY_POINT_URL}/models/iris/versions/v1/{path}"
     answer = requests.post(url, json={"data": FLOWER}, timeout=30)
     check_refusal(answer, 404, "no such path", "/models/iris/versions/v1/model")
 
@@ -135,7 +135,7 @@ def test_a_wrong_path_below_a_version_is_not_found_in_a_sentence(path: str) -> N
         ('{"date": {}}', ["'date'"]),
     ],
 )
-def test_a_body_that_is_no_request_is_refused(body: str, fragments: list[str]) -> None:
+def test_malformed_body_is_refused(body: str, fragments: list[str]) -> None:
     check_refusal(post(body.encode("latin-1")), 400, *fragments)
 
 
@@ -155,7 +155,7 @@ def without(name: str) -> dict[str, object]:
         ({**FLOWER, "petal_length": [1]}, ["'petal_length' must be a number", "an array"]),
     ],
 )
-def test_a_wrong_argument_is_named(data: dict[str, object], fragments: list[str]) -> None:
+def test_wrong_argument_is_named(data: dict[str, object], fragments: list[str]) -> None:
     check_refusal(call("iris", "versions/v1", data), 400, *fragments)
 
 
@@ -163,19 +163,19 @@ def test_a_wrong_argument_is_named(data: dict[str, object], fragments: list[str]
     "content_type",
     [None, "text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1"],
 )
-def test_another_content_type_is_refused(content_type: str | None) -> None:
+def test_wrong_content_type_is_refused(content_type: str | None) -> None:
     answer = post(json.dumps({"data": FLOWER}).encode(), content_type)
     check_refusal(answer, 415, "Content-Type", "application/json")
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
-def test_another_method_is_refused(method: str) -> None:
+def test_wrong_method_is_refused(method: str) -> None:
     answer = requests.request(method, address("iris", "versions/v1"), timeout=30)
     check_refusal(answer, 405, f"'{method}'", "POST")
     assert answer.headers["Allow"] == "POST"
 
 
-def test_a_body_over_the_limit_is_refused() -> None:
+def test_body_over_limit_is_refused() -> None:
     check_refusal(post(b'{"data": "' + b"x" * LIMIT + b'"}'), 413, str(LIMIT))
 
 
@@ -197,7 +197,7 @@ def test_a_body_over_the_limit_is_refused() -> None:
     ],
     ids=lambda value: json_text(value)[:24],
 )
-def test_whatever_json_goes_in_comes_out(value: object) -> None:
+def test_any_json_is_echoed(value: object) -> None:
     answer = call("echo", "prod", {"value": value})
     assert answer.status_code == 200, answer.text
     assert json_text(answer.json()["result"]) == json_text(value)

@@ -9,7 +9,7 @@ CORES = 0.5
 SECONDS = 10.0
 
 
-def test_the_idle_stack_is_small(report: list[str]) -> None:
+def test_idle_stack_uses_little_cpu_and_memory(report: list[str]) -> None:
     running = " ".join(node_state.processes().values())
     assert [
         part for part in node_state.PARTS if part not in running

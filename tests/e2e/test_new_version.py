@@ -54,7 +54,7 @@ def published(project_copy: ProjectCopy) -> Published:
     return Published(outcome, time.monotonic() - started, pods, routes)
 
 
-def test_it_answers_soon(published: Published, report: list[str]) -> None:
+def test_new_version_answers_within_limit(published: Published, report: list[str]) -> None:
     report.append(
         f"pulumi up {published.up.seconds:.1f} s, first answer after "
         f"{published.first_answer_seconds:.1f} s"
@@ -63,11 +63,11 @@ def test_it_answers_soon(published: Published, report: list[str]) -> None:
     assert published.first_answer_seconds < at_most(FIRST_ANSWER_SECONDS)
 
 
-def test_the_other_versions_keep_their_pods(published: Published) -> None:
+def test_other_versions_keep_their_pods(published: Published) -> None:
     assert _pods() == published.pods
 
 
-def test_its_packages_are_not_installed_anew(published: Published) -> None:
+def test_unchanged_packages_are_not_reinstalled(published: Published) -> None:
     images = local_stack.images()
     layers = {}
     for version in ("v3", "v4"):
@@ -87,7 +87,7 @@ def test_its_packages_are_not_installed_anew(published: Published) -> None:
     assert sum(not is_same for is_same in same) <= code_layers, same
 
 
-def test_latest_moves_to_it_and_prod_stays(published: Published) -> None:
+def test_new_version_becomes_latest_and_keeps_prod(published: Published) -> None:
     assert call("iris", "latest").headers["X-Model-Version"] == "v4"
     now = local_stack.routes()
     moved = {name for name in now if now[name] != published.routes.get(name)}
@@ -95,11 +95,11 @@ def test_latest_moves_to_it_and_prod_stays(published: Published) -> None:
     assert now.keys() == published.routes.keys()
 
 
-def test_the_next_up_has_nothing_to_do(published: Published, project_copy: ProjectCopy) -> None:
+def test_next_update_has_no_changes(published: Published, project_copy: ProjectCopy) -> None:
     project_copy.up("--expect-no-changes").succeeded()
 
 
-def test_taken_away_it_is_gone_and_the_rest_as_before(
+def test_removed_version_is_deleted_without_other_changes(
     published: Published, project_copy: ProjectCopy
 ) -> None:
     """Last of this module: it deploys the project's own stack file again."""

@@ -8,7 +8,7 @@ from tests.support.time_limits import at_most
 NOTHING_TO_DO_SECONDS = 15.0
 
 
-def test_make_up_with_nothing_to_do_is_quick_and_changes_nothing(report: list[str]) -> None:
+def test_make_up_without_changes_is_fast(report: list[str]) -> None:
     objects, state = local_stack.declared(), local_stack.state()
     outcome = local_stack.make("up").succeeded()
     report.append(f"{outcome.seconds:.1f} s")
@@ -20,12 +20,12 @@ def test_make_up_with_nothing_to_do_is_quick_and_changes_nothing(report: list[st
     assert outcome.seconds < at_most(NOTHING_TO_DO_SECONDS)
 
 
-def test_a_preview_expects_no_changes(report: list[str]) -> None:
+def test_preview_shows_no_changes(report: list[str]) -> None:
     outcome = local_stack.pulumi("preview", "--expect-no-changes").succeeded()
     report.append(f"{outcome.seconds:.1f} s")
 
 
-def test_a_refresh_finds_nothing(report: list[str]) -> None:
+def test_refresh_shows_no_changes(report: list[str]) -> None:
     state = local_stack.state()
     outcome = local_stack.pulumi(
         "refresh", "--yes", "--skip-preview", "--suppress-progress", "--expect-no-changes"

@@ -9,11 +9,11 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import local_stack
-from tests.support.local_stack import FRONT_DOOR, NAMESPACE
+from tests.support.local_stack import ENTRY_POINT_URL, NAMESPACE
 from tests.support.monitoring import EXPRESSIONS, parse_expression
 
 
-def test_the_queues_are_there_on_every_node_of_the_broker() -> None:
+def test_queues_have_members_on_every_node() -> None:
     queues_json = local_stack.kubectl(
         "exec", "message-broker-0", "--",
         "rabbitmqctl", "--quiet", "--formatter", "json",
@@ -30,9 +30,9 @@ def test_the_queues_are_there_on_every_node_of_the_broker() -> None:
         assert len(queues[name]["members"]) == broker["spec"]["replicas"]
 
 
-def test_what_no_model_has_is_answered_in_json_by_the_watcher() -> None:
+def test_unknown_paths_get_json_from_watcher() -> None:
     answers = {
-        path: requests.get(f"{FRONT_DOOR}{path}", timeout=5)
+        path: requests.get(f"{ENTRY_POINT_URL}{path}", timeout=5)
         for path in (
             "/v2",
             "/v2/health/live",
@@ -46,8 +46,8 @@ def test_what_no_model_has_is_answered_in_json_by_the_watcher() -> None:
     assert "/nothing" in answers["/nothing"].json()["error"]
 
 
-def test_the_status_knows_the_models_that_the_front_door_leads_to() -> None:
-    models = requests.get(f"{FRONT_DOOR}/status/models", timeout=5).json()["models"]
+def test_status_lists_every_routed_model() -> None:
+    models = requests.get(f"{ENTRY_POINT_URL}/status/models", timeout=5).json()["models"]
     names = {
         item["metadata"]["labels"]["app.kubernetes.io/name"]
         for item in local_stack.objects("deployments", "app.kubernetes.io/component=model")
@@ -59,7 +59,7 @@ def test_the_status_knows_the_models_that_the_front_door_leads_to() -> None:
 def exported_metrics() -> set[str]:
     """Names of all metrics that the Pods show where their annotations say."""
     # what is counted by status is there from the first answer on
-    requests.get(f"{FRONT_DOOR}/models/iris/prod/model", timeout=5)
+    requests.get(f"{ENTRY_POINT_URL}/models/iris/prod/model", timeout=5)
     names: set[str] = set()
     for pod in local_stack.objects("pods"):
         annotations = pod["metadata"].get("annotations", {})
@@ -73,7 +73,7 @@ def exported_metrics() -> set[str]:
     return names
 
 
-def test_every_part_shows_the_metrics_that_dashboard_and_alerts_ask_for(
+def test_pods_export_metrics_of_dashboard_and_alerts(
     exported_metrics: set[str],
 ) -> None:
     required = {

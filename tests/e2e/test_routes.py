@@ -10,28 +10,28 @@ from tests.support.traffic import Stream, answering_versions
 REPLACED_SECONDS = 60.0
 
 
-def test_prod_shares_ninety_to_ten() -> None:
+def test_prod_route_splits_ninety_to_ten() -> None:
     counts = answering_versions("iris", "prod", 500)
     assert counts.keys() == {"v1", "v2"}
     # each of two Traefiks deals its tenth out evenly; chance has no say but in who gets the rest
     assert 40 <= counts["v2"] <= 60, counts
 
 
-def test_the_label_shares_as_its_route_does() -> None:
+def test_label_path_has_split_of_route() -> None:
     counts = answering_versions("iris", "labels/prod", 100)
     assert counts.keys() == {"v1", "v2"}
     assert 4 <= counts["v2"] <= 16, counts
 
 
-def test_latest_is_the_highest_version_alone() -> None:
+def test_latest_routes_to_highest_version() -> None:
     assert answering_versions("iris", "latest", 20) == {"v3": 20}
 
 
-def test_a_version_answers_alone_at_its_own_address() -> None:
+def test_version_path_routes_to_single_version() -> None:
     assert answering_versions("iris", "versions/v1", 20) == {"v1": 20}
 
 
-def test_a_pod_deleted_by_hand_is_back_and_no_request_fails(report: list[str]) -> None:
+def test_deleted_pod_is_replaced_without_failed_request(report: list[str]) -> None:
     before = local_stack.pods("iris", "v1")
     assert len(before) == 2
     with Stream("iris", "versions/v1", per_second=20, seconds=15) as stream:

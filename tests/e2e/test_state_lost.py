@@ -21,7 +21,7 @@ from tests.support.traffic import Stream
 
 NAMESPACE = "state-lost"
 PORT = 8020
-DOOR = f"http://127.0.0.1:{PORT}"
+ENTRY_POINT = f"http://127.0.0.1:{PORT}"
 SMALL = {"cpu": "30m", "memory": "256Mi"}
 PER_SECOND = 10.0
 SECONDS = 600.0
@@ -63,7 +63,7 @@ def _documented() -> str:
     return "\n".join(remaining_lines)
 
 
-def test_predictions_go_on_and_the_next_preview_shows_no_change(
+def test_lost_state_is_imported_without_failed_request(
     second_stack: SecondStack, report: list[str]
 ) -> None:
     second_stack.up()
@@ -71,7 +71,7 @@ def test_predictions_go_on_and_the_next_preview_shows_no_change(
     before, stood = _ids_by_urn(second_stack), second_stack.objects()
     secrets = _secrets(second_stack)
 
-    with Stream("iris", "prod", PER_SECOND, SECONDS, door=DOOR) as stream:
+    with Stream("iris", "prod", PER_SECOND, SECONDS, entry_point=ENTRY_POINT) as stream:
         second_stack.lose_the_state()
         second_stack.init()
         back = second_stack.shell(_documented()).succeeded()

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.support import local_stack, versions
 from tests.support.browser import chromium
-from tests.support.local_stack import FRONT_DOOR
+from tests.support.local_stack import ENTRY_POINT_URL
 
 SCREEN, PHONE = ViewportSize(width=1280, height=800), ViewportSize(width=375, height=667)
 LEAST_CONTRAST = 4.5
@@ -24,24 +24,25 @@ CONTRASTS = """() => {
       .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
     return 0.2126 * x + 0.7152 * y + 0.0722 * z;
   };
-  const ground = (node) => {
+  const background = (node) => {
     for (let at = node; at; at = at.parentElement) {
-      const found = rgb(getComputedStyle(at).backgroundColor);
-      if (found.length === 3 || found[3] === 1) { return found; }
+      const color = rgb(getComputedStyle(at).backgroundColor);
+      if (color.length === 3 || color[3] === 1) { return color; }
     }
     return [255, 255, 255];
   };
-  const found = [];
+  const contrasts = [];
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const holder = node.parentElement;
     const hidden = !holder.checkVisibility() || holder.tagName === "NOSCRIPT";
     if (hidden || !node.data.trim()) { continue; }
-    const [one, other] = [light(rgb(getComputedStyle(holder).color)), light(ground(holder))];
-    const ratio = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
-    found.push([ratio, holder.className + ": " + node.data.trim().slice(0, 40)]);
+    const text = light(rgb(getComputedStyle(holder).color));
+    const back = light(background(holder));
+    const ratio = (Math.max(text, back) + 0.05) / (Math.min(text, back) + 0.05);
+    contrasts.push([ratio, holder.className + ": " + node.data.trim().slice(0, 40)]);
   }
-  return found;
+  return contrasts;
 }"""
 
 
@@ -75,15 +76,15 @@ def opened(browser: Browser, size: ViewportSize, scheme: str = "light") -> Opene
     opened_page.page.on("request", lambda request: opened_page.requests_sent.append(request.url))
     opened_page.page.on("console", lambda message: opened_page.complaints.append(message.text))
     opened_page.page.on("pageerror", lambda error: opened_page.complaints.append(str(error)))
-    opened_page.page.goto(f"{FRONT_DOOR}/status/")
+    opened_page.page.goto(f"{ENTRY_POINT_URL}/status/")
     expect(opened_page.page.get_by_role("status")).to_contain_text("models")
     return opened_page
 
 
 @pytest.mark.parametrize("size", [SCREEN, PHONE], ids=["screen", "phone"])
-def test_it_shows_every_version_and_every_split(browser: Browser, size: ViewportSize) -> None:
+def test_page_shows_every_version_and_split(browser: Browser, size: ViewportSize) -> None:
     opened_page = opened(browser, size)
-    for model in requests.get(f"{FRONT_DOOR}/status/models", timeout=5).json()["models"]:
+    for model in requests.get(f"{ENTRY_POINT_URL}/status/models", timeout=5).json()["models"]:
         card = opened_page.page.get_by_role("article", name=model["model"], exact=True)
         expect(card.get_by_role("heading", name=model["model"])).to_be_visible()
         for version in model["versions"]:
@@ -100,12 +101,12 @@ def test_it_shows_every_version_and_every_split(browser: Browser, size: Viewport
     assert [
         url
         for url in opened_page.requests_sent
-        if not url.startswith((f"{FRONT_DOOR}/status/", "data:"))
+        if not url.startswith((f"{ENTRY_POINT_URL}/status/", "data:"))
     ] == []
     assert opened_page.complaints == []
 
 
-def test_a_change_appears_by_itself(browser: Browser) -> None:
+def test_page_shows_change_without_reload(browser: Browser) -> None:
     opened_page = opened(browser, PHONE)
     log = opened_page.page.get_by_role("log")
     with versions.cleaned_up("echo", "v98"):
@@ -125,7 +126,7 @@ def test_a_change_appears_by_itself(browser: Browser) -> None:
     expect(log.get_by_role("listitem").first).to_contain_text("Deleted")
 
 
-def test_it_is_used_by_the_keyboard_alone(browser: Browser) -> None:
+def test_page_is_usable_by_keyboard(browser: Browser) -> None:
     page = opened(browser, SCREEN).page
     page.keyboard.press("Tab")
     skip = page.get_by_role("link", name="Skip to the events")
@@ -136,7 +137,7 @@ def test_it_is_used_by_the_keyboard_alone(browser: Browser) -> None:
     expect(page.get_by_role("log", name="Events, newest first")).to_be_visible()
 
 
-def test_what_a_screen_reader_needs_is_there(browser: Browser) -> None:
+def test_page_has_roles_and_names_for_screen_readers(browser: Browser) -> None:
     page = opened(browser, SCREEN).page
     assert page.locator("html").get_attribute("lang") == "en"
     assert page.title() == "Models: status"
@@ -148,24 +149,24 @@ def test_what_a_screen_reader_needs_is_there(browser: Browser) -> None:
     expect(page.get_by_role("columnheader", name="State").first).to_be_attached()
 
 
-def test_all_text_stands_out_from_its_ground(browser: Browser, scheme: str) -> None:
+def test_text_has_sufficient_contrast(browser: Browser, scheme: str) -> None:
     page = opened(browser, SCREEN, scheme).page
     contrasts = page.evaluate(CONTRASTS)
     assert len(contrasts) > 10
     assert [contrast for contrast in contrasts if contrast[0] < LEAST_CONTRAST] == []
 
 
-def test_it_says_so_when_nobody_answers(browser: Browser) -> None:
+def test_page_reports_unreachable_api(browser: Browser) -> None:
     page = opened(browser, SCREEN).page
     page.context.set_offline(True)
     expect(page.get_by_role("alert")).to_contain_text("No connection", timeout=15_000)
     assert page.get_by_role("article").count() == len(
-        requests.get(f"{FRONT_DOOR}/status/models", timeout=5).json()["models"]
+        requests.get(f"{ENTRY_POINT_URL}/status/models", timeout=5).json()["models"]
     )
     page.context.set_offline(False)
     expect(page.get_by_role("alert")).to_be_hidden(timeout=15_000)
 
 
-def test_the_stack_shows_no_more_than_before(browser: Browser) -> None:
+def test_page_tests_leave_no_version(browser: Browser) -> None:
     """The tests above deleted their versions and records."""
     assert "echo-v98" not in {item["metadata"]["name"] for item in local_stack.objects("leases")}

@@ -15,7 +15,7 @@ from bench.figures import Figure
 from bench.traffic import sharing, steady
 from bench.traffic.__main__ import image_of_models
 from bench.traffic.client import Client
-from bench.traffic.ground import Ground
+from bench.traffic.testbed import Testbed
 from components.config import RouteSpec
 from tests.support import local_stack
 
@@ -23,10 +23,10 @@ PORT = 8004
 
 
 @pytest.fixture(scope="module")
-def ground() -> Iterator[Ground]:
+def testbed() -> Iterator[Testbed]:
     with local_stack.exported():
         image = image_of_models("models")
-        traffic_setup = Ground(f"e2e-traffic-{os.getpid()}", PORT, image, "traefik:v3.7.13")
+        traffic_setup = Testbed(f"e2e-traffic-{os.getpid()}", PORT, image, "traefik:v3.7.13")
         try:
             traffic_setup.start()
             yield traffic_setup
@@ -42,38 +42,38 @@ def _holds(running: Awaitable[Figure]) -> None:
     assert figure.holds, (figure.text, figure.values)
 
 
-def test_ninety_to_ten_is_what_chance_would_give(ground: Ground) -> None:
-    _holds(sharing.split(ground, 2000))
+def test_split_is_within_binomial_band(testbed: Testbed) -> None:
+    _holds(sharing.split(testbed, 2000))
 
 
-def test_a_small_arm_has_its_share_while_other_routes_change(ground: Ground) -> None:
-    _holds(sharing.split_while_others_change(ground, 400))
+def test_small_backend_keeps_share_while_other_routes_change(testbed: Testbed) -> None:
+    _holds(sharing.split_while_others_change(testbed, 400))
 
 
-def test_a_cookie_meets_the_same_arm_also_when_the_weights_turn(ground: Ground) -> None:
-    _holds(sharing.sticky(ground, 20))
+def test_sticky_client_keeps_version_when_weights_change(testbed: Testbed) -> None:
+    _holds(sharing.sticky(testbed, 20))
 
 
-def test_the_header_picks_an_arm_and_one_that_is_none_gets_404(ground: Ground) -> None:
-    _holds(sharing.header(ground, 20))
+def test_version_header_selects_version_or_gets_404(testbed: Testbed) -> None:
+    _holds(sharing.header(testbed, 20))
 
 
-def test_a_failing_arm_is_answered_by_the_failover(ground: Ground) -> None:
-    _holds(sharing.failover(ground, 600))
+def test_failover_answers_for_failing_version(testbed: Testbed) -> None:
+    _holds(sharing.failover(testbed, 600))
 
 
-def test_the_mirror_has_its_share_and_does_not_hold_up_the_live_answers(ground: Ground) -> None:
+def test_mirror_gets_its_percentage_without_delaying_responses(testbed: Testbed) -> None:
     async def run() -> list[Figure]:
-        return await sharing.mirror(ground, 600)
+        return await sharing.mirror(testbed, 600)
 
     share, latency = asyncio.run(run())
     assert share.holds, share.text
     assert not latency.values["failed"], latency.text
 
 
-def test_a_body_over_the_limit_is_refused_before_anything_holds_it(ground: Ground) -> None:
-    ground.publish(sharing.V1, sharing.V2)
-    ground.lead("bench", "bounded", RouteSpec(weights=sharing.SPLIT, failover="v1"))
+def test_body_over_limit_is_refused_before_buffering(testbed: Testbed) -> None:
+    testbed.publish(sharing.V1, sharing.V2)
+    testbed.set_route("bench", "bounded", RouteSpec(weights=sharing.SPLIT, failover="v1"))
     path = sharing.address("bounded")
 
     async def statuses() -> list[int]:
@@ -86,5 +86,5 @@ def test_a_body_over_the_limit_is_refused_before_anything_holds_it(ground: Groun
     assert asyncio.run(statuses()) == [200, 413]
 
 
-def test_killed_processes_fail_no_request_where_a_failover_is_set(ground: Ground) -> None:
-    _holds(steady.kills(ground, pods=False, with_failover=True))
+def test_killed_processes_fail_no_request_with_failover(testbed: Testbed) -> None:
+    _holds(steady.kills(testbed, pods=False, with_failover=True))

@@ -94,7 +94,7 @@ def _with_secret(copy: ProjectCopy, config: Object) -> Object:
     return {**copy.read_back()["config"], MODELS: config[MODELS]}
 
 
-def test_a_version_from_a_tag_answers_and_its_commit_is_on_record(
+def test_version_from_tag_answers_and_records_commit(
     published: Object, project_copy: ProjectCopy
 ) -> None:
     assert call("echo", "versions/v3", {"value": 5}).json()["result"] == 5
@@ -104,9 +104,7 @@ def test_a_version_from_a_tag_answers_and_its_commit_is_on_record(
     assert annotations["model-deployment.io/git-commit"] == _git(project_copy, "rev-parse", "HEAD")
 
 
-def test_a_tag_that_moved_is_refused_at_preview(
-    published: Object, project_copy: ProjectCopy
-) -> None:
+def test_moved_tag_is_refused_at_preview(published: Object, project_copy: ProjectCopy) -> None:
     before = local_stack.declared()
     source = project_copy.folder / "models/echo/v1/predict.py"
     published_text = source.read_text()
@@ -122,11 +120,11 @@ def test_a_tag_that_moved_is_refused_at_preview(
     project_copy.pulumi("preview", "--expect-no-changes").succeeded()
 
 
-def test_a_version_from_a_digest_answers(published: Object) -> None:
+def test_version_from_digest_answers(published: Object) -> None:
     assert call("echo", "versions/v4", {"value": 7}).json()["result"] == 7
 
 
-def test_a_secret_reaches_the_function_and_nothing_that_others_read(published: Object) -> None:
+def test_secret_reaches_function_only(published: Object) -> None:
     assert call("echo", "versions/v5", {}).json()["result"] == SECRET[::-1]
     manifests = kubectl("get", "deployment,configmap,replicaset,pod", "-o", "yaml")
     hidden = base64.b64encode(SECRET.encode()).decode()
@@ -135,7 +133,7 @@ def test_a_secret_reaches_the_function_and_nothing_that_others_read(published: O
         assert hidden not in output
 
 
-def test_an_autoscaler_takes_over_scales_and_gives_back_and_never_falls_to_one(
+def test_autoscaler_transfer_keeps_replicas(
     published: Object, project_copy: ProjectCopy, report: list[str]
 ) -> None:
     version = published["config"][MODELS]["echo"]["versions"]["v6"]
@@ -191,7 +189,7 @@ def _until(done: Callable[[], bool], description: str) -> None:
         time.sleep(1)
 
 
-def test_a_route_does_not_move_to_a_version_that_broke_long_ago(
+def test_route_does_not_move_to_version_that_became_unavailable(
     published: Object, project_copy: ProjectCopy
 ) -> None:
     [node] = run("kubectl", "get", "nodes", "-o", "name", env=environment()).text.split()
@@ -214,7 +212,7 @@ def test_a_route_does_not_move_to_a_version_that_broke_long_ago(
     assert local_stack.routes() != before
 
 
-def test_versions_are_retired_without_a_lost_request(
+def test_versions_are_retired_without_failed_request(
     published: Object, project_copy: ProjectCopy, report: list[str]
 ) -> None:
     with Stream("echo", "prod", per_second=20, seconds=25, data={"value": 1}) as stream:

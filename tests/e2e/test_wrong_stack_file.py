@@ -19,7 +19,7 @@ EXPECTED = [
 @pytest.mark.parametrize(
     "command", [("preview",), ("up", "--yes", "--skip-preview")], ids=["preview", "up"]
 )
-def test_every_mistake_is_told_and_nothing_is_touched(
+def test_every_mistake_is_reported_and_nothing_changes(
     project_copy: ProjectCopy, command: tuple[str, ...]
 ) -> None:
     content = project_copy.read()

@@ -20,7 +20,7 @@ from tests.support.time_limits import at_most
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "models"
-FRONT_DOOR = "http://localhost:8000"
+ENTRY_POINT_URL = "http://localhost:8000"
 COMMAND_SECONDS = 240.0
 LOCK_SECONDS = 120.0
 """For how long another `make up` on this machine may hold the stack's lock."""

@@ -11,26 +11,28 @@ from typing import Any
 
 import requests
 
-from tests.support.local_stack import FRONT_DOOR
+from tests.support.local_stack import ENTRY_POINT_URL
 
 ANSWER_SECONDS = 30.0
 FLOWER = {"sepal_length": 6.0, "sepal_width": 2.7, "petal_length": 5.1, "petal_width": 1.6}
 """Between two species, in cm: here the two versions of iris differ."""
 
 
-def address(model: str, base: str, door: str = FRONT_DOOR) -> str:
+def address(model: str, base: str, entry_point: str = ENTRY_POINT_URL) -> str:
     """`address("iris", "versions/v1")`: where its function is called."""
-    return f"{door}/models/{model}/{base}/model"
+    return f"{entry_point}/models/{model}/{base}/model"
 
 
-def call(model: str, base: str, data: object = None, door: str = FRONT_DOOR) -> requests.Response:
+def call(
+    model: str, base: str, data: object = None, entry_point: str = ENTRY_POINT_URL
+) -> requests.Response:
     """Call the function by named arguments, on a new connection.
 
     A connection stays with one Traefik; a new connection may reach the other.
     """
     body = json.dumps({"data": FLOWER if data is None else data})
     return requests.post(
-        address(model, base, door),
+        address(model, base, entry_point),
         data=body,
         headers={"Content-Type": "application/json", "Connection": "close"},
         timeout=ANSWER_SECONDS,
@@ -68,7 +70,7 @@ class Stream:
     per_second: float
     seconds: float
     data: object = None
-    door: str = FRONT_DOOR
+    entry_point: str = ENTRY_POINT_URL
     sent: list[Sent] = field(default_factory=list)
     _threads: int = 4
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -99,7 +101,9 @@ class Stream:
                 return
             at = time.monotonic()
             try:
-                result: int | str = call(self.model, self.base, self.data, self.door).status_code
+                result: int | str = call(
+                    self.model, self.base, self.data, self.entry_point
+                ).status_code
             except requests.RequestException as error:
                 result = repr(error)
             self.sent.append(Sent(at, result))

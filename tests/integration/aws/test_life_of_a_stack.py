@@ -6,9 +6,7 @@ from tests.integration.aws.account import Account
 from tests.integration.aws.stacks import Stack
 
 
-def test_without_an_endpoint_there_is_a_preview_and_no_update(
-    account: Account, stack: Stack
-) -> None:
+def test_update_without_endpoint_is_refused(account: Account, stack: Stack) -> None:
     before = account.resources()
     aws = {key: value for key, value in account.platform["aws"].items() if key != "endpoint"}
     stack.write({**account.platform, "aws": aws})

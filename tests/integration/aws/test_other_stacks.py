@@ -21,9 +21,7 @@ for name, value in json.loads(Path("outputs.json").read_text()).items():
 REFERENCE = "stack://organization/network/test#"
 
 
-def test_ids_come_from_another_stack_and_a_missing_one_is_named(
-    account: Account, stack: Stack, tmp_path: Path
-) -> None:
+def test_ids_are_outputs_of_other_stack(account: Account, stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "Pulumi.yaml").write_text("name: network\nruntime: python\n")
     (tmp_path / "__main__.py").write_text(NETWORK)
     subnets = [subnet["id"] for subnet in account.balancer["subnets"]]

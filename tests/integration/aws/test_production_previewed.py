@@ -22,7 +22,7 @@ def paths(pulumi_home: Path) -> Paths:
 
 
 @pytest.mark.parametrize("name", ["prod"])
-def test_it_shows_the_objects_the_traffic_and_what_it_could_not_see(
+def test_preview_shows_objects_traffic_and_unchecked_parts(
     name: str, paths: Paths, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobodys")  # reading this profile fails
@@ -38,6 +38,6 @@ def test_it_shows_the_objects_the_traffic_and_what_it_could_not_see(
         assert line in output
 
 
-def test_a_stack_without_a_file_is_refused_by_its_name(paths: Paths) -> None:
+def test_stack_without_file_is_refused(paths: Paths) -> None:
     with pytest.raises(SetupError, match=r"stacks/Pulumi.nope.yaml does not exist\n.*: .*prod"):
         offline_preview.preview(paths, "nope")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.integration.aws import standing
+from tests.integration.aws import aws_assertions
 from tests.integration.aws.account import Account
 from tests.support import local_stack
 from tests.support.rehearsal import on_this_machine
@@ -40,7 +40,7 @@ def second_stack(account: Account, pulumi_home: Path, tmp_path: Path) -> Iterato
 
 
 @pytest.mark.timeout(at_most(1200))
-def test_production_from_nothing_to_nothing(
+def test_production_is_created_changed_and_destroyed(
     account: Account, second_stack: SecondStack, report: list[str]
 ) -> None:
     before, neighbours = account.resources(), _neighbours()
@@ -52,7 +52,7 @@ def test_production_from_nothing_to_nothing(
     stands = second_stack.objects()
     act("second up", lambda: _has_nothing_to_do(second_stack))
 
-    standing.drift(account, _first(account.models))
+    aws_assertions.drift(account, _first(account.models))
     _drift(account, second_stack)
     assert second_stack.objects() != stands
     act("refresh of drift", lambda: _is_found(account, second_stack))
@@ -95,9 +95,9 @@ def _on_aws(account: Account, second_stack: SecondStack, *, protected: bool = Tr
     """Assert that the load balancer forwards to the node ports of the cluster's Service."""
     service = json.loads(second_stack.kubectl("get", "service", "ingress-controller", "-o", "json"))
     ports = {port["name"]: port["nodePort"] for port in service["spec"]["ports"]}
-    standing.the_way_in(account, ports, protected=protected)
-    standing.the_log(account)
-    standing.the_repositories(account, {*account.models, *PARTS})
+    aws_assertions.the_way_in(account, ports, protected=protected)
+    aws_assertions.the_log(account)
+    aws_assertions.the_repositories(account, {*account.models, *PARTS})
     answer = requests.get(f"http://127.0.0.1:{ports['ping']}/ping", timeout=5)
     assert answer.status_code == 200, "the target group's check would fail"
 
@@ -112,15 +112,15 @@ def _on_kubernetes(account: Account, second_stack: SecondStack) -> None:
     }.items():
         _, body = json.loads(objects[part])
         assert body["spec"]["replicas"] == platform[section]["replicas"]
-    door = f"http://127.0.0.1:{platform['ingressController']['nodePort']}/models"
+    base_url = f"http://127.0.0.1:{platform['ingressController']['nodePort']}/models"
     for model, section in account.models.items():
         for version in section["versions"]:
-            answer = _get_ok(f"{door}/{model}/versions/{version}/ping", platform["hostname"])
+            answer = _get_ok(f"{base_url}/{model}/versions/{version}/ping", platform["hostname"])
             assert answer.headers["X-Model-Version"] == version
         for route, route_section in section["routes"].items():
             weights, _ = json.loads(objects[f"TraefikService {model}-{route}"])
             assert json.loads(weights) == route_section["weights"]
-            answer = _get_ok(f"{door}/{model}/{route}/ping", platform["hostname"])
+            answer = _get_ok(f"{base_url}/{model}/{route}/ping", platform["hostname"])
             assert answer.headers["X-Model-Version"] in route_section["weights"]
 
 

@@ -64,9 +64,7 @@ def manifest(reference: str) -> dict[str, object]:
     return manifest
 
 
-def test_an_image_is_built_once_pushed_and_known_by_its_digest(
-    stack: Stack, repository: str
-) -> None:
+def test_image_is_built_once_and_pushed_by_digest(stack: Stack, repository: str) -> None:
     stack.declare(image(repository))
     assert "+ 2 to create" in stack.succeed("preview", "--suppress-progress")
     stack.up()
@@ -81,7 +79,7 @@ def test_an_image_is_built_once_pushed_and_known_by_its_digest(
 
 
 @pytest.mark.parametrize("change", ["content", "mode", "new file"])
-def test_a_change_of_the_context_builds_again_and_its_user_sees_the_new_digest(
+def test_changed_context_is_rebuilt_with_new_digest(
     stack: Stack, repository: str, change: str
 ) -> None:
     config = Declared(
@@ -113,7 +111,7 @@ def test_a_change_of_the_context_builds_again_and_its_user_sees_the_new_digest(
     assert stack.state()["user"]["outputs"]["data"]["image"] == after
 
 
-def test_an_ignored_file_is_no_change(stack: Stack, repository: str) -> None:
+def test_ignored_file_changes_nothing(stack: Stack, repository: str) -> None:
     (stack.folder / "context" / ".dockerignore").write_text("*.log\n!keep.log\n")
     stack.declare(image(repository))
     stack.up()
@@ -123,7 +121,7 @@ def test_an_ignored_file_is_no_change(stack: Stack, repository: str) -> None:
     assert "contextDigest" in stack.succeed("preview", "--diff", "--suppress-progress")
 
 
-def test_a_failing_build_shows_its_last_lines(stack: Stack, repository: str) -> None:
+def test_failed_build_shows_last_lines(stack: Stack, repository: str) -> None:
     dockerfile = f"FROM {BASE}\nRUN echo the weights are missing >&2; exit 7\n"
     (stack.folder / "context" / "Dockerfile").write_text(dockerfile)
     stack.declare(image(repository))
@@ -133,9 +131,7 @@ def test_a_failing_build_shows_its_last_lines(stack: Stack, repository: str) -> 
     assert "7" in output
 
 
-def test_a_failing_push_tells_the_registrys_words_and_no_password(
-    stack: Stack, repository: str
-) -> None:
+def test_failed_push_shows_reason_without_password(stack: Stack, repository: str) -> None:
     declared = image(repository)
     declared.inputs["imageName"] = "localhost:1/plugins-test/none:v1"
     declared.inputs["registry"] = {"username": "me", "password": {"$secret": "hunter2"}}
@@ -147,7 +143,7 @@ def test_a_failing_push_tells_the_registrys_words_and_no_password(
     assert "hunter2" not in json.dumps(stack.state())
 
 
-def test_what_cannot_be_honoured_is_refused(stack: Stack, repository: str) -> None:
+def test_unsupported_inputs_are_refused(stack: Stack, repository: str) -> None:
     declared = image(repository, shm="1g")
     declared.inputs["buildOnPreview"] = True
     stack.declare(declared)

@@ -100,7 +100,7 @@ def settled(node: Node, expected: set[Connection]) -> set[Connection]:
     return opened
 
 
-def test_each_way_is_open_and_no_other(
+def test_exactly_allowed_flows_are_open(
     node: Node, objects: list[rendered_manifests.Object]
 ) -> None:
     names = list(node.pods)

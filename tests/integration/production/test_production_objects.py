@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:Depreca
 ANSWER = re.compile(r"^\| `(CKV_K8S_\d+)` [^|]+\| ([^|]+) \| [^|]{20,} \|$", re.MULTILINE)
 
 
-def test_the_api_server_takes_every_object(objects: list[Object], tmp_path: Path) -> None:
+def test_api_server_accepts_every_object(objects: list[Object], tmp_path: Path) -> None:
     """Server-side, as the engine's plugin applies them, with unknown fields refused.
 
     The cluster's own stack has Traefik's definitions; of everything else nothing stands there.
@@ -40,9 +40,7 @@ def test_the_api_server_takes_every_object(objects: list[Object], tmp_path: Path
     assert len(output) == len(objects) > 60
 
 
-def test_the_api_server_refuses_what_it_does_not_know(
-    objects: list[Object], tmp_path: Path
-) -> None:
+def test_api_server_refuses_unknown_field(objects: list[Object], tmp_path: Path) -> None:
     (deny,) = [item for item in objects if item["metadata"]["name"] == "deny-by-default"]
     file = tmp_path / "wrong.json"
     file.write_text(json.dumps({**deny, "spec": {**deny["spec"], "podSelectr": {}}}))
@@ -85,7 +83,7 @@ def findings(
     return failed_checks
 
 
-def test_each_finding_is_answered_in_writing_and_nothing_else_is(
+def test_checkov_findings_equal_accepted_findings(
     findings: dict[str, set[str]],
 ) -> None:
     page = (ROOT / "docs/production.md").read_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 from bench import record
 
 
-def test_a_section_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
+def test_section_is_replaced_and_other_text_kept(tmp_path: Path) -> None:
     path = tmp_path / "RESULTS.md"
     path.write_text("# Measured\n\nby hand\n\n<!-- begin a -->\nold\n<!-- end a -->\n\nlast\n")
     record.write("a", "python -m a", [r"ok split: 1 of 2 \1"], path)
@@ -15,7 +15,7 @@ def test_a_section_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     assert "old" not in text
 
 
-def test_a_first_run_gets_a_section_at_the_end(tmp_path: Path) -> None:
+def test_first_run_appends_section(tmp_path: Path) -> None:
     path = tmp_path / "RESULTS.md"
     path.write_text("# Measured\n")
     record.write("b", "python -m b", ["ok x: 1"], path)

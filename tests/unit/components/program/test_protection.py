@@ -1,4 +1,4 @@
-"""What protects a stack: network policies, priority, and what requests pass at the front door."""
+"""What protects a stack: network policies, priority, and what requests pass at the front name."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_external_traffic_reaches_entry_point_only(plain: Recorder) -> None:
     for name, policy in specs(plain, "NetworkPolicy").items():
         anybody = [rule for rule in policy.get("ingress", []) if "from" not in rule]
         open_ports = {port["port"] for rule in anybody for port in rule["ports"]}
-        public_ports = {ports.TRAEFIK[door] for door in ("web", "plain", "traefik")}
+        public_ports = {ports.TRAEFIK[entry] for entry in ("web", "plain", "traefik")}
         assert open_ports == (public_ports if name == "ingress-controller" else set())
 
 

@@ -116,7 +116,7 @@ def inputs(**changes: Any) -> dict[str, Any]:
     return {"imageName": "localhost:5000/models/iris:v1", **changes}
 
 
-def test_an_image_has_the_official_defaults() -> None:
+def test_image_has_official_defaults() -> None:
     result = image.read(inputs())
     assert (str(result.context), str(result.dockerfile)) == (".", "Dockerfile")
     assert result.platform == image.host_platform()

@@ -52,7 +52,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Ground:
+class Testbed:
     """The namespace, the node port of its Traefik, and the image with the harness."""
 
     namespace: str
@@ -146,7 +146,7 @@ class Ground:
             self._ingress(name, paths, name, "http", {}),
         ]
 
-    def lead(self, model: str, name: str, spec: RouteSpec) -> None:
+    def set_route(self, model: str, name: str, spec: RouteSpec) -> None:
         """Let a route lead where `spec` says."""
         apply(self.route(model, name, spec))
 

@@ -79,11 +79,11 @@ def ports(
     objects: list[Object], namespace: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, int]]:
     """The entry points of a Traefik that has read all of it."""
-    folder = tmp_path_factory.mktemp("front-door")
+    folder = tmp_path_factory.mktemp("entry-points")
     (ingress_class,) = [item for item in objects if item["kind"] == "IngressClass"]
     name = str(ingress_class["metadata"]["name"])
-    doors = [item for item in objects if item["kind"] == "Middleware"]
-    prerequisites = [ingress_class, *doors, *addresses(namespace, name)]
+    middlewares = [item for item in objects if item["kind"] == "Middleware"]
+    prerequisites = [ingress_class, *middlewares, *addresses(namespace, name)]
     (folder / "given.json").write_text(
         json.dumps({"apiVersion": "v1", "kind": "List", "items": prerequisites})
     )
@@ -152,7 +152,7 @@ def ask(port: int, path: str, method: str = "GET", client: str = "127.0.0.1") ->
 
 
 @pytest.mark.parametrize(("path", "status"), [("/route/x", 418), ("/ingress/x", 503)])
-def test_every_answer_has_the_headers_whatever_kind_of_address_it_is(
+def test_responses_of_every_route_have_security_headers(
     ports: dict[str, int], path: str, status: int
 ) -> None:
     answer_status, headers = ask(ports["web"], path, client="127.0.0.9")
@@ -182,7 +182,7 @@ def _statuses(connection: HTTPConnection, path: str, count: int) -> Counter[int]
     return counts
 
 
-def test_a_client_behind_the_load_balancer_is_counted_by_its_own_address(
+def test_rate_limit_counts_address_of_proxy_header(
     ports: dict[str, int],
 ) -> None:
     flooded = _statuses(_named(ports["web"], "203.0.113.9", BALANCER), "/route/", 1500)
@@ -190,7 +190,7 @@ def test_a_client_behind_the_load_balancer_is_counted_by_its_own_address(
     assert 429 not in _statuses(_named(ports["web"], "203.0.113.10", BALANCER), "/route/", 100)
 
 
-def test_nobody_but_the_load_balancer_is_believed(ports: dict[str, int]) -> None:
+def test_proxy_header_of_untrusted_address_is_ignored(ports: dict[str, int]) -> None:
     liar = "127.0.0.8"
     counts: Counter[int] = Counter()
     for number in range(150):
@@ -199,7 +199,7 @@ def test_nobody_but_the_load_balancer_is_believed(ports: dict[str, int]) -> None
 
 
 @pytest.mark.parametrize("path", ["/route/", "/ingress/"])
-def test_a_client_that_floods_is_held_back_and_no_other(ports: dict[str, int], path: str) -> None:
+def test_rate_limit_affects_flooding_client_only(ports: dict[str, int], path: str) -> None:
     def flood(_: int) -> Counter[int]:
         connection = HTTPConnection(
             "127.0.0.1", ports["web"], timeout=10, source_address=("127.0.0.2", 0)
@@ -217,9 +217,7 @@ def test_a_client_that_floods_is_held_back_and_no_other(ports: dict[str, int], p
 
 
 @pytest.mark.parametrize(("method", "status"), [("GET", 301), ("POST", 308)])
-def test_plain_http_is_sent_on_to_the_same_address_by_https(
-    ports: dict[str, int], method: str, status: int
-) -> None:
+def test_plain_http_redirects_to_https(ports: dict[str, int], method: str, status: int) -> None:
     answer_status, headers = ask(ports["plain"], "/models/iris/prod/model?x=1", method)
     assert (answer_status, headers["Location"]) == (
         status,

@@ -69,7 +69,7 @@ def changes(outcome: Outcome) -> list[str]:
 
 
 @pytest.mark.parametrize("which", ["first", "second"])
-def test_after_kill_9_of_everything_make_up_brings_the_same_models_back(
+def test_make_up_recovers_from_kill_of_all_processes(
     initial_state: StackState, report: list[str], which: str
 ) -> None:
     assert node_state.kill_all() == node_state.PARTS
@@ -82,7 +82,7 @@ def test_after_kill_9_of_everything_make_up_brings_the_same_models_back(
     assert outcome.seconds < at_most(WARM_SECONDS)
 
 
-def test_make_down_leaves_nothing_behind_and_make_up_comes_back(
+def test_make_down_removes_everything_and_make_up_restores(
     initial_state: StackState, report: list[str]
 ) -> None:
     down = local_stack.make("down").succeeded()
@@ -95,9 +95,7 @@ def test_make_down_leaves_nothing_behind_and_make_up_comes_back(
     assert outcome.seconds < at_most(WARM_SECONDS)
 
 
-def test_after_pulumi_destroy_make_up_brings_all_back(
-    initial_state: StackState, report: list[str]
-) -> None:
+def test_make_up_restores_stack_after_destroy(initial_state: StackState, report: list[str]) -> None:
     destroyed = local_stack.pulumi(
         "destroy", "--yes", "--skip-preview", "--suppress-progress"
     ).succeeded()
