@@ -1,6 +1,6 @@
 """Dispatch calls to R processes: one queue for all of them.
 
-Performance-critical, see docs/adr/0023-r-behind-the-same-front.md. While all processes are busy,
+Performance-critical, see docs/adr/0023-r-behind-the-same-server.md. While all processes are busy,
 calls that are expected to be fast are pipelined: sent into the pipe of a process, where R finds
 the next one at once. Otherwise R would sleep after each call until the server has woken up,
 answered, and sent again. Calls that a slow call delays there are reclaimed, so that no call waits

@@ -1,6 +1,6 @@
 """One R process: its start, its requests and answers, its end.
 
-Performance-critical, see docs/adr/0023-r-behind-the-same-front.md. Two pipes connect it. The pipe
+Performance-critical, see docs/adr/0023-r-behind-the-same-server.md. Two pipes connect it. The pipe
 of requests carries each request of up to PACKET_BYTES as one packet (O_DIRECT in pipe(2)): R reads
 it completely or not at all, so unread requests can be reclaimed.
 """
