@@ -2,7 +2,7 @@
 
 All serve the estimator of models/iris/v1 with the same scikit-learn and numpy, each in a separate
 virtual environment. KServe and BentoML call `predict` of models/iris/v1, as the
-harness does; MLflow uses its scikit-learn flavor. Each peer receives one flower as JSON in its own
+harness does; MLflow uses its scikit-learn flavor. Each peer receives one flower as JSON in its
 protocol, and logs each request if that is its default.
 """
 
