@@ -1,1 +1,1 @@
-"""Benchmarks: they print figures, tests hold the behaviour."""
+"""Benchmarks: they print figures; tests check behavior."""

@@ -38,7 +38,7 @@ _SAYS = ("ok ", "FAIL ")
 
 
 def _run(name: str, arguments: tuple[str, ...]) -> bool:
-    """Show all that it prints while it runs; keep the lines with figures."""
+    """Print the benchmark's output while it runs; keep the lines with figures."""
     print(f"== {name}: python -m {' '.join(arguments)}", flush=True)
     lines = []
     with subprocess.Popen(
@@ -55,7 +55,7 @@ def _run(name: str, arguments: tuple[str, ...]) -> bool:
 
 
 def main() -> int:
-    """Run those that the command line names, or all of a kind."""
+    """Run the benchmarks that the command line names, or all of a kind."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("names", nargs="*", metavar="NAME")

@@ -1,4 +1,4 @@
-"""What the command lines of the benchmarks have in common."""
+"""Common parts of the benchmarks' command lines."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from bench.figures import Figure
 
 
 def parser(module: str, about: str | None, names: Iterable[str]) -> argparse.ArgumentParser:
-    """Takes the names of benchmarks, none for all, and by how much to make them smaller."""
+    """Return a parser for names of benchmarks (none means all) and a scale."""
     arguments = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     arguments.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     arguments.add_argument("--scale", type=float, default=1.0, help="0.1: a tenth of the work")
@@ -19,9 +19,9 @@ def parser(module: str, about: str | None, names: Iterable[str]) -> argparse.Arg
 def chosen(
     parser: argparse.ArgumentParser, names: Iterable[str], known_names: Iterable[str]
 ) -> list[str]:
-    """Those that the command line names, or all. Ends the process where one is not `known`.
+    """Return the named benchmarks, or all. Exits if a name is unknown.
 
-    Not argparse's `choices`, which refuses an empty list of names.
+    argparse's `choices` refuses an empty list of names.
     """
     named, all_names = list(names), list(known_names)
     unknown = set(named) - set(all_names)
@@ -31,13 +31,13 @@ def chosen(
 
 
 def need_cluster(parser: argparse.ArgumentParser) -> None:
-    """End the process where no cluster is chosen: never the one that some file happens to name."""
+    """Exit if no cluster is selected: a default kubeconfig must not select one."""
     if not shutil.which("kubectl") or "KUBECONFIG" not in os.environ:
         parser.error('kubectl or its KUBECONFIG is missing: eval "$(make -s env)"')
 
 
 def report(result: Figure | list[Figure]) -> bool:
-    """Print what a benchmark found; whether all of it is as it must be."""
+    """Print the figures of a benchmark; return whether all limits hold."""
     figures = result if isinstance(result, list) else [result]
     for figure in figures:
         figure.print()

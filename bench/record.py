@@ -17,7 +17,7 @@ _GIB = 2**30
 
 
 def write(name: str, command: str, lines: Sequence[str], path: Path = RESULTS) -> None:
-    """Put what a benchmark said into its section; a new one goes to the end of the file."""
+    """Write the lines of a benchmark into its section; append a new section."""
     text = path.read_text(encoding="utf-8")
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     about = f"`{command}`, {_when()}, {_machine()}."

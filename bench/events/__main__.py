@@ -1,4 +1,4 @@
-"""`python -m bench.events [NAME ...]`: the figures of events. Exits 1 where one does not hold."""
+"""`python -m bench.events [NAME ...]`: benchmarks of events. Exits with 1 if a limit is missed."""
 
 import asyncio
 import sys

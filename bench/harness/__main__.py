@@ -1,4 +1,4 @@
-"""`python -m bench.harness [NAME ...] [--scale 0.1]`. Exits 1 where a figure does not hold."""
+"""`python -m bench.harness [NAME ...] [--scale 0.1]`. Exits with 1 if a limit is missed."""
 
 import sys
 from collections.abc import Callable

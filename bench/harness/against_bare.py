@@ -9,12 +9,12 @@ from bench.harness import rounds
 from bench.harness.functions import bare, ours
 
 WANTED = {"noop": 0.7, "iris": 0.9}
-"""Of the bare RSGI server's requests per second."""
+"""Least ratio to the bare RSGI server's requests per second."""
 ROUNDS = 15
 
 
 def run(scale: float) -> list[Figure]:
-    """Per function: in turns with both bare servers."""
+    """Measure each function, alternating with both bare servers."""
     figures = []
     for function, limit in WANTED.items():
         with ours(function) as mine, bare(function) as wsgi, bare(function, "rsgi") as rsgi:

@@ -1,4 +1,4 @@
-"""Peers live in environments of their own, in the user's cache, made when first asked for."""
+"""Virtual environments of the peers, created in the user's cache when first needed."""
 
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ exec chroot "$root" env -C "$folder" "$@"
 
 
 def python(name: str, requirements: Sequence[str]) -> Path:
-    """Return the folder of its programs; a virtual environment with just these packages."""
+    """Return the `bin` folder of a virtual environment with exactly these packages."""
     folder = Paths.of_user().cache / f"bench-{name}"
     complete = folder / "complete"
     recipe = "\n".join([sys.version, *requirements])
@@ -69,10 +69,10 @@ def python_of_suite(suite: str, requirements: Sequence[Path], folder: Path) -> l
 
 
 def debian(name: str, packages: Sequence[str], missing_from: str) -> Path:
-    """Return a folder where `packages` lie unpacked with what they need and the machine lacks.
+    """Return a folder with the unpacked Debian packages and their missing dependencies.
 
-    They are not installed: ours must not come to lean on them unseen. `missing_from` is a path
-    in it that shows that they are there.
+    They are not installed, so that the harness cannot depend on them. `missing_from` is a path in
+    the folder that exists once they are unpacked.
     """
     folder = Paths.of_user().cache / f"bench-{name}"
     if not (folder / missing_from).exists():

@@ -1,4 +1,4 @@
-"""The functions that are served, and how ours and the bare server are called."""
+"""The functions that are served, and the requests to the harness and the bare server."""
 
 import json
 import os
@@ -14,7 +14,7 @@ PLAIN = {
     "noop": Call("/model", b'{"data": {"value": 1.5}}', b"1.5"),
     "iris": Call("/model", json.dumps({"data": FLOWER}).encode(), SPECIES),
 }
-"""Domino's dialect, which the bare server takes as well."""
+"""Requests by Domino's protocol, which the bare server accepts as well."""
 FOLDERS = {"noop": SERVED / "noop", "iris": IRIS}
 
 
@@ -24,7 +24,7 @@ def ours(
     name: str = "harness",
     python: Sequence[str] = (sys.executable,),
 ) -> Server:
-    """Our harness."""
+    """Return the harness with a function."""
     name = name if workers == 1 else f"{name} with {workers} workers"
     calls = {function: PLAIN[function]}
     folder = FOLDERS[function]
@@ -32,7 +32,7 @@ def ours(
 
 
 def bare(function: str, interface: str = "wsgi") -> Server:
-    """Granian with one worker; with one thread, where it has threads for Python at all."""
+    """Return Granian with one worker and one thread."""
     folder = FOLDERS[function]
     threads = ["--blocking-threads", "1"] if interface == "wsgi" else []
     return Server(

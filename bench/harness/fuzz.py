@@ -1,7 +1,7 @@
-"""Malformed requests over HTTP: whatever comes in, the harness lives and its function is spared.
+"""Malformed requests over HTTP: the harness must stay alive and never call the function with them.
 
-The function raises where a call is malformed, so that shows as a 500. The strategies are those of
-the unit tests; here they go over the wire, some of them broken there, too.
+The function raises for a malformed call, which shows as a 500. The strategies are those of the unit
+tests; here they are sent over HTTP, some of them truncated.
 """
 
 import http.client
@@ -18,10 +18,10 @@ from bench.harness.wire import Delivery, Request, Wire
 from tests.support.malformed import HOSTILE, INFERENCES, TABLES, mutated
 
 REQUESTS = 100_000
-"""Of each protocol."""
+"""Requests per protocol."""
 GROWTH = 10 * 2**20
 _BATCH = 2000
-"""Hypothesis remembers all that it made: each batch begins anew."""
+"""Examples per batch: hypothesis keeps all examples of a batch in memory."""
 _FUNCTIONS = (
     ("model_harness", "by_value"),
     ("model_harness", "by_column"),
@@ -35,11 +35,11 @@ _ONE_IN = 10
 
 
 class HarnessFailedError(AssertionError):
-    """What must not happen; hypothesis looks for the smallest request that makes it happen."""
+    """Raised for a wrong answer; hypothesis then searches for the smallest such request."""
 
 
 def run(scale: float) -> list[Figure]:
-    """Per protocol, as many requests to each function."""
+    """Send the requests of each protocol, equally many to each function."""
     return [_figure(protocol, max(1000, int(REQUESTS * scale))) for protocol in _PATHS]
 
 
@@ -55,7 +55,9 @@ def _figure(protocol: str, count: int) -> Figure:
             try:
                 while statuses.total() < goal:
                     _batch(protocol, wire, number, min(_BATCH, goal - statuses.total()), statuses)
-                    if goal - statuses.total() <= share // 2:  # R's heap has found its size by then
+                    if (
+                        goal - statuses.total() <= share // 2
+                    ):  # R's heap has reached its size by then
                         before = before or server.resident()
                     number += 1
             except HarnessFailedError as error:
@@ -138,6 +140,6 @@ def _inference(draw: st.DrawFn) -> tuple[bytes, dict[str, str]]:
 
 
 def _torn(draw: st.DrawFn, body: bytes) -> bytes:
-    """Cut off, or with other bytes in its middle."""
+    """Truncate a body, or replace bytes in its middle."""
     at = draw(st.integers(0, len(body)))
     return body[:at] + draw(st.binary(max_size=3)) + body[at + draw(st.integers(0, 3)) :]

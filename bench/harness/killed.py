@@ -1,4 +1,4 @@
-"""R processes killed under load: what fails, and whether health answers meanwhile."""
+"""Kill R processes under load; count failures and measure health meanwhile."""
 
 import asyncio
 import multiprocessing
@@ -17,7 +17,7 @@ from bench.traffic.client import Answer, Client, flood
 
 REQUESTS = 10_000
 ROUNDS = 5
-"""Of REQUESTS each, with one process killed in the middle."""
+"""Rounds of REQUESTS, with one process killed in the middle of each."""
 HEALTH_SECONDS = 0.05
 _BETWEEN_LOOKS = 0.01
 _LIVE = Call("/health/live", b"", b"")
@@ -25,7 +25,7 @@ _OK = 200
 
 
 def run(scale: float) -> list[Figure]:
-    """With one and with two workers."""
+    """Measure with one and with two workers."""
     return [_figure(workers, max(1, round(ROUNDS * scale))) for workers in (1, 2)]
 
 

@@ -1,4 +1,4 @@
-"""What the serving process keeps, and what those cost it who send much or slowly."""
+"""Memory growth of the server, and the cost of large and slow bodies."""
 
 import contextlib
 import http.client
@@ -18,12 +18,12 @@ WARM_REQUESTS = 20_000
 GROWTH = 5 * MIB
 BODY = 200 * MIB
 LIMIT = 10 * MIB
-"""Of a body, the harness's default."""
+"""Default limit of a body."""
 BUFFERS = 2 * MIB
-"""Of the server and of a connection; the small requests before had them in a smaller size."""
+"""Buffers of the server and of a connection beyond those of small requests."""
 SLOW_CONNECTIONS = 200
 SLOWER = 1.25
-"""Of the others' 99th percentile and the rate of their answers, medians of rounds."""
+"""Largest ratio of the others' p99 and rate, as medians of rounds."""
 SLOW_ROUNDS = 10
 _PIECE = bytes(64 * 1024)
 _REFUSED = 413
@@ -81,7 +81,7 @@ def _large(*, chunked: bool) -> Figure:
 
 
 def _send_large(port: int, *, chunked: bool) -> int:
-    """Send it all, if it is taken, and return the answer's status."""
+    """Send the body as far as it is accepted; return the status."""
     piece = b"%x\r\n%b\r\n" % (len(_PIECE), _PIECE) if chunked else _PIECE
     length = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % BODY
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
@@ -96,7 +96,7 @@ def _send_large(port: int, *, chunked: bool) -> int:
 
 
 def _slow(count: int) -> Figure:
-    """Rounds with them and without them in turns."""
+    """Alternate rounds with and without slow connections."""
     loads: dict[bool, list[wrk.Load]] = {False: [], True: []}
     with ours("noop") as server:
         wrk.run(server, server.calls["noop"], 1)
@@ -122,7 +122,7 @@ def _slow(count: int) -> Figure:
 
 @contextlib.contextmanager
 def _slow_clients(port: int) -> Iterator[None]:
-    """Half of them with a body that Granian collects, half with one that is read in pieces."""
+    """Open slow connections, half with a body that Granian collects, half with a larger one."""
     stop = threading.Event()
     with contextlib.ExitStack() as stack:
         clients = []
@@ -139,7 +139,7 @@ def _slow_clients(port: int) -> Iterator[None]:
 
         thread = threading.Thread(target=drip)
         thread.start()
-        stop.wait(0.5)  # they have all begun
+        stop.wait(0.5)  # all have started
         try:
             yield
         finally:

@@ -21,14 +21,14 @@ from bench.harness.servers import IRIS, SERVED, Call, Server
 
 ROUNDS = 10
 _SAME = tuple(f"{name}=={version(name)}" for name in ("scikit-learn", "numpy"))
-"""As they are here, where ours runs."""
+"""The ratios on this machine."""
 KSERVE = ("kserve==0.21.0", *_SAME)
 BENTOML = ("bentoml==1.4.39", *_SAME)
 MLFLOW = ("mlflow==3.17.2", *_SAME)
 _FOLDER = SERVED / "peers"
 _FLOWERS = [list(FLOWER.values())]
 PROBABILITY = b"0.98"
-"""Of SPECIES, where there are no names."""
+"""Index of SPECIES, for servers without names."""
 WANTED = (
     ("harness", "KServe", 3.0),
     ("harness with 2 workers", "KServe with 2 workers", 2.2),
@@ -50,7 +50,7 @@ def _server(
     call = Call(path, json.dumps(body).encode(), holds)
     settings = {
         "PYTHONPATH": str(IRIS),
-        # neither looks for its maker
+        # no telemetry
         "BENTOML_DO_NOT_TRACK": "True",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",
@@ -59,7 +59,7 @@ def _server(
 
 
 def kserve(workers: int) -> Server:
-    """Its Python model server, without gRPC."""
+    """KServe's Python model server, without gRPC."""
     programs = environments.python("kserve", KSERVE)
     body = {"instances": _FLOWERS}
     name = "KServe" if workers == 1 else f"KServe with {workers} workers"
@@ -71,14 +71,14 @@ def kserve(workers: int) -> Server:
 
 
 def bentoml() -> Server:
-    """Its server with one worker."""
+    """BentoML's server with one worker."""
     program = str(environments.python("bentoml", BENTOML) / "bentoml")
     command = [program, "serve", "bentoml_iris:Iris", "--host", "127.0.0.1", "--port", "{port}"]
     return _server("BentoML", command, "/predict", FLOWER)
 
 
 def mlflow(folder: Path) -> Server:
-    """Its scoring server with one worker; `folder` is where the model is saved."""
+    """MLflow's scoring server with one worker; `folder` contains the saved model."""
     programs = environments.python("mlflow", MLFLOW)
     server = _server(
         "MLflow",
@@ -104,7 +104,7 @@ def mlflow(folder: Path) -> Server:
 
 
 def run(scale: float) -> list[Figure]:
-    """One run with all of them in turns."""
+    """Measure all servers, alternating."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         contexts = [ours("iris"), ours("iris", 2), kserve(1), kserve(2), bentoml(), mlflow(folder)]

@@ -1,4 +1,4 @@
-"""Our harness for R against plumber: the same functions, and the same request to both."""
+"""Compare the harness for R with plumber, with the same functions and requests."""
 
 import json
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from bench.harness.servers import SERVED, Call, Server, harness
 
 ROUNDS = 10
 WANTED = {"noop": (14.0, 14.0), "formula": (14.0, 14.0), "predict": (4.0, 6.0)}
-"""Times plumber's requests, with one worker and with two."""
+"""Ratios to plumber's requests per second, with one and two workers."""
 HOLDS = {"noop": b"0", "formula": b"22.", "predict": b"22."}
 _CAR = {"wt": 2.62, "hp": 110, "qsec": 16.46}
 _BODY = json.dumps({"data": _CAR}).encode()
@@ -21,8 +21,8 @@ plumber::pr_run(plumber::plumb("plumber.R"), port = as.integer(Sys.getenv("PORT"
 
 
 def plumber() -> Server:
-    """One process, which is all that it has."""
-    library = "usr/lib/R/site-library"  # where Debian has R's packages
+    """plumber, which has one process."""
+    library = "usr/lib/R/site-library"  # Debian's folder of R packages
     folder = environments.debian("plumber", ["r-cran-plumber"], f"{library}/plumber")
     return Server(
         "plumber",
@@ -34,7 +34,7 @@ def plumber() -> Server:
 
 
 def ours(function: str, workers: int) -> Server:
-    """Our harness with so many processes of R."""
+    """The harness with a number of R processes."""
     call = Call("/model", _BODY, HOLDS[function])
     return harness(
         "harness" if workers == 1 else f"harness with {workers} workers",
@@ -47,7 +47,7 @@ def ours(function: str, workers: int) -> Server:
 
 
 def run(scale: float) -> list[Figure]:
-    """Per function: one and two workers and plumber in turns."""
+    """Measure each function, alternating one worker, two workers and plumber."""
     figures = []
     for function, limits in WANTED.items():
         with ExitStack() as stack:

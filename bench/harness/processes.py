@@ -1,4 +1,4 @@
-"""What a server and all that it started take, from /proc: cheap enough to ask while measuring."""
+"""CPU and memory of a process tree, from /proc."""
 
 import os
 from collections.abc import Iterator
@@ -6,24 +6,24 @@ from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-# Of /proc/PID/stat, counted from the state, which follows the name in parentheses.
+# Fields of /proc/PID/stat, counted from the state, which follows the name in parentheses.
 _STATE, _PARENT, _USER, _SYSTEM, _RSS = 0, 1, 11, 12, 21
 
 Stat = list[str]
 
 
 def of_tree(root: int) -> list[int]:
-    """Process ids: it, its children, theirs and so on, in roots of their own or not."""
+    """Return the ids of a process and all its descendants."""
     return [number for number, _ in _stats(root)]
 
 
 def cpu_seconds(root: int) -> float:
-    """CPU of all of them so far, in user and kernel."""
+    """Return the CPU seconds of the tree, user and system."""
     return sum(int(stat[_USER]) + int(stat[_SYSTEM]) for _, stat in _stats(root)) / _TICKS
 
 
 def resident(root: int) -> int:
-    """Bytes resident in all of them."""
+    """Return the resident bytes of the tree."""
     return sum(int(stat[_RSS]) for _, stat in _stats(root)) * _PAGE
 
 
@@ -34,7 +34,7 @@ def reset_peaks(root: int) -> None:
 
 
 def peak(root: int) -> int:
-    """Bytes that were resident at the most, of each since `reset_peaks`, summed up."""
+    """Return the sum of each process's peak of resident bytes since `reset_peaks`."""
     return sum(_peak(number) for number in of_tree(root))
 
 
@@ -62,6 +62,6 @@ def _stats(root: int) -> Iterator[tuple[int, Stat]]:
 def _stat(entry: str) -> Stat | None:
     try:
         text = Path("/proc", entry, "stat").read_text(encoding="utf-8")
-    except OSError:  # it has just ended
+    except OSError:  # the process has exited
         return None
     return text.rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""The harness on each Python that a version may choose, with the same functions and packages."""
+"""Compare the harness on each Python release, with the same functions and packages."""
 
 from bench.figures import Figure
 from bench.harness import rounds
@@ -8,14 +8,14 @@ from bench.harness.servers import IRIS, ROOT
 from local import versions
 
 WANTED = 0.9
-"""Of the requests per second on the default Python, bookworm's."""
+"""Least ratio to the requests per second on the default Python."""
 ROUNDS = 15
 _OLDER, _NEWER = versions.PYTHON_IMAGES
 _REQUIREMENTS = (ROOT / "harness/python/requirements.txt", IRIS / "requirements.txt")
 
 
 def run(scale: float) -> list[Figure]:
-    """Per function: in turns."""
+    """Measure each function, alternating."""
     figures = []
     for function, folder in FOLDERS.items():
         older, newer = (

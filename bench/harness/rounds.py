@@ -1,4 +1,4 @@
-"""Servers in turns, round after round, so that what else the machine does meets all alike."""
+"""Alternate servers round by round, so that other load affects all of them alike."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ SECONDS = 2.0
 _MICROSECONDS = 1e6
 
 Rounds = Mapping[str, Sequence[wrk.Load]]
-"""By server; the same place in each sequence is the same round."""
+"""Loads by server; equal indexes are the same round."""
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Median over the rounds, and the smallest and largest of them."""
+    """Median, minimum and maximum over the rounds."""
 
     median: float
     least: float
@@ -25,7 +25,7 @@ class Ratio:
 
     @classmethod
     def of(cls, ours: Sequence[float], theirs: Sequence[float]) -> "Ratio":
-        """Round by round."""
+        """Compute the ratios round by round."""
         ratios = [
             our_value / their_value for our_value, their_value in zip(ours, theirs, strict=True)
         ]
@@ -35,7 +35,7 @@ class Ratio:
 def measure(
     servers: Sequence[Server], call: str, rounds: int, seconds: float = SECONDS
 ) -> dict[str, list[wrk.Load]]:
-    """Each server once a round, every second round backwards; one short run each before that."""
+    """Measure each server once per round, every second round in reverse, after a short warm-up."""
     loads: dict[str, list[wrk.Load]] = {server.name: [] for server in servers}
     for server in servers:
         wrk.run(server, server.calls[call], 1)
@@ -46,7 +46,7 @@ def measure(
 
 
 def figure(name: str, loads: Rounds, ours: str, theirs: str, limit: float) -> Figure:
-    """How many times as many requests ours answers; `wanted` 0: only to know."""
+    """Return the ratio of requests per second; limit 0 means none."""
     ratio = Ratio.of([load.rate for load in loads[ours]], [load.rate for load in loads[theirs]])
     cpu = Ratio.of([load.cpu for load in loads[theirs]], [load.cpu for load in loads[ours]])
     text = (

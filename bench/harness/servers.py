@@ -1,4 +1,4 @@
-"""Servers as processes of their own on loopback ports: ours, the bare one, and the peers."""
+"""Server processes on loopback ports: the harness, bare Granian, and the peers."""
 
 import contextlib
 import http.client
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SERVED = Path(__file__).parent / "served"
 IRIS = ROOT / "models/iris/v1"
 START_SECONDS = 120.0
-"""The slowest of the peers takes 10 s on a busy machine."""
+"""The slowest peer takes 10 s on a busy machine."""
 END_SECONDS = 10.0
 _POLL_SECONDS = 0.002
 _OK = 200
@@ -29,7 +29,7 @@ _OK = 200
 
 @dataclass(frozen=True)
 class Call:
-    """One request, and what its answer holds."""
+    """A request, and a part of the expected response."""
 
     path: str
     body: bytes
@@ -38,13 +38,13 @@ class Call:
 
 @dataclass
 class Server:
-    """`with Server(...) as server:` starts it and waits until it gives a true answer."""
+    """`with Server(...) as server:` starts it and waits for a correct response."""
 
     name: str
     command: Sequence[str]
-    """`{port}` in its words is replaced."""
+    """The command; `{port}` is replaced."""
     calls: Mapping[str, Call]
-    """By name of the function. All servers of a comparison have the same names."""
+    """Requests by function. All servers of a comparison have the same functions."""
     folder: Path = SERVED
     settings: Mapping[str, str] = field(default_factory=dict)
     port: int = 0
@@ -83,7 +83,7 @@ class Server:
         )
 
     def await_answer(self, call: Call) -> None:
-        """Until it gives the true answer: all serve the same function."""
+        """Wait for the correct response: all servers run the same function."""
         end = time.monotonic() + START_SECONDS
         status, body = 0, b""
         while time.monotonic() < end:
@@ -98,7 +98,7 @@ class Server:
             raise SystemExit(f"{self.name}{call.path} answers {status} {body[:500]!r}")
 
     def await_ready(self) -> None:
-        """Until the harness says that it is ready (ours alone)."""
+        """Wait until the harness reports readiness."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             self.check_alive()
@@ -109,14 +109,14 @@ class Server:
         raise SystemExit(f"{self.name} is not ready within {START_SECONDS:g} s")
 
     def check_alive(self) -> None:
-        """Say what it printed if it ended."""
+        """Raise with its output if it has exited."""
         if self.process.poll() is not None:
             self._log.seek(0)
             printed = self._log.read().decode(errors="replace")[-3000:]
             raise SystemExit(f"{self.name} ended with {self.process.returncode}:\n{printed}")
 
     def end(self) -> None:
-        """End it and whatever it started."""
+        """Terminate the process and its descendants."""
         pids = processes.of_tree(self.process.pid)
         self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -128,11 +128,11 @@ class Server:
         self._log.close()
 
     def cpu_seconds(self) -> float:
-        """Of all its processes."""
+        """Return the CPU seconds of all its processes."""
         return processes.cpu_seconds(self.process.pid)
 
     def resident(self) -> int:
-        """Bytes of memory of all its processes, shared pages counted in each."""
+        """Return the memory of all its processes in bytes; shared pages count in each."""
         return processes.resident(self.process.pid)
 
 
@@ -170,7 +170,7 @@ def harness(
     python: Sequence[str] = (sys.executable,),
     settings: Mapping[str, str] | None = None,
 ) -> Server:
-    """Ours, as its container runs it."""
+    """Return the harness as its container runs it."""
     return Server(
         name,
         [*python, "-P", "-m", package],

@@ -1,4 +1,4 @@
-"""From spawn to ready, against what importing the user's module takes a bare interpreter."""
+"""Time from spawn to ready, compared with importing the user's module alone."""
 
 import statistics
 import subprocess
@@ -20,7 +20,7 @@ PLUS_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Start:
-    """A module, ours with it, and what only loads it."""
+    """A module, the harness with it, and a command that only imports it."""
 
     name: str
     server: Server
@@ -60,7 +60,7 @@ def _bare_seconds(start: Start) -> float:
 
 
 def run(scale: float) -> list[Figure]:
-    """In turns, medians."""
+    """Measure alternately; compare medians."""
     return [_figure(start, max(3, round(ROUNDS * scale))) for start in _starts()]
 
 

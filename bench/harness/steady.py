@@ -1,6 +1,6 @@
-"""100 requests a second through the front door of the local stack, and straight on a server.
+"""100 requests per second through the local stack's entry point, and directly to a server.
 
-Each request starts at its time whether or not earlier ones are answered.
+Requests start at fixed times, whether or not earlier ones are answered.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ def _iris() -> tuple[str, bytes, Server]:
 
 
 def _mpg() -> tuple[str, bytes, Server]:
-    """There is no bare server for R: straight on the harness, without Traefik and cluster."""
+    """For R there is no bare server: directly to the harness, without Traefik and cluster."""
     body = json.dumps({"data": _CAR}).encode()
     calls = {"mpg": Call("/model", body, b"23.")}
     server = harness(
@@ -64,7 +64,7 @@ def _figure(model: str, body: bytes, server: Server, seconds: float) -> Figure:
     p50, p99 = (percentile(_seconds(front), percent) for percent in (50, 99))
     beside50, beside99 = (percentile(_seconds(straight), percent) for percent in (50, 99))
     text = (
-        f"p50 {milliseconds(p50)} p99 {milliseconds(p99)} ms through the front door, wanted "
+        f"p50 {milliseconds(p50)} p99 {milliseconds(p99)} ms through the entry point, limit "
         f"{milliseconds(P99_SECONDS)}; {len(failed)} of {len(front)} failed"
         f"{f' (the first: {_why(failed[0])})' if failed else ''}; straight on {server.name} p50 "
         f"{milliseconds(beside50)} p99 {milliseconds(beside99)} ms: "

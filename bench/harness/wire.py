@@ -1,4 +1,4 @@
-"""Requests as bytes, also broken ones, and the answers that come back."""
+"""Requests as bytes, including broken ones, and their responses."""
 
 import contextlib
 import http.client
@@ -14,21 +14,21 @@ _SLOW_SECONDS = 0.002
 
 
 class Delivery(Enum):
-    """How a request goes over the wire; whole ones keep the connection, the others end it."""
+    """How a request is sent; only complete requests keep the connection."""
 
     WHOLE = "whole"
     CHUNKED = "chunked"
     SLOW = "slow"
-    """In pieces, with pauses."""
+    """Sends pieces with pauses."""
     SHORT = "short"
-    """Declares more than it sends, then closes its half."""
+    """Declares more than it sends, then closes its side."""
     LONG = "long"
-    """Sends more than it declares: the rest is no request."""
+    """Sends more than it declares."""
     BROKEN_CHUNKS = "broken chunks"
     GONE = "gone"
-    """Does not wait for the answer."""
+    """Does not wait for the response."""
     WRONG_LENGTH = "wrong length"
-    """Its Content-Length is no number."""
+    """Its Content-Length is not a number."""
 
 
 BROKEN = frozenset(
@@ -38,7 +38,7 @@ BROKEN = frozenset(
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, before it is broken."""
+    """A request before it is broken."""
 
     path: str
     headers: Mapping[str, str]
@@ -47,7 +47,7 @@ class Request:
 
 
 class Wire:
-    """One connection to the server; another one after each that a request has spoilt."""
+    """A connection to the server, reopened after each broken request."""
 
     def __init__(self, port: int) -> None:
         """Not connected yet."""
@@ -55,9 +55,9 @@ class Wire:
         self._connection: socket.socket | None = None
 
     def ask(self, request: Request) -> tuple[int, bytes] | None:
-        """Return status and body; None where a broken request got no answer, as it may.
+        """Return status and body; None if a broken request got no response.
 
-        Raises OSError or HTTPException where a whole one got none, TimeoutError where it hangs.
+        Raises OSError or HTTPException if a complete request got none, TimeoutError if it hangs.
         """
         connection = self._connection or self._connect()
         self._connection = None
@@ -79,7 +79,7 @@ class Wire:
         return status, body
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the connection."""
         if self._connection:
             self._connection.close()
 

@@ -1,4 +1,4 @@
-"""Load by wrk: one thread, 32 connections that are kept, from loopback."""
+"""Load by wrk: one thread with 32 kept-alive connections from loopback."""
 
 import json
 import os
@@ -15,31 +15,31 @@ _MICROSECONDS = 1e6
 
 
 class LoadError(Exception):
-    """A run that says nothing: not all of its requests were answered 200."""
+    """Raised for an invalid run: some requests were not answered with 200."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one run saw."""
+    """The figures of a run."""
 
     requests: int
     rate: float
-    """Answers per second."""
+    """Responses per second."""
     p50: float
-    """Seconds, as every latency here."""
+    """Latencies in seconds."""
     p99: float
     cpu: float
-    """Seconds of CPU that the server took, per request."""
+    """CPU seconds of the server per request."""
 
 
 def check_wrk() -> None:
-    """Say where it comes from."""
+    """Exit if wrk is not installed."""
     if not shutil.which("wrk"):
         raise SystemExit("wrk, which makes the load, is missing: apt-get install wrk")
 
 
 def run(server: Server, call: Call, seconds: float, connections: int = CONNECTIONS) -> Load:
-    """Load a server. Raises LoadError where an answer was not 200."""
+    """Load a server. Raises LoadError if a response was not 200."""
     address = f"http://127.0.0.1:{server.port}{call.path}"
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "30s"]
     before = server.cpu_seconds()

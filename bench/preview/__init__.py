@@ -1,1 +1,1 @@
-"""What a preview costs per version, against a bare loop that registers the same resources."""
+"""Time of a preview, compared with a bare loop that registers the same resources."""

@@ -2,12 +2,12 @@
 
     python -m bench.preview [MODELS ...]        (100 if none is named)
 
-For each number it makes a project of that many models with two versions each, and previews it twice
-from an empty state: as this program declares it, and by a bare loop that registers the very same
-resources from a file. Prints seconds, the ratio, and the memory of the largest process.
+For each number, it creates a project with that many models of two versions, and previews it twice
+from an empty state: by this program, and by a bare loop that registers the same resources from a
+file. It prints seconds, the ratio, and the memory of the largest process.
 
-Needs the environment of `make env`. Changes nothing: its state and its project are temporary, and
-its namespace is never created.
+It needs the environment of `make env` and changes nothing: state and project are temporary, and the
+namespace is never created.
 """
 
 import json
@@ -29,10 +29,10 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "bench-preview"
 TIMEOUT_SECONDS = 1800
 RATIO = 1.3
-"""Of the bare loop's time, at most."""
+"""Largest ratio to the bare loop's time."""
 LARGEST_MIB = 3 * 1024
 GROWTH = 1.1
-"""Ten times the models may take eleven times as long."""
+"""Largest growth of the time for ten times the models."""
 
 _BARE = '''\
 """Registers what resources.json holds, and nothing else."""
@@ -89,7 +89,7 @@ def _project(folder: Path, models: int) -> None:
             "routes": {"prod": {"weights": {"v1": 90, "v2": 10}}},
         }
     platform = {"namespace": NAMESPACE, "registry": "localhost:5000/bench", "hostname": "localhost"}
-    # all of them in the stack file itself would be more than Pulumi can hand over
+    # a separate file: Pulumi's configuration is limited to 128 KiB
     config = {"model-deployment:platform": platform, "model-deployment:models": "stacks/m.yaml"}
     (folder / "stacks").mkdir()
     (folder / "stacks/m.yaml").write_text(yaml.safe_dump(sections))
@@ -97,7 +97,7 @@ def _project(folder: Path, models: int) -> None:
 
 
 def _bare(folder: Path, plan: Path) -> int:
-    """The same resources, as a preview's plan has them, for the bare loop; returns their number."""
+    """Write the resources of a preview's plan for the bare loop; return their number."""
     items = []
     for urn, entry in json.loads(plan.read_text())["resourcePlans"].items():
         goal = entry.get("goal")
@@ -120,7 +120,7 @@ def _bare(folder: Path, plan: Path) -> int:
 
 
 def _plain(value: object) -> object:
-    """Without the engine's marks: what is secret, the data of a Secret, is empty here."""
+    """Remove the engine's marks; secret values become empty."""
     if isinstance(value, dict):
         if "4dabf18193072939515e22adb298388d" in value:
             return {}
@@ -151,14 +151,14 @@ def _preview(folder: Path, state: Path, *more: str) -> float:
 
 
 def _measure(models: int) -> Figure:
-    """One size: the program against the bare loop, both from the same empty state."""
+    """Measure one size: the program and the bare loop, from the same empty state."""
     with tempfile.TemporaryDirectory() as place:
         ours, bare, state = (Path(place, name) for name in ("ours", "bare", "state"))
         for folder in (ours, bare, state):
             folder.mkdir()
         _project(ours, models)
         plan = Path(place, "plan.json")
-        _preview(ours, state, "--save-plan", str(plan))  # warm: stages the contexts
+        _preview(ours, state, "--save-plan", str(plan))  # warm-up: writes the build contexts
         shutil.copytree(ours, bare, dirs_exist_ok=True)
         count = _bare(bare, plan)
         seconds = _preview(ours, state)
@@ -183,7 +183,7 @@ def _measure(models: int) -> Figure:
 
 
 def main() -> int:
-    """Measure each number of models; the last against the first shows how it grows."""
+    """Measure each number of models, and the growth from first to last."""
     results = []
     for models in [int(text) for text in sys.argv[1:]] or [100]:
         results.append(_measure(models))

@@ -1,4 +1,4 @@
-"""`python -m bench.traffic [NAME ...]`: the figures of routes. Exits 1 where one does not hold."""
+"""`python -m bench.traffic [NAME ...]`: benchmarks of routes. Exits with 1 if a limit is missed."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ from bench.traffic.testbed import Testbed
 
 Bench = Callable[[Testbed, float], Awaitable[Figure | list[Figure]]]
 _LEAST_STEADY = 20_000
-"""Requests that last for all that happens (100 s)."""
+"""Requests during all events (100 s)."""
 
 
 def _some(count: int, scale: float, least: int = 10) -> int:
@@ -58,7 +58,7 @@ async def _run(names: list[str], testbed: Testbed, scale: float) -> bool:
 
 
 def image_of_models(namespace: str) -> str:
-    """The image of some version that runs there: it has the harness, which is all that is used."""
+    """Return the image of a running version; only its harness is used."""
     label = "app.kubernetes.io/component=model"
     deployments = cast(
         "list[dict[str, dict[str, dict[str, dict[str, list[dict[str, str]]]]]]]",

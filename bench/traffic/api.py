@@ -1,4 +1,4 @@
-"""Straight to the API server, where kubectl would take longer than what is measured."""
+"""Requests to the API server, because kubectl takes longer than the measured times."""
 
 import asyncio
 import os
@@ -23,20 +23,20 @@ _GROUP, _VERSION = "traefik.io", "v1alpha1"
 
 
 def _configured() -> client.ApiClient:
-    # named, since the client reads the variable only once, when it is imported
+    # explicit, since the client reads the variable only at import
     api_client = config.new_client_from_config(os.environ.get("KUBECONFIG"))
     return cast("client.ApiClient", api_client)
 
 
 class Routes:
-    """Patches objects of Traefik in one namespace, over kept connections."""
+    """Patches Traefik objects of a namespace, over kept-alive connections."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._api = client.CustomObjectsApi(_configured())
 
     async def change(self, items: Sequence[Manifest]) -> float:
-        """Give objects that are there another spec; returns when the API server had replied."""
+        """Patch the spec of existing objects; return the time of the API server's reply."""
         for item in items:
             await asyncio.to_thread(self._patch, item)
         return time.monotonic()
@@ -58,14 +58,14 @@ _AT_ONCE = 6
 
 
 class Many:
-    """Puts and deletes hundreds of objects in a namespace."""
+    """Applies and deletes hundreds of objects in a namespace."""
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
         self._dynamic = DynamicClient(_configured())
 
     def put(self, items: Sequence[Manifest]) -> None:
-        """Server-side apply, in any order."""
+        """Apply server-side, in any order."""
         self._for_each(
             items,
             lambda kind, item, name: kind.server_side_apply(
@@ -78,7 +78,7 @@ class Many:
         )
 
     def delete(self, items: Sequence[Manifest]) -> None:
-        """Delete what is there, in any order."""
+        """Delete existing objects, in any order."""
 
         def away(kind: Resource, _item: Manifest, name: str) -> None:
             try:

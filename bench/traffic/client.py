@@ -1,7 +1,7 @@
-"""A small HTTP/1.1 client that keeps connections and times answers, so that the load is light.
+"""A small HTTP/1.1 client with kept-alive connections, for little load.
 
-Requests start at fixed times whether or not earlier ones are answered (`paced`): a slow answer
-does not hide behind the ones that were then not sent.
+Requests start at fixed times, whether or not earlier ones are answered (`paced`), so that slow
+responses do not reduce the load.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ BODY = b'{"parameters": [1]}'
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; status 0: the connection broke, `error` says how."""
+    """A response; status 0 means a broken connection with its `error`."""
 
     started: float
-    """`time.monotonic()` when it was sent."""
+    """`time.monotonic()` of the request."""
     seconds: float
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -30,17 +30,17 @@ class Answer:
 
     @property
     def ended(self) -> float:
-        """When the answer was whole."""
+        """`time.monotonic()` of the complete response."""
         return self.started + self.seconds
 
     @property
     def version(self) -> str:
-        """The version that answered, as it says itself."""
+        """The version that answered, by its header."""
         return self.headers.get("x-model-version", "")
 
     @property
     def ok(self) -> bool:
-        """Whether the client got what it asked for."""
+        """Whether the status is 200."""
         return self.status == 200  # noqa: PLR2004 - HTTP's
 
 
@@ -48,11 +48,11 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Client:
-    """Keeps connections to one address; use within one event loop."""
+    """Keeps connections to one address, within one event loop."""
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
         self.reconnected = 0
-        """Requests sent again, since a kept connection was closed before it took a byte back."""
+        """Requests repeated because a kept connection was closed before the response."""
         self._host, self._port = host, port
         self._idle: list[Connection] = []
 
@@ -85,7 +85,7 @@ class Client:
             return Answer(started, time.monotonic() - started, error=text)
 
     async def close(self) -> None:
-        """Close what is kept."""
+        """Close the idle connections."""
         while (idle := self._idle_connection()) is not None:
             idle[1].close()
             with contextlib.suppress(OSError):
@@ -104,7 +104,7 @@ class Client:
     ) -> tuple[int, dict[str, str], bytes] | None:
         reader, writer = connection
         try:
-            # not drained first: who refuses a long body answers before it has all arrived
+            # not drained first: a server that refuses a long body responds before reading all of it
             writer.write(request)
             first = await reader.readline()
         except ConnectionError:
@@ -138,7 +138,7 @@ async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str]) -> byt
 async def paced(
     client: Client, paths: Sequence[str], rate: float, count: int, body: bytes = BODY
 ) -> list[Answer]:
-    """`count` requests at `rate` a second, each at its time, to the paths in turn."""
+    """Send `count` requests at `rate` per second, to the paths in turn."""
     start = time.monotonic()
     tasks: list[asyncio.Task[Answer]] = []
     for number in range(count):
@@ -157,7 +157,7 @@ async def flood(
     headers: Mapping[str, str] | None = None,
     body: bytes = BODY,
 ) -> list[Answer]:
-    """`count` requests as fast as `connections` callers get answers."""
+    """Send `count` requests by `connections` concurrent callers."""
     answers: list[Answer] = []
     remaining: Iterator[int] = iter(range(count))
 
@@ -169,7 +169,7 @@ async def flood(
 
 
 async def crowd(client: Client, path: str, seconds: float) -> list[Answer]:
-    """Callers that ask, rest for 20 ms and ask again: many calls are under way at any moment."""
+    """Send requests by many callers with pauses of 20 ms, so that many are in flight."""
     answers: list[Answer] = []
     end = time.monotonic() + seconds
 
@@ -183,11 +183,11 @@ async def crowd(client: Client, path: str, seconds: float) -> list[Answer]:
 
 
 def by_version(answers: Sequence[Answer]) -> Counter[str]:
-    """How many each version answered; failures count under their status."""
+    """Count responses by version, and failures by status."""
     return Counter(item.version if item.ok else f"failed {item.status}" for item in answers)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that `percent` of all do not exceed."""
+    """Return the percentile by the nearest-rank method."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]

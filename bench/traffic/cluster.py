@@ -1,4 +1,4 @@
-"""Objects of the cluster by kubectl, which is on PATH with its KUBECONFIG (`make env`)."""
+"""Objects of the cluster by kubectl, in the environment of `make env`."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ _FIELD_MANAGER = "bench-traffic"
 
 
 def kubectl(*arguments: str, stdin: str = "") -> str:
-    """What kubectl prints. Raises RuntimeError with its complaint."""
+    """Return the output of kubectl. Raises RuntimeError with its error."""
     done = subprocess.run(
         ["kubectl", *arguments], input=stdin, capture_output=True, text=True, check=False
     )
@@ -21,12 +21,12 @@ def kubectl(*arguments: str, stdin: str = "") -> str:
 
 
 def get(*arguments: str) -> dict[str, object]:
-    """An object or a list."""
+    """Return an object or a list."""
     return cast("dict[str, object]", json.loads(kubectl("get", *arguments, "-o", "json")))
 
 
 def apply(items: Iterable[Manifest]) -> None:
-    """Put all of them there, in order."""
+    """Apply the objects in order."""
     manifest_list = {"apiVersion": "v1", "kind": "List", "items": list(items)}
     manager = f"--field-manager={_FIELD_MANAGER}"
     kubectl(
@@ -40,7 +40,7 @@ def apply(items: Iterable[Manifest]) -> None:
 
 
 def delete(namespace: str, items: Sequence[Manifest]) -> None:
-    """Take all of them away, the last kind first; what is not there is no mistake."""
+    """Delete the objects, the last kind first; missing objects are ignored."""
     names: dict[str, list[str]] = {}
     for item in reversed(items):
         metadata = cast("Mapping[str, str]", item["metadata"])
@@ -50,13 +50,13 @@ def delete(namespace: str, items: Sequence[Manifest]) -> None:
 
 
 def rolled_out(namespace: str, deployment: str, seconds: int = 180) -> None:
-    """Wait for a Deployment. Raises RuntimeError when it does not get there."""
+    """Wait for a rollout. Raises RuntimeError if it fails."""
     limit = f"--timeout={seconds}s"
     kubectl("-n", namespace, "rollout", "status", f"deployment/{deployment}", limit)
 
 
 def pods(namespace: str, selector: str) -> list[str]:
-    """Names of the Pods that run and are not on their way out."""
+    """Return the names of running Pods that are not being deleted."""
     pods = get("-n", namespace, "pods", "-l", selector)["items"]
     items = cast("list[dict[str, dict[str, object]]]", pods)
     return [

@@ -1,4 +1,4 @@
-"""The model of the benchmarks: answers at once, or as its environment says."""
+"""The benchmarks' model: returns at once, or as its environment configures."""
 
 import itertools
 import os
@@ -10,7 +10,7 @@ _calls = itertools.count(1)
 
 
 def predict(_value: object = None, **_arguments: object) -> int:
-    """The number of this call in this process; raises on every n-th where the environment asks."""
+    """Return the number of the call in this process; optionally raise on every n-th call."""
     number = next(_calls)
     if _SLEEP_SECONDS:
         time.sleep(_SLEEP_SECONDS)

@@ -1,4 +1,4 @@
-"""What many routes cost: from a change to the first answer that shows it, and per request."""
+"""Cost of many routes: time from a change to the first response that shows it, and per request."""
 
 import asyncio
 import contextlib
@@ -21,36 +21,36 @@ from components.config import MirrorSpec, RouteSpec
 _SHOWN_SECONDS = 10.0
 _SETTLE_SECONDS = 2.0
 _SETTLE_SECONDS_PER_MODEL = 0.1
-"""The cluster goes on for a while after hundreds of objects: the slices of all their Services."""
+"""After hundreds of objects, the cluster still writes their EndpointSlices."""
 _GAP_SECONDS = (0.15, 0.35)
 _PAUSE_SECONDS = 0.002
 _MOST_AMONG_OTHERS = 1.25
-"""What a request may take among many models, as a multiple of what it takes alone."""
+"""Largest ratio of a request's time among many models to its time alone."""
 _REST_SECONDS_PER_ROUTE = 0.00015
 _REST_SECONDS_PER_FULL_ROUTE = 0.0004
-"""Nobody looks before it can be there: looking takes from a core what is measured.
+"""No request is sent before the change can be visible, because requests use the same cores.
 
-An answer is so found later than it was there, never earlier.
+The measured time may be too long, never too short.
 """
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is present while a route changes."""
+    """The objects that exist while a route changes."""
 
     models: int
     full: bool
-    """With mirror and failover; else two arms alone."""
+    """Routes with mirror and failover; otherwise only two backends."""
     limits: tuple[float, float] | None
-    """Median and 99th percentile in ms that must hold; none: what it takes is only told."""
+    """Limits of median and p99 in ms; None only reports."""
     whole_models: bool = False
-    """Every model with all that the program makes for it; else its route alone, over few Pods."""
+    """All objects of every model; otherwise only its route, over few Pods."""
     traefiks: int = 1
-    """How many build every route anew at a change. On one node they do it on the same cores."""
+    """Number of Traefiks, which all rebuild the routes on the same cores."""
 
     @property
     def name(self) -> str:
-        """What the command line calls it."""
+        """The benchmark's name."""
         marks = {
             "-full": self.full,
             "-whole": self.whole_models,
@@ -60,13 +60,13 @@ class Load:
 
     @property
     def rest_seconds(self) -> float:
-        """From the change until the first look."""
+        """Seconds from the change to the first request."""
         return self.models * (
             _REST_SECONDS_PER_FULL_ROUTE if self.full else _REST_SECONDS_PER_ROUTE
         )
 
     def holds(self, median: float, most: float) -> bool:
-        """Whether it took no longer than wanted."""
+        """Return whether the limits hold."""
         return self.limits is None or (median <= self.limits[0] and most <= self.limits[1])
 
 
@@ -82,7 +82,7 @@ LOADS = (
 
 
 def _name(number: int) -> str:
-    """The first one is the model that has Pods: these refuse paths of another name."""
+    """The first model has Pods, which refuse paths of other models."""
     return f"{MODEL}-{number:03}" if number else MODEL
 
 
@@ -96,12 +96,12 @@ def _spec(load: Load, first: str) -> RouteSpec:
 
 
 def _over_few_pods(items: list[Manifest], model: str) -> list[Manifest]:
-    """The same route, over the versions of the model that has Pods."""
+    """Return a route over the versions of the model that has Pods."""
     return cast("list[Manifest]", json.loads(json.dumps(items).replace(f"{model}-v", f"{MODEL}-v")))
 
 
 def _present(testbed: Testbed, load: Load) -> list[list[Manifest]]:
-    """The objects of all models: versions first, since routes name them."""
+    """Return the objects of all models, versions first, since routes reference them."""
     versions: list[Manifest] = []
     routes: list[Manifest] = []
     for number in range(load.models):
@@ -114,7 +114,7 @@ def _present(testbed: Testbed, load: Load) -> list[list[Manifest]]:
             continue
         routes += [*testbed.latest(model, "v2"), *route]
         for name in ("v1", "v2", "v3") if load.full else ("v1", "v2"):
-            # many addresses, a few Pods: they are those of the one model that has any
+            # all Services select the Pods of the first model
             if number:
                 versions += testbed.addresses(Version(model, name), Version(MODEL, name))
     return [versions, routes]
@@ -122,7 +122,7 @@ def _present(testbed: Testbed, load: Load) -> list[list[Manifest]]:
 
 @contextlib.asynccontextmanager
 async def _prepared(testbed: Testbed, load: Load) -> AsyncIterator[None]:
-    """All of it there, and the cluster at rest; gone again afterwards."""
+    """Create all objects and wait until the cluster is idle; delete them afterwards."""
     testbed.publish(*(Version(MODEL, name, 1) for name in ("v1", "v2", "v3")))
     testbed.scale(load.traefiks)
     present, many = _present(testbed, load), Many(testbed.namespace)
@@ -139,7 +139,7 @@ async def _prepared(testbed: Testbed, load: Load) -> AsyncIterator[None]:
 
 
 async def among(testbed: Testbed, models: int, calls: int) -> Figure:
-    """How much longer a request takes where Traefik has the rules of so many whole models."""
+    """Compare the time of a request with and without the rules of many models."""
     took, failed = [], 0
     for number in (1, models):
         async with _prepared(testbed, Load(number, False, None, whole_models=True)):
@@ -164,7 +164,7 @@ async def among(testbed: Testbed, models: int, calls: int) -> Figure:
 
 
 async def route_change(testbed: Testbed, load: Load, changes: int) -> Figure:
-    """`changes` of one model's route, each with some rest before it, `load.models` present."""
+    """Measure changes of a model's route, with pauses, while other models exist."""
     client, routes, path = Client(testbed.port), Routes(testbed.namespace), address("prod")
     took: list[float] = []
     failed = 0
@@ -180,7 +180,7 @@ async def route_change(testbed: Testbed, load: Load, changes: int) -> Figure:
             first_answer = asyncio.create_task(_first_answer(client, path, to, load.rest_seconds))
             replied = await routes.change(shares)
             when, wrong = await first_answer
-            took.append(max(0.0, when - replied))  # at times the answer overtakes the reply
+            took.append(max(0.0, when - replied))  # the response may arrive before the reply
             failed += wrong
     median, most = milliseconds(statistics.median(took)), milliseconds(percentile(took, 99))
     kind = "full" if load.full else "two-arm"
@@ -206,7 +206,7 @@ async def route_change(testbed: Testbed, load: Load, changes: int) -> Figure:
 async def _first_answer(
     client: Client, path: str, version: str, rest_seconds: float
 ) -> tuple[float, int]:
-    """When the first answer of `version` came, and how many requests failed until then."""
+    """Return the time of the first response of `version`, and the failures before it."""
     end, failed = time.monotonic() + _SHOWN_SECONDS, 0
     await asyncio.sleep(rest_seconds)
     while time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""Who answers: the split, also while other routes change; cookies and the header; copies."""
+"""Which version answers: weights, also while other routes change; cookies; header; mirror."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ def address(route: str, model: str = MODEL) -> str:
 
 
 async def split(testbed: Testbed, count: int) -> Figure:
-    """A route of 90 to 10, and nothing else happens."""
+    """Measure a split of 90 to 10 without other changes."""
     testbed.publish(V1, V2)
     testbed.set_route(MODEL, "split", RouteSpec(weights=SPLIT))
     client = Client(testbed.port)
@@ -38,7 +38,7 @@ async def split(testbed: Testbed, count: int) -> Figure:
 
 
 async def split_while_others_change(testbed: Testbed, count: int, rate: float = 10) -> Figure:
-    """The same at few requests, while another model's route changes twice a second."""
+    """Measure the split at few requests while another model's route changes twice a second."""
     testbed.publish(V1, V2)
     testbed.set_route(MODEL, "split", RouteSpec(weights=SPLIT))
     second_model = Version("bench-other", "v1")
@@ -52,7 +52,7 @@ async def split_while_others_change(testbed: Testbed, count: int, rate: float = 
 
 @contextlib.asynccontextmanager
 async def _changing(testbed: Testbed, model: str) -> AsyncIterator[Counter[str]]:
-    """A route of `model` changes its weights twice a second."""
+    """Change the weights of a route twice a second."""
     changes: Counter[str] = Counter()
     routes = Routes(testbed.namespace)
     testbed.set_route(model, "prod", RouteSpec(weights=SPLIT))
@@ -63,7 +63,7 @@ async def _changing(testbed: Testbed, model: str) -> AsyncIterator[Counter[str]]
             spec = RouteSpec(weights={"v1": first, "v2": 100 - first})
             await routes.change(testbed.route(model, "prod", spec))
             changes["made"] += 1
-            # off the beat of the requests: chance shall decide who comes first after a change
+            # not synchronous with the requests: the first backend after a change must be random
             await asyncio.sleep(random.uniform(0.3, 0.6))  # noqa: S311 - no secret
 
     task = asyncio.create_task(change())
@@ -79,13 +79,15 @@ def _share(name: str, answers: Sequence[Answer], more: dict[str, object] | None 
     counts = by_version(answers)
     low, high = binomial_band(len(answers), _SHARE)
     holds = low <= counts["v2"] <= high and counts["v1"] + counts["v2"] == len(answers)
-    text = f"{counts['v2']} of {len(answers)} to the arm of weight 10 ({low} to {high} is chance)"
+    text = (
+        f"{counts['v2']} of {len(answers)} to the backend of weight 10 ({low} to {high} is chance)"
+    )
     values = {"answers": dict(counts), "share": counts["v2"] / len(answers), "band": [low, high]}
     return Figure(name, holds, text, {**values, **(more or {})})
 
 
 async def sticky(testbed: Testbed, clients: int, calls: int = 20) -> Figure:
-    """A client's cookie meets the same arm, also when the weights turn around."""
+    """Check that a client's cookie keeps its version when the weights are reversed."""
     testbed.publish(V1, V2)
     testbed.set_route(MODEL, "sticky", RouteSpec(weights=SPLIT, sticky=True))
     client, path = Client(testbed.port), address("sticky")
@@ -113,7 +115,7 @@ async def sticky(testbed: Testbed, clients: int, calls: int = 20) -> Figure:
 
 
 async def header(testbed: Testbed, count: int) -> Figure:
-    """`X-Model-Version` picks an arm, one of weight 0, too; one that is none gets 404."""
+    """Check that `X-Model-Version` selects a version, also of weight 0; others get 404."""
     testbed.publish(V1, V2, V3)
     testbed.set_route(MODEL, "header", RouteSpec(weights={"v1": 100, "v2": 0}))
     client, path = Client(testbed.port), address("header")
@@ -134,7 +136,7 @@ async def header(testbed: Testbed, count: int) -> Figure:
 
 
 async def mirror(testbed: Testbed, count: int, rate: float = 100) -> list[Figure]:
-    """The copy's share, and what the live answers take with the mirror well, slow, and stopped."""
+    """Measure the mirrored share, and latencies with a healthy, slow and stopped mirror."""
     slow = Version(MODEL, "v3", 1, {"ARM_SLEEP_SECONDS": "5", "MODEL_TIMEOUT_SECONDS": "10"})
     testbed.publish(V1, V2, V3)
     client = Client(testbed.port)
@@ -183,7 +185,7 @@ async def _mirror_share(client: Client, count: int) -> Figure:
 
 
 async def _calls_of_v3(client: Client) -> int:
-    """Asked of the one Pod of the mirror, which counts its calls; this one counts, too."""
+    """Return the call counter of the mirror's Pod; this call is counted, too."""
     answer = await client.post(address("versions/v3"))
     match = re.search(rb'"result":(\d+)', answer.body)
     if not match:
@@ -192,7 +194,7 @@ async def _calls_of_v3(client: Client) -> int:
 
 
 async def failover(testbed: Testbed, count: int) -> Figure:
-    """An arm that raises on half its calls: the client sees none of it."""
+    """Check that no client sees the errors of a backend that raises on half its calls."""
     failing = Version(MODEL, "v4", 1, {"ARM_FAIL_EVERY": "2"})
     testbed.publish(V1, failing)
     spec = RouteSpec(weights={"v1": 50, "v4": 50}, sticky=True, failover="v1")

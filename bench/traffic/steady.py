@@ -1,4 +1,4 @@
-"""A steady stream while everything happens to it that happens to a model in its life."""
+"""A steady stream of requests during all events in the life of a model."""
 
 import asyncio
 import contextlib
@@ -18,31 +18,31 @@ from components.config import RouteSpec
 MODEL = "steady"
 RATE = 200
 _SETTLED_SECONDS = 1.0
-"""How long after a change an arm of weight 0 may still answer."""
+"""Seconds after a change in which a backend of weight 0 may still answer."""
 _STEPS = 10
 _KILL_SECONDS = 3.0
-"""Around a kill: what is in flight then may fail."""
+"""Seconds around a kill in which requests in flight may fail."""
 _KILL_PAUSE_SECONDS = 8.0
 _KILL_CHILDREN = """
 import os, signal
 for child in open("/proc/1/task/1/children").read().split():
     os.kill(int(child), signal.SIGKILL)
 """
-"""The first process of a container cannot be killed from inside; those that serve can."""
+"""Kills the serving processes; process 1 of a container cannot be killed from inside."""
 
 
 @dataclass
 class Changes:
-    """What weights the route got: when that was asked for, and when the API server had them."""
+    """Log of weights, with the time of each request and reply."""
 
     log: list[tuple[float, float, dict[str, int]]] = field(default_factory=list)
 
     def late(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Answers to requests sent when their arm had had no weight for more than a second."""
+        """Return responses of backends that had no weight for more than a second."""
         return [item for item in answers if item.ok and not self._due(item)]
 
     def _due(self, answer: Answer) -> bool:
-        """Whether weights that gave the arm something may have held while this was under way."""
+        """Return whether weights with this backend may have applied during the request."""
         ends = [done + _SETTLED_SECONDS for _, done, _ in self.log[1:]] + [math.inf]
         return any(
             weights.get(answer.version, 0) and begun <= answer.ended and answer.started <= end
@@ -51,13 +51,13 @@ class Changes:
 
 
 class Life:
-    """The events, in their order; each returns when it is done."""
+    """The events in their order; each returns when it is complete."""
 
     def __init__(self, testbed: Testbed, spec: RouteSpec) -> None:
         self.changes = Changes()
         self._testbed = testbed
         self._spec = spec
-        # Pods of an earlier run may have been killed: those that are started again wait for long
+        # new Pods: killed Pods of an earlier run may be in back-off
         fresh = {"BEGUN": str(time.time())}
         self.v1, self.v2, self.v3 = (Version(MODEL, f"v{n}", 2, fresh) for n in (1, 2, 3))
 
@@ -69,39 +69,39 @@ class Life:
         self.changes.log.append((begun, time.monotonic(), weights))
 
     async def ramp(self) -> None:
-        """From v1 to v2 in ten steps."""
+        """Move traffic from v1 to v2 in ten steps."""
         for step in range(1, _STEPS + 1):
             await self.set_weights({"v1": 100 - 10 * step, "v2": 10 * step})
             await asyncio.sleep(2)
 
     async def roll(self) -> None:
-        """Replace all Pods of the arm that has the traffic."""
+        """Replace all Pods of the version with the traffic."""
         replacement = Version(MODEL, "v2", 2, {"ROLLED": str(time.time())})
         await asyncio.to_thread(self._testbed.publish, replacement)
         self.v2 = replacement
 
     async def publish_and_retire(self) -> None:
-        """A new version takes the traffic, the oldest goes."""
+        """Move the traffic to a new version and retire the oldest."""
         await asyncio.to_thread(self._testbed.publish, self.v3)
         await self.set_weights({"v2": 50, "v3": 50})
         await asyncio.sleep(_SETTLED_SECONDS)
         await asyncio.to_thread(self._testbed.retire, self.v1)
 
     async def delete_pods(self) -> None:
-        """One Pod of each arm that has traffic, as a drain does it."""
+        """Delete one Pod of each version with traffic, as a drain does."""
         for version in (self.v2, self.v3):
             pods = await asyncio.to_thread(self._testbed.pods, version)
             await self._kubectl("delete", "pod", pods[0], "--wait=false")
             await asyncio.sleep(5)
 
     async def delete_traefik(self) -> None:
-        """One of two."""
+        """Delete one of two Traefiks."""
         pods = await asyncio.to_thread(self._testbed.traefiks)
         await self._kubectl("delete", "pod", pods[0], "--wait=false")
         await asyncio.sleep(10)
 
     async def kill_pods(self) -> list[float]:
-        """One Pod of each arm, by SIGKILL and at once; returns when."""
+        """Delete one Pod of each version without grace period; return the time."""
         times = []
         for version in (self.v1, self.v2):
             pods = await asyncio.to_thread(self._testbed.pods, version)
@@ -111,12 +111,12 @@ class Life:
         return times
 
     async def kill_processes(self) -> list[float]:
-        """What serves in each Pod of both arms, by SIGKILL; the Pods stay; returns when."""
+        """Kill the serving processes in each Pod; return the time."""
         times = []
         for version in (self.v1, self.v2):
             for pod in await asyncio.to_thread(self._testbed.pods, version):
                 times.append(time.monotonic())
-                # the container may end before the answer is there
+                # the container may exit before the response
                 with contextlib.suppress(RuntimeError):
                     await self._kubectl("exec", pod, "--", "python", "-c", _KILL_CHILDREN)
                 await asyncio.sleep(_KILL_PAUSE_SECONDS)
@@ -135,9 +135,9 @@ async def _begin(testbed: Testbed, spec: RouteSpec, weights: dict[str, int]) -> 
 
 
 async def changes(testbed: Testbed, count: int) -> Figure:
-    """Nothing may fail, whatever happens; `count` should last for all of it (about 70 s).
+    """Check that no request fails; `count` should cover all events (about 70 s).
 
-    The events are spread over the whole of the stream.
+    The events are spread over the stream.
     """
     life = await _begin(testbed, RouteSpec(weights={"v1": 100}), {"v1": 100, "v2": 0})
     events = (
@@ -187,10 +187,10 @@ async def _stream(client: Client, count: int) -> list[Answer]:
 
 
 async def kills(testbed: Testbed, *, pods: bool, with_failover: bool) -> Figure:
-    """Whole Pods, or what serves in them, killed by SIGKILL.
+    """Kill Pods or their serving processes by SIGKILL.
 
-    At most what they had in flight fails, with a failover nothing: there a crowd asks, so that
-    each kill meets calls under way.
+    At most their requests in flight fail, and none with a failover. There, many callers keep
+    requests in flight.
     """
     weights = {"v1": 50, "v2": 50}
     spec = RouteSpec(weights=weights)
@@ -220,7 +220,7 @@ async def kills(testbed: Testbed, *, pods: bool, with_failover: bool) -> Figure:
 
 
 def _in_flight(answers: Sequence[Answer], at: float) -> int:
-    """The most requests that were under way at one moment soon after a kill was asked for."""
+    """Return the largest number of requests in flight soon after a kill."""
     edges: list[tuple[float, int]] = []
     for item in answers:
         if at <= item.started <= at + _KILL_SECONDS:

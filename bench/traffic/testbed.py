@@ -1,7 +1,7 @@
-"""What the benchmarks run on: a namespace with a Traefik like the stack's, and versions of models.
+"""A namespace for benchmarks, with a Traefik like the stack's and versions of models.
 
-Traefik is given the arguments, and the routes the objects, that the program gives them; the
-versions are the harness around `handler.py`.
+Traefik has the program's arguments, routes have the program's objects; the versions are the harness
+with `handler.py`.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from components.traefik.static_config import (
 TRAEFIK = "ingress-controller"
 TRAEFIKS = 2
 CALL_SECONDS = 30
-"""The longest call, as the harness has it where nothing else is said."""
+"""The longest call, the harness's default."""
 _USER = 65532
 _PLAIN = {
     "allowPrivilegeEscalation": False,
@@ -38,7 +38,7 @@ _TMP_MOUNT = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108 - the Pod's own
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a model of the benchmarks."""
+    """A version of a benchmark model."""
 
     model: str
     name: str
@@ -47,7 +47,7 @@ class Version:
 
     @property
     def selector(self) -> str:
-        """Its Pods."""
+        """Number of Pods."""
         return ",".join(f"{key}={value}" for key, value in selector(self.model, self.name).items())
 
 
@@ -63,12 +63,12 @@ class Testbed:
     def manifest(
         self, api: str, kind: str, name: str, body: Mapping[str, object], **metadata: object
     ) -> dict[str, object]:
-        """An object of this namespace."""
+        """Build an object of this namespace."""
         about = {"name": name, "namespace": self.namespace, "labels": labels("bench"), **metadata}
         return {"apiVersion": api, "kind": kind, "metadata": about, **body}
 
     def start(self) -> None:
-        """Traefik, ready. Everything that is there already stays."""
+        """Start Traefik; existing objects are kept."""
         space = {"name": self.namespace, "labels": labels("bench")}
         apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": space}])
         if not self._has_certificate():
@@ -78,7 +78,7 @@ class Testbed:
         rolled_out(self.namespace, TRAEFIK)
 
     def stop(self) -> None:
-        """Nothing runs any more; the objects stay until `remove`."""
+        """Stop all Pods; the objects remain until `remove`."""
         kubectl("-n", self.namespace, "scale", "deployment", "--all", "--replicas=0")
 
     def remove(self) -> None:
@@ -91,22 +91,22 @@ class Testbed:
             kubectl("delete", kind, f"bench-{self.namespace}", "--ignore-not-found")
 
     def scale(self, traefiks: int) -> None:
-        """So many Traefiks, all of them ready."""
+        """Scale Traefik and wait until all replicas are ready."""
         kubectl("-n", self.namespace, "scale", f"deployment/{TRAEFIK}", f"--replicas={traefiks}")
         rolled_out(self.namespace, TRAEFIK)
 
     def publish(self, *versions: Version) -> None:
-        """Versions, each Available on return."""
+        """Deploy versions and wait until they are Available."""
         apply(item for version in versions for item in self._version(version))
         for version in versions:
             rolled_out(self.namespace, object_name(version.model, version.name))
 
     def retire(self, version: Version) -> None:
-        """Away with a version that no route names."""
+        """Delete a version that no route references."""
         delete(self.namespace, self._version(version))
 
     def route(self, model: str, name: str, spec: RouteSpec) -> list[Manifest]:
-        """The objects of a route, as the program would make them."""
+        """Return the objects of a route, as the program builds them."""
         route = routes.Route(self.namespace, model, name, spec)
         return [
             self.manifest(
@@ -122,7 +122,7 @@ class Testbed:
         ]
 
     def latest(self, model: str, version: str) -> list[Manifest]:
-        """The address of the highest version."""
+        """Return the objects of the route `latest`."""
         route_objects = routes.latest(self.namespace, model, version)
         api = "traefik.io/v1alpha1"
         return [
@@ -147,15 +147,15 @@ class Testbed:
         ]
 
     def set_route(self, model: str, name: str, spec: RouteSpec) -> None:
-        """Let a route lead where `spec` says."""
+        """Apply a route."""
         apply(self.route(model, name, spec))
 
     def pods(self, version: Version) -> list[str]:
-        """The running Pods of a version."""
+        """Return the running Pods of a version."""
         return pods(self.namespace, version.selector)
 
     def traefiks(self) -> list[str]:
-        """The running Pods of Traefik."""
+        """Return the running Pods of Traefik."""
         return pods(self.namespace, f"app.kubernetes.io/component={TRAEFIK}")
 
     def _has_certificate(self) -> bool:

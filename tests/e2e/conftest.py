@@ -1,4 +1,4 @@
-"""The stack that `make up` brought up; tests leave it, and the work tree, as they found them."""
+"""The stack that `make up` started; tests leave it and the work tree unchanged."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.support.project_copy import ProjectCopy
 
 @pytest.fixture(scope="session", autouse=True)
 def rolled_out_stack() -> None:
-    """No test begins while an update before it is still rolling out."""
+    """Wait until rollouts of earlier tests are complete."""
     local_stack.settle()
 
 
 @pytest.fixture(scope="module", autouse=True)
 def untouched_work_tree() -> Iterator[None]:
-    """Whatever a module does, `git status` says the same before and after it."""
+    """Check that `git status` is the same before and after each module."""
     before = local_stack.work_tree()
     yield
     assert local_stack.work_tree() == before

@@ -1,4 +1,4 @@
-"""A version that cannot become Available fails the update with its reason; traffic stays put."""
+"""A version that cannot become Available fails the update with its reason; routes do not change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEADLINE_SECONDS = 30
 EVICTION_SECONDS = 60
 """The local kubelet measures emptyDir volumes every 10 s (`volumeStatsAggPeriod`)."""
 SLACK_SECONDS = 35.0
-"""For the program, the builds of the images, and the Pods' first start."""
+"""Seconds for the program, image builds, and the Pods' first start."""
 QUOTA = "no-gpus"
 ABSENT_IMAGE = "localhost:5000/models/none@sha256:" + "0" * 64
 
@@ -36,9 +36,9 @@ time.sleep(3600)
 
 @dataclass(frozen=True)
 class Broken:
-    """One way not to become Available, and what the failed update must say of it.
+    """A broken version, and the expected text of the failed update.
 
-    `code` is None for a version whose image is named in `settings`.
+    `code` is None for a version with an image in `settings`.
     """
 
     version: str
@@ -91,7 +91,7 @@ CASES = {
         (f"ErrImagePull: cannot pull image {ABSENT_IMAGE}", "not found"),
         {"image": ABSENT_IMAGE},
     ),
-    # a quota of GPUs refuses this version's Pods and no other's
+    # a quota of GPUs refuses only this version's Pods
     "quota": Broken(
         "v10",
         GOOD,
@@ -121,7 +121,7 @@ def reasons(outcome: Outcome) -> dict[str, str]:
 
 
 def publish(copy: ProjectCopy, broken: dict[str, Broken]) -> None:
-    """Add these versions to echo and name them all in prod."""
+    """Add these versions to echo and to route prod."""
     content = copy.read()
     echo = content["config"][MODELS]["echo"]
     for case in broken.values():
@@ -140,7 +140,7 @@ def publish(copy: ProjectCopy, broken: dict[str, Broken]) -> None:
 
 @dataclass(frozen=True)
 class Failed:
-    """A failed update, and the routes from before it."""
+    """A failed update, and the routes before it."""
 
     outcome: Outcome
     reasons: dict[str, str]
@@ -149,7 +149,7 @@ class Failed:
 
 @pytest.fixture(scope="module")
 def quota() -> Iterator[None]:
-    """A quota that leaves no GPU, in force: its controller has counted."""
+    """Create a quota of no GPUs and wait until it is enforced."""
     try:
         local_stack.kubectl("create", "quota", QUOTA, "--hard=requests.nvidia.com/gpu=0")
         local_stack.kubectl(
@@ -162,7 +162,7 @@ def quota() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def failed(project_copy: ProjectCopy, quota: None) -> Failed:
-    """All cases in one update; `--continue-on-error` lets each fail by itself."""
+    """Deploy all cases in one update with `--continue-on-error`."""
     routes = local_stack.routes()
     publish(project_copy, CASES)
     outcome = project_copy.up("--continue-on-error").failed()
@@ -191,7 +191,7 @@ def test_failed_update_leaves_routes_unchanged(failed: Failed) -> None:
 def test_failed_image_build_leaves_routes_unchanged(
     failed: Failed, project_copy: ProjectCopy, report: list[str]
 ) -> None:
-    """As users run it: without `--continue-on-error`."""
+    """Without `--continue-on-error`, as users run it."""
     package = "package-that-nobody-published==1.2.3"
     content = project_copy.read()
     echo = content["config"][MODELS]["echo"]
@@ -209,7 +209,7 @@ def test_failed_image_build_leaves_routes_unchanged(
 def test_evicted_version_fails_update_with_its_reason(
     failed: Failed, project_copy: ProjectCopy, report: list[str]
 ) -> None:
-    """By itself: it has a longer deadline than the others."""
+    """In a separate update, because its deadline is longer."""
     publish(project_copy, {"evicted": EVICTED})
     outcome = project_copy.up().failed()
     report.append(f"pulumi up {outcome.seconds:.1f} s, deadline {EVICTION_SECONDS} s")

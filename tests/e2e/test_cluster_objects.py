@@ -22,7 +22,7 @@ LANGUAGES = {"iris": "python", "echo": "python", "mpg": "r"}
 WORKLOADS = {*MODELS, "ingress-controller", "deployment-watcher"}
 BROKER = "message-broker"
 PODS = 2 * len(WORKLOADS) + 1
-"""Two of each, and the broker's one node."""
+"""Two Pods of each Deployment, and one broker node."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def deployments() -> dict[str, Object]:
 
 @pytest.fixture(scope="module")
 def running() -> list[Object]:
-    """All pods of the namespace: none may be there that no rule was checked on."""
+    """Return all Pods of the namespace; the number is fixed, so that none is unchecked."""
     pods = [
         pod for pod in local_stack.objects("pods") if "deletionTimestamp" not in pod["metadata"]
     ]
@@ -61,14 +61,14 @@ def test_pods_run_without_root_and_privilege_escalation(running: list[Object]) -
 
 
 def test_model_processes_have_no_capabilities() -> None:
-    """What the kernel says of them, not what was asked for."""
+    """Read the kernel's state of the processes, not their specification."""
     pod = local_stack.pods("echo", "v1")[0]
     status = local_stack.kubectl("exec", pod, "--", "cat", "/proc/1/status")
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert fields["Uid"].split() == ["65532"] * 4
     assert {fields[name].strip() for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
     assert fields["NoNewPrivs"] == "1"
-    assert fields["Seccomp"] == "2"  # filtered
+    assert fields["Seccomp"] == "2"  # seccomp filter
 
 
 def test_models_have_no_service_account_token(running: list[Object]) -> None:
@@ -172,7 +172,7 @@ def test_routes_are_objects_of_their_model(deployments: dict[str, Object]) -> No
 
 
 def test_disruption_budgets_allow_drain() -> None:
-    """The API server judges each eviction, and does none."""
+    """Evict in a dry run of the API server."""
     node = local_stack.kubectl("get", "nodes", "-o", "name").strip().removeprefix("node/")
     output = local_stack.kubectl(
         "drain", node, "--dry-run=server", "--delete-emptydir-data", "--timeout=10s",

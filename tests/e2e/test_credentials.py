@@ -28,7 +28,7 @@ _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d7
 
 
 def identities() -> dict[str, tuple[str, Object]]:
-    """Uid and data of each generated Secret, by name."""
+    """Return uid and data of each generated Secret, by name."""
     secrets = {}
     for name in SECRETS:
         secret = json.loads(local_stack.kubectl("get", "secret", name, "-o", "json"))
@@ -37,7 +37,7 @@ def identities() -> dict[str, tuple[str, Object]]:
 
 
 def check_consumer(url: str) -> None:
-    """Connect with the password of before and read the length of the queue of all events."""
+    """Connect with the old password and read the length of the event queue."""
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:
         connection.channel().queue_declare("model-events", passive=True)
 
@@ -49,7 +49,7 @@ def before() -> dict[str, tuple[str, Object]]:
 
 @pytest.fixture(scope="module")
 def consumer_url() -> Iterator[str]:
-    """The address with the password as the consumer read it before all updates."""
+    """The URL with the password from before all updates."""
     with broker_access.consumer_url() as url:
         yield url
 
@@ -79,7 +79,7 @@ def test_credentials_are_kept_by_refresh(
 def test_credentials_are_kept_with_string_data_in_state(
     before: dict[str, tuple[str, Object]], consumer_url: str, tmp_path: Path
 ) -> None:
-    """The form that the stand-in plugin of earlier commits wrote."""
+    """The form that the emulated provider of earlier commits wrote."""
     exported = local_stack.pulumi("stack", "export", "--show-secrets").succeeded().text
     state = json.loads(exported)
     urns = [
@@ -100,7 +100,7 @@ def test_credentials_are_kept_with_string_data_in_state(
 
 
 def _with_string_data(resource: Object) -> bool:
-    """Rewrite the inputs of a Secret's state; whether there was something to rewrite."""
+    """Rewrite the inputs of a Secret's state; return whether they changed."""
     rewritten = False
     for inputs in (resource["inputs"], resource["outputs"].get("__inputs", {})):
         if "data" not in inputs:
@@ -115,7 +115,7 @@ def _with_string_data(resource: Object) -> bool:
 def test_credentials_let_watcher_and_consumer_reconnect(
     before: dict[str, tuple[str, Object]], consumer_url: str
 ) -> None:
-    del before, consumer_url  # the password is read by their fixtures before the restart
+    del before, consumer_url  # fixtures read the password before the restart
     local_stack.kubectl("delete", "pod", "message-broker-0")
     local_stack.kubectl("rollout", "status", "statefulset/message-broker", "--timeout=120s")
     with broker_access.consumer_url() as url:
@@ -133,7 +133,7 @@ def wait_for_watcher() -> None:
 
 
 def connected_users() -> list[str]:
-    """The users of the broker's AMQP connections."""
+    """Return the users of the broker's AMQP connections."""
     command = ("rabbitmqctl", "--quiet", "list_connections", "user")
     return local_stack.kubectl("exec", "message-broker-0", "--", *command).split()
 

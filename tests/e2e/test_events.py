@@ -28,7 +28,7 @@ TOLD_SECONDS = 5.0
 
 
 def until(condition: Callable[[], bool], seconds: float) -> float:
-    """Wait until something is so; return how long that took."""
+    """Wait for a condition; return the seconds."""
     begun = time.monotonic()
     while not condition():
         assert time.monotonic() - begun < at_most(seconds), f"not so within {seconds:g} s"
@@ -53,13 +53,13 @@ class LineReader:
         threading.Thread(target=self._read, args=(lines,), daemon=True).start()
 
     def _read(self, lines: Iterator[str]) -> None:
-        # the last is what requests says of a stream that was closed meanwhile
+        # requests raises AttributeError for a stream that is closed meanwhile
         with contextlib.suppress(requests.RequestException, ValueError, AttributeError):
             for line in lines:
                 self.lines.append(line)
 
     def events(self) -> list[Object]:
-        """Those of server-sent data that are of this version."""
+        """Return the server-sent events of this version."""
         data = [json.loads(line[6:]) for line in self.lines if line.startswith("data: ")]
         return [event for event in data if event["subject"] == f"{MODEL}/{VERSION}"]
 
@@ -131,7 +131,7 @@ def test_crash_loop_and_recovery_are_reported_by_every_interface(
     stream.close()
 
     data = [event["data"] for event in status_stream.events()]
-    first = data[0]["sequence"]  # the watcher that leads may know the name from an earlier run
+    first = data[0]["sequence"]  # the leader may have a record of this name from an earlier run
     assert [record["sequence"] for record in data] == list(range(first, first + len(data)))
     assert [record["previous"] for record in data[1:]] == [record["state"] for record in data[:-1]]
     assert [record["state"] for record in data] == [
@@ -158,9 +158,7 @@ def test_logs_events_and_responses_contain_no_secret() -> None:
         requests.get(f"{ENTRY_POINT_URL}{path}", timeout=5).text
         for path in ("/status/", "/status/page.js", "/status/models")
     ]
-    texts.append(
-        local_stack.kubectl("get", "leases", "-o", "json")
-    )  # with every event that is kept
+    texts.append(local_stack.kubectl("get", "leases", "-o", "json"))  # with every stored event
     for text in texts:
         assert not [secret for secret in secrets if secret in text]
 

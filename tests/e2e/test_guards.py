@@ -1,4 +1,4 @@
-"""What must not happen to published versions and to traffic, on the running stack."""
+"""Protection of published versions and traffic, on the running stack."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_replicas_and_resources_of_published_version_may_change(
     project_copy.write(content)
     text = project_copy.pulumi("preview").succeeded().text
     assert "Deployment echo-v1 update" in text
-    # what it asks of the nodes: four Pods of 50m instead of two of 100m
+    # resource requests: four Pods of 50m instead of two of 100m
     assert "additional resource requests: memory +512Mi" in text
 
 

@@ -24,7 +24,7 @@ BASES = {
 
 
 def check_refusal(answer: requests.Response, status: int, *fragments: str) -> None:
-    """The status, and sentences of the dialect that name what is wrong."""
+    """Check the status and the messages of an error response."""
     assert answer.status_code == status, answer.text
     assert answer.headers["Content-Type"] == "application/json"
     body = answer.json()
@@ -41,7 +41,7 @@ def check_refusal(answer: requests.Response, status: int, *fragments: str) -> No
 
 
 def post(content: str | bytes, content_type: str | None = "application/json") -> requests.Response:
-    """Exactly these bytes to version 1 of iris."""
+    """Send exactly these bytes to version 1 of iris."""
     headers = {} if content_type is None else {"Content-Type": content_type}
     return requests.post(address("iris", "versions/v1"), data=content, headers=headers, timeout=30)
 

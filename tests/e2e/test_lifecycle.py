@@ -1,4 +1,4 @@
-"""The stack killed, taken down, destroyed, and back each time. Last: nothing else can run."""
+"""The stack is killed, stopped and destroyed, and restored each time. These tests run last."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADDRESSES = [
 
 @dataclass(frozen=True)
 class StackState:
-    """What must be the same after each return."""
+    """The state that must be equal after each restart."""
 
     answers: dict[str, object]
     images: dict[str, str]
@@ -38,7 +38,7 @@ class StackState:
 
 
 def answers() -> dict[str, object]:
-    """The result at each address; `prod` may be answered by either version, so only that it is."""
+    """Return the result of each path; for `prod`, which either version may answer, only success."""
     results: dict[str, object] = {}
     for model, base, data in ADDRESSES:
         answer = call(model, base, data)
@@ -59,7 +59,7 @@ def make_up() -> Outcome:
 
 
 def changes(outcome: Outcome) -> list[str]:
-    """Lines of Pulumi's summary about what it did: `+ 3 created`; none where all is unchanged."""
+    """Return the lines of Pulumi's summary with changes, such as `+ 3 created`."""
     lines = (line.strip() for line in outcome.text.splitlines())
     return [
         line

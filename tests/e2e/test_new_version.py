@@ -20,7 +20,7 @@ UP_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Published:
-    """Version 4 of iris, and what was there before it."""
+    """Version 4 of iris, and the state before it."""
 
     up: Outcome
     first_answer_seconds: float
@@ -37,7 +37,7 @@ def _pods() -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def published(project_copy: ProjectCopy) -> Published:
-    """Iris v4 is v3 with other code and the same packages; weights name it nowhere."""
+    """Publish iris v4: v3 with changed code, the same packages, and no weight."""
     pods, routes = _pods(), local_stack.routes()
     second = project_copy.folder / "models/iris/v2"
     files = {file.name: file.read_text() for file in second.iterdir() if file.is_file()}
@@ -75,7 +75,7 @@ def test_unchanged_packages_are_not_reinstalled(published: Published) -> None:
             "docker", "image", "inspect", images[f"iris-{version}"], env=local_stack.environment()
         )
         layers[version] = json.loads(inspected.succeeded().text)[0]["RootFS"]["Layers"]
-    # an installation leaves other times in its layer, and so another digest; code comes after it
+    # an installation changes times in its layer and so its digest; code layers come later
     same = [
         first_layer == second_layer
         for first_layer, second_layer in zip(layers["v3"], layers["v4"], strict=True)
@@ -102,7 +102,7 @@ def test_next_update_has_no_changes(published: Published, project_copy: ProjectC
 def test_removed_version_is_deleted_without_other_changes(
     published: Published, project_copy: ProjectCopy
 ) -> None:
-    """Last of this module: it deploys the project's own stack file again."""
+    """Last in this module: deploys the project's stack file again."""
     project_copy.give_back()
     assert call("iris", "versions/v4").status_code == 404
     assert call("iris", "latest").headers["X-Model-Version"] == "v3"

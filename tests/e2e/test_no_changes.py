@@ -1,4 +1,4 @@
-"""After `make up` there is nothing left to do, and nothing of it in the work tree."""
+"""After `make up`, nothing changes: neither by another update nor in the work tree."""
 
 from __future__ import annotations
 

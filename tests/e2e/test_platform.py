@@ -1,4 +1,4 @@
-"""The broker and the watcher as they stand: queues, the front door's rest, metrics."""
+"""Broker and watcher: queues, paths without a model, metrics."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_status_lists_every_routed_model() -> None:
 
 @pytest.fixture(scope="module")
 def exported_metrics() -> set[str]:
-    """Names of all metrics that the Pods show where their annotations say."""
-    # what is counted by status is there from the first answer on
+    """Return the names of all metrics at the annotated ports of the Pods."""
+    # counters by status exist after the first response
     requests.get(f"{ENTRY_POINT_URL}/models/iris/prod/model", timeout=5)
     names: set[str] = set()
     for pod in local_stack.objects("pods"):

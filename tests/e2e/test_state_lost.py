@@ -25,11 +25,11 @@ ENTRY_POINT = f"http://127.0.0.1:{PORT}"
 SMALL = {"cpu": "30m", "memory": "256Mi"}
 PER_SECOND = 10.0
 SECONDS = 600.0
-"""At most: the stream is ended once the state is back."""
+"""At most: the stream ends once the state is restored."""
 
 
 def _file() -> Object:
-    """The local stack's file, with one model and the least of everything."""
+    """The local stack's file, reduced to one model and few resources."""
     file: Object = yaml.safe_load((ROOT / STACK_FILE).read_text())
     del file["encryptionsalt"]
     platform, models = file["config"][PLATFORM], file["config"][MODELS]
@@ -46,7 +46,7 @@ def _file() -> Object:
 @pytest.fixture
 def second_stack(tmp_path: Path) -> Iterator[SecondStack]:
     stack = SecondStack(tmp_path, _file())
-    stack.remove()  # of a test that was killed
+    stack.remove()  # left by a killed test
     try:
         yield stack
     finally:
@@ -54,7 +54,7 @@ def second_stack(tmp_path: Path) -> Iterator[SecondStack]:
 
 
 def _documented() -> str:
-    """The commands of docs/production.md, but for the first, which is another backend's."""
+    """Return the commands of docs/production.md without the first, which uses another backend."""
     page = (ROOT / "docs/production.md").read_text()
     block = re.search(r"## The state is lost\n.*?```sh\n(.*?)```", page, re.DOTALL)
     assert block
@@ -90,7 +90,7 @@ def test_lost_state_is_imported_without_failed_request(
     assert f" {len(before)} unchanged" in text
     assert _secrets(second_stack) == secrets
 
-    # the next change meets no conflict with the field manager of the lost state
+    # the next change has no conflict with the field manager of the lost state
     changed = _file()
     changed["config"][MODELS]["iris"]["routes"]["prod"]["weights"] = {"v1": 80, "v2": 20}
     second_stack.write(changed)
@@ -103,7 +103,7 @@ def test_lost_state_is_imported_without_failed_request(
 
 
 def _secrets(second_stack: SecondStack) -> dict[str, tuple[str, Object]]:
-    """Uid and data of the generated Secrets."""
+    """Return uid and data of the generated Secrets."""
     secrets = json.loads(second_stack.kubectl("get", "secrets", "-o", "json"))
     return {
         item["metadata"]["name"]: (item["metadata"]["uid"], item["data"])
@@ -112,6 +112,6 @@ def _secrets(second_stack: SecondStack) -> dict[str, tuple[str, Object]]:
 
 
 def _ids_by_urn(second_stack: SecondStack) -> dict[str, str]:
-    """Ids by URN, of all that a provider answers for."""
+    """Return the ids of all provider resources, by URN."""
     ids = {item["urn"]: str(item.get("id", "")) for item in second_stack.state()}
     return {urn: resource_id for urn, resource_id in ids.items() if "pulumi:providers:" not in urn}

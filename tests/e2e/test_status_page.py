@@ -1,4 +1,4 @@
-"""The live page in a real browser, on a screen and on a phone."""
+"""The status page in a real browser, on a desktop and on a phone."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CONTRASTS = """() => {
 
 @dataclass
 class Opened:
-    """The page, and what went over the network and to the console meanwhile."""
+    """A page with its network requests and console messages."""
 
     page: Page
     requests_sent: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Routes under load, in short; `python -m bench.traffic` measures the same at full length.
+"""Short runs of the route benchmarks; `python -m bench.traffic` has the full length.
 
 A separate namespace and Traefik are used, so that no other request changes the counters.
 """

@@ -1,4 +1,4 @@
-"""Versions from Git and by digest, with secrets, scaled by load, retired: on the running stack."""
+"""Versions from Git and by digest, secrets, autoscaling and retirement on the running stack."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _replicas(name: str) -> int:
 
 @pytest.fixture(scope="module")
 def published(project_copy: ProjectCopy) -> Iterator[Object]:
-    """Four more versions of echo; yields the stack file that declares them."""
+    """Deploy four more versions of echo; yield their stack file."""
     project_copy.source("models/echo/teller", {"predict.py": TELLER})
     project_copy.source("models/echo/burner", {"predict.py": BURNER})
     _git(project_copy, "init", "--quiet")
@@ -90,7 +90,7 @@ def published(project_copy: ProjectCopy) -> Iterator[Object]:
 
 
 def _with_secret(copy: ProjectCopy, config: Object) -> Object:
-    """The configuration with what `pulumi config set` added to the file."""
+    """Return the configuration with the keys that `pulumi config set` added."""
     return {**copy.read_back()["config"], MODELS: config[MODELS]}
 
 
@@ -111,7 +111,7 @@ def test_moved_tag_is_refused_at_preview(published: Object, project_copy: Projec
     source.write_text("def predict(value):\n    return 0\n")
     _git(project_copy, "commit", "--quiet", "-am", "other content")
     _git(project_copy, "tag", "--force", "echo-1")
-    source.write_text(published_text)  # v1 comes from the folder: it is not to change
+    source.write_text(published_text)  # v1 comes from the folder and must not change
     text = project_copy.pulumi("preview").failed().text
     _git(project_copy, "tag", "--force", "echo-1", "HEAD~1")
     assert "models.echo.versions.v3" in text

@@ -1,4 +1,4 @@
-"""A wrong stack file is refused before anything is touched, by whichever command."""
+"""Every command refuses a wrong stack file before anything changes."""
 
 from __future__ import annotations
 

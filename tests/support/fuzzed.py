@@ -1,4 +1,4 @@
-"""Functions that are served to be fuzzed: a malformed call is an error of their own."""
+"""Functions for fuzzing, which raise for a malformed call."""
 
 
 class MalformedError(Exception):

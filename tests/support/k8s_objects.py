@@ -1,4 +1,4 @@
-"""Kubernetes objects as an API server gives them, short."""
+"""Kubernetes objects as an API server returns them, shortened."""
 
 from __future__ import annotations
 

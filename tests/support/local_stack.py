@@ -23,27 +23,27 @@ NAMESPACE = "models"
 ENTRY_POINT_URL = "http://localhost:8000"
 COMMAND_SECONDS = 240.0
 LOCK_SECONDS = 120.0
-"""For how long another `make up` on this machine may hold the stack's lock."""
+"""Seconds for which another `make up` may hold the stack's lock."""
 
 Object = dict[str, Any]
-"""A JSON object of Kubernetes' or Pulumi's: its shape is theirs."""
+"""A JSON object of Kubernetes or Pulumi."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A command that has ended; `text` holds both streams."""
+    """A finished command; `text` has both output streams."""
 
     code: int
     text: str
     seconds: float
 
     def succeeded(self) -> Outcome:
-        """Itself, or a failed test with what it printed."""
+        """Return self, or fail the test with the output."""
         assert self.code == 0, f"ended with status {self.code}:\n{self.text}"
         return self
 
     def failed(self) -> Outcome:
-        """Itself, or a failed test: a mistake must not pass."""
+        """Return self, or fail the test if the command succeeded."""
         assert self.code != 0, f"passed, and should not have:\n{self.text}"
         assert "Traceback" not in self.text, self.text
         return self
@@ -73,22 +73,22 @@ def run(
 
 
 def plain() -> dict[str, str]:
-    """A user's shell: without what the test runner needs for itself.
+    """Return the environment of a user's shell, without the test runner's variables.
 
-    With its PYTHONPATH a program in another folder would import this folder's components.
+    With its PYTHONPATH, a program in another folder would import this folder's components.
     """
     own = ("PYTHONPATH", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
     return {name: value for name, value in os.environ.items() if name not in own}
 
 
 def make(*arguments: str, seconds: float = COMMAND_SECONDS) -> Outcome:
-    """`make ...` from the project's root, as typed into a shell."""
+    """Run `make ...` in the project's root."""
     return run("make", *arguments, seconds=seconds)
 
 
 @functools.cache
 def environment() -> Mapping[str, str]:
-    """What `eval "$(make -s env)"` makes of a shell."""
+    """Return the environment after `eval "$(make -s env)"`."""
     printed = subprocess.run(
         ["make", "-s", "env"], cwd=ROOT, env=plain(), capture_output=True, text=True, check=True
     ).stdout
@@ -103,7 +103,7 @@ def environment() -> Mapping[str, str]:
 
 @contextlib.contextmanager
 def exported() -> Iterator[None]:
-    """What `make env` exports, for tests whose helpers take the shell's environment as it is."""
+    """Set the variables of `make env` in this process."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment().items():
             patch.setitem(os.environ, name, value)
@@ -122,7 +122,7 @@ def pulumi(*arguments: str, cwd: Path = ROOT, seconds: float = COMMAND_SECONDS) 
 
 
 def up(*arguments: str, cwd: Path = ROOT) -> Outcome:
-    """`pulumi up` without a question."""
+    """Run `pulumi up` without confirmation."""
     return pulumi("up", "--yes", "--skip-preview", "--suppress-progress", *arguments, cwd=cwd)
 
 
@@ -138,19 +138,19 @@ def state() -> dict[str, tuple[str, Object]]:
 
 
 def all_unchanged(resources: Mapping[str, tuple[str, Object]]) -> str:
-    """How an update that has nothing to do sums up; the engine does not count its providers."""
+    """Return the summary of an update without changes; the engine does not count providers."""
     counted = [urn for urn in resources if "::pulumi:providers:" not in urn]
     return f"    {len(counted)} unchanged\n"
 
 
 def kubectl(*arguments: str) -> str:
-    """What kubectl prints; raises where it fails."""
+    """Return the output of kubectl; raise if it fails."""
     outcome = run("kubectl", "--namespace", NAMESPACE, *arguments, env=environment())
     return outcome.succeeded().text
 
 
 def kubectl_with(stdin: str, *arguments: str) -> str:
-    """What kubectl prints when it reads `given`; raises where it fails."""
+    """Return the output of kubectl with `stdin`; raise if it fails."""
     done = subprocess.run(
         ("kubectl", "--namespace", NAMESPACE, *arguments),
         input=stdin,
@@ -165,14 +165,14 @@ def kubectl_with(stdin: str, *arguments: str) -> str:
 
 
 def objects(kinds: str, selector: str = "") -> list[Object]:
-    """The namespace's objects of these kinds (`deployments,services`) and labels."""
+    """Return the namespace's objects of these kinds (`deployments,services`) and labels."""
     object_list: Object = json.loads(kubectl("get", kinds, "--selector", selector, "-o", "json"))
     items: list[Object] = object_list["items"]
     return items
 
 
 def pods(model: str, version: str) -> list[str]:
-    """Names of a version's pods, without those on their way out."""
+    """Return the names of a version's Pods that are not being deleted."""
     selector = f"app.kubernetes.io/name={model},app.kubernetes.io/version={version}"
     return sorted(
         pod["metadata"]["name"]
@@ -182,7 +182,7 @@ def pods(model: str, version: str) -> list[str]:
 
 
 def images() -> dict[str, str]:
-    """What each Deployment runs, by its digest."""
+    """Return the image of each Deployment."""
     return {
         item["metadata"]["name"]: item["spec"]["template"]["spec"]["containers"][0]["image"]
         for item in objects("deployments")
@@ -190,7 +190,7 @@ def images() -> dict[str, str]:
 
 
 def routes() -> dict[str, tuple[str, Object]]:
-    """Every object that shares out traffic: (resourceVersion, spec), so that any write shows."""
+    """Return (resourceVersion, spec) of every routing object, so that any write is detected."""
     return {
         f"{item['kind']} {item['metadata']['name']}": (
             item["metadata"]["resourceVersion"],
@@ -203,7 +203,7 @@ def routes() -> dict[str, tuple[str, Object]]:
 def declared() -> dict[str, tuple[str, int, str]]:
     """Return every object that Pulumi manages in the namespace, as (uid, generation, spec).
 
-    Without status: that moves by itself.
+    Without status, which changes without updates.
     """
     kinds = "deployments,services,ingresses,poddisruptionbudgets,ingressroutes,traefikservices"
     return {
@@ -217,12 +217,12 @@ def declared() -> dict[str, tuple[str, int, str]]:
 
 
 def work_tree() -> str:
-    """`git status`, machine-readable: a clean tree is an empty string."""
+    """Return `git status --porcelain`; empty for a clean tree."""
     return run("git", "status", "--porcelain").succeeded().text
 
 
 def rolled_out(deployment: Object) -> bool:
-    """Whether all its pods are new and Available, and no old one is left."""
+    """Return whether the rollout of a Deployment is complete."""
     replicas, status = deployment["spec"]["replicas"], deployment.get("status", {})
     return status.get("observedGeneration") == deployment["metadata"]["generation"] and all(
         status.get(key, 0) == replicas

@@ -1,4 +1,4 @@
-"""Requests that are nearly right: good ones of each dialect, changed in a few places."""
+"""Nearly valid requests: valid ones of each protocol, changed in a few places."""
 
 import copy
 
@@ -55,7 +55,7 @@ INFERENCES: list[tuple[object, bytes]] = [
 
 @st.composite
 def mutated(draw: st.DrawFn, templates: list[object]) -> object:
-    """Give a good request with none to three places changed."""
+    """Return a valid request with up to three changes."""
     value = copy.deepcopy(draw(st.sampled_from(templates)))
     for _ in range(draw(st.integers(0, 3))):
         value = _mutated(draw, value)
@@ -90,4 +90,4 @@ HOSTILE = [
     b'\xff{"data":{}}',
     b"",
 ]
-"""Bodies that no mutation finds."""
+"""Bodies that mutations do not produce."""

@@ -21,13 +21,13 @@ EXPRESSIONS = [
     *((rule["alert"], rule["expr"]) for rule in ALERTS),
     *((panel["title"], target["expr"]) for panel in _PANELS for target in panel["targets"]),
 ]
-"""Each with the name of what it stands in."""
+"""Each expression with the name of its panel or alert."""
 
 
 def parse_expression(expression: str) -> dict[str, set[str]]:
-    """The metrics of an expression, with the labels that it selects by.
+    """Return the metrics of an expression, with their selected labels.
 
-    Labels of groupings stand under the empty name: they belong to all metrics of it.
+    Labels of groupings are under the empty name, since they belong to all metrics.
     """
     selectors = re.sub(r"\[[^]]*\]|\boffset \w+", "", expression)
     groups = re.findall(r"\b(?:by|on) \(([^)]*)\)", selectors)

@@ -1,6 +1,6 @@
-"""The node of the local stack from outside: its processes, and what it leaves on the machine.
+"""The processes of the local stack, and what it leaves on the machine.
 
-The names are repeated here on purpose: a process that `local` misses is missing in its lists, too.
+Names are repeated on purpose: a process that `local` misses is missing in its lists, too.
 """
 
 from __future__ import annotations

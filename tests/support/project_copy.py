@@ -1,4 +1,4 @@
-"""The project's files in another folder: stack files are edited and versions added there."""
+"""A copy of the project, in which tests edit stack files and add versions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODELS = "model-deployment:models"
 class ProjectCopy:
     """The same stack, deployed from a copy of the files until `give_back`.
 
-    A copy and not a clone: what is not committed yet is under test, too.
+    Not a clone, so that uncommitted changes are tested, too.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -27,22 +27,22 @@ class ProjectCopy:
             "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"
         ).succeeded()
         for name in filter(None, tracked.text.split("\0")):
-            if (ROOT / name).is_file():  # one in the index may have been deleted
+            if (ROOT / name).is_file():  # a file of the index may be deleted
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
 
     def read(self) -> Object:
-        """The project's own stack file, to be edited."""
+        """Return the project's stack file for editing."""
         content: Object = yaml.safe_load((ROOT / STACK_FILE).read_text())
         return content
 
     def read_back(self) -> Object:
-        """The copy's stack file, with what Pulumi itself wrote into it."""
+        """Return the copy's stack file, with the keys that Pulumi wrote."""
         content: Object = yaml.safe_load((self.folder / STACK_FILE).read_text())
         return content
 
     def write(self, content: Object) -> None:
-        """Make it the copy's stack file."""
+        """Write the copy's stack file."""
         (self.folder / STACK_FILE).write_text(yaml.safe_dump(content, sort_keys=False))
 
     def source(self, path: str, files: dict[str, str]) -> str:
@@ -54,12 +54,12 @@ class ProjectCopy:
         return path
 
     def up(self, *arguments: str) -> Outcome:
-        """`pulumi up` from the copy."""
+        """Run `pulumi up` in the copy."""
         self._changed = True
         return local_stack.up(*arguments, cwd=self.folder)
 
     def pulumi(self, *arguments: str) -> Outcome:
-        """Any other command from the copy."""
+        """Run a command in the copy."""
         return local_stack.pulumi(*arguments, cwd=self.folder)
 
     def give_back(self) -> Outcome | None:

@@ -1,6 +1,6 @@
-"""The same functions on Granian alone: JSON in, the function, JSON out, and nothing else.
+"""The same functions on bare Granian: JSON in, the function, JSON out.
 
-Granian imports it from the folder of the function.
+Granian imports this module from the folder of the function.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,13 +25,13 @@ class _Protocol(Protocol):
 def wsgi(
     environ: dict[str, _Body], start_response: Callable[[str, list[tuple[str, str]]], object]
 ) -> Iterable[bytes]:
-    """WSGI's application."""
+    """The WSGI application."""
     result = predict(**orjson.loads(environ["wsgi.input"].read())["data"])
     start_response("200 OK", _HEADERS)
     return [orjson.dumps({"result": result})]
 
 
 async def rsgi(_scope: object, protocol: _Protocol) -> None:
-    """RSGI's application: as fast as Granian can be on an event loop."""
+    """The RSGI application, Granian's fastest on an event loop."""
     result = predict(**orjson.loads(await protocol())["data"])
     protocol.response_bytes(200, _HEADERS, orjson.dumps({"result": result}))

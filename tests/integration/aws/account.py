@@ -1,4 +1,4 @@
-"""The account of production's own stack file that moto plays, and what it holds."""
+"""The account of production's stack file in moto, and its resources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Account:
-    """moto's address, and the stack file that leads to what was furnished there."""
+    """moto's address, and the stack file with the prerequisites created there."""
 
     endpoint: str
     file: Object
@@ -59,7 +59,7 @@ class Account:
         return str(self.balancer["record"]["zone"])
 
     def resources(self) -> dict[str, list[str]]:
-        """Everything that a stack may have made, by kind; also rules in the nodes' group."""
+        """Return everything that a stack may create, by kind."""
         elb, ec2 = self.client("elbv2"), self.client("ec2")
         balancers = elb.describe_load_balancers()["LoadBalancers"]
         targets = elb.describe_target_groups()["TargetGroups"]
@@ -83,6 +83,6 @@ class Account:
 
 
 def furnish(endpoint: str) -> Account:
-    """Production's stack file, rehearsed there."""
+    """Return the rehearsed account of production's stack file."""
     production = yaml.safe_load((ROOT / "stacks/Pulumi.prod.yaml").read_text())
     return Account(endpoint, rehearsal(production, endpoint))

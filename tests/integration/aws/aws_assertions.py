@@ -13,7 +13,7 @@ Held = dict[str, Any]
 
 
 def the_way_in(account: Account, ports: Mapping[str, int], *, protected: bool = True) -> None:
-    """The record, the load balancer, its listeners, and targets at the node ports by name."""
+    """Assert record, load balancer, listeners, and target groups at the node ports."""
     elb = account.client("elbv2")
     (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
     assert (balancer["Type"], balancer["Scheme"]) == ("network", "internet-facing")
@@ -42,7 +42,7 @@ def the_way_in(account: Account, ports: Mapping[str, int], *, protected: bool = 
     assert len(groups) == len(listeners)
     for listener, port, proxied in (
         (listeners[443, "TLS"], ports["web"], "true"),
-        (listeners[80, "TCP"], ports["plain"], "false"),  # its requests are only sent on
+        (listeners[80, "TCP"], ports["plain"], "false"),  # this listener only redirects
     ):
         (action,) = listener["DefaultActions"]
         group = groups[action["TargetGroupArn"]]
@@ -66,7 +66,7 @@ def the_way_in(account: Account, ports: Mapping[str, int], *, protected: bool = 
 
 
 def _the_rules(account: Account, groups: list[str], ports: Mapping[str, int]) -> None:
-    """Two ports in, the node ports out, and the same into the nodes; nothing else."""
+    """Assert exactly: two ports in, the node ports out, and the same into the nodes."""
     (own,) = groups
     ec2 = account.client("ec2")
     (group,) = ec2.describe_security_groups(GroupIds=[own])["SecurityGroups"]
@@ -113,7 +113,7 @@ def the_log(account: Account) -> None:
 
 
 def the_repositories(account: Account, names: set[str]) -> None:
-    """One for each image, immutable, scanned, for the nodes to pull from."""
+    """Assert one immutable, scanned repository per image that nodes may pull from."""
     ecr = account.client("ecr")
     repositories = {
         item["repositoryName"]: item for item in ecr.describe_repositories()["repositories"]

@@ -1,4 +1,4 @@
-"""A moto server on this machine, and stacks that know no other AWS."""
+"""A moto server on this machine, and stacks that use no other AWS."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.integration.aws.stacks import PROGRAM, ROOT, Stack
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    # a line for each request would bury what failed
+    # request lines would hide failures
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    # what it holds belongs to the process, not to the server
+    # its state belongs to the process, not to the server
     requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10).raise_for_status()
     yield f"http://{host}:{port}"
     server.stop()

@@ -1,4 +1,4 @@
-"""A stack of AWS's types alone, run by the real engine with the stand-in plugin."""
+"""A stack of AWS resources only, run by the real engine with the emulated provider."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Stack(EngineStack):
     pulumi: Path
     home: Path
     backend: Path | None = None
-    """Another stack's folder, where this one's state is beside that one's."""
+    """Another stack in the same state folder."""
 
     def write(self, platform: dict[str, Any]) -> None:
         (self.folder / "platform.yaml").write_text(yaml.safe_dump(platform))
@@ -42,7 +42,7 @@ class Stack(EngineStack):
         return self.pulumi
 
     def environment(self) -> dict[str, str]:
-        """Without anything of AWS's: a test must not find credentials by chance."""
+        """Return the environment without AWS variables, so that tests find no credentials."""
         inherited = super().environment().items()
         return {
             **{key: value for key, value in inherited if not key.startswith("AWS_")},

@@ -1,4 +1,4 @@
-"""AWS's half by itself: what needs no cluster."""
+"""The AWS resources without a cluster."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from local.pulumi.offline_preview import NOT_CHECKED
 
 @pytest.fixture
 def paths(pulumi_home: Path) -> Paths:
-    """The built tools, and a Pulumi home of the tests' own."""
+    """The built tools, and a separate Pulumi home."""
     own = dataclasses.replace(Paths.of_user(), state=pulumi_home.parent)
     assert own.pulumi_home == pulumi_home
     return own

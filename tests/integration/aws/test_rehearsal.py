@@ -1,4 +1,4 @@
-"""Production's whole file rehearsed: from nothing to nothing, by the real engine.
+"""Production's stack file is deployed, changed and destroyed by the real engine.
 
 AWS is moto, Kubernetes is the local stack's cluster with a second namespace. The actual state is
 read from moto by boto3 and from the API server by kubectl, never from Pulumi's state.
@@ -24,7 +24,7 @@ from tests.support.second_stack import SecondStack
 from tests.support.time_limits import at_most
 
 PARTS = ("harness_python", "harness_r", "deployment_watcher")
-"""Images beside those of the models."""
+"""Images that do not belong to models."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def second_stack(account: Account, pulumi_home: Path, tmp_path: Path) -> Iterato
     kubeconfig = local_stack.environment()["KUBECONFIG"]
     on_this_machine(Path(kubeconfig))
     stack = SecondStack(tmp_path, account.file, pulumi_home)
-    stack.remove()  # of a rehearsal that was killed
+    stack.remove()  # left by a killed rehearsal
     try:
         yield stack
     finally:
@@ -76,7 +76,7 @@ def test_production_is_created_changed_and_destroyed(
 
 
 class _Acts:
-    """Does one thing after another, and writes down how long each took."""
+    """Runs steps in sequence and records their durations."""
 
     def __init__(self, report: list[str]) -> None:
         self._report = report
@@ -103,7 +103,7 @@ def _on_aws(account: Account, second_stack: SecondStack, *, protected: bool = Tr
 
 
 def _on_kubernetes(account: Account, second_stack: SecondStack) -> None:
-    """Each version is Available, and each route answers as its weights say."""
+    """Assert that each version is Available and each route answers by its weights."""
     platform, objects = account.platform, second_stack.objects()
     for part, section in {
         "Deployment ingress-controller": "ingressController",
@@ -131,7 +131,7 @@ def _get_ok(address: str, hostname: str) -> requests.Response:
 
 
 def _has_nothing_to_do(second_stack: SecondStack) -> None:
-    """Neither in the state nor, with a refresh first, in what stands."""
+    """Assert no changes, compared with the state and, after a refresh, with AWS."""
     flags = ("--refresh", "--yes", "--skip-preview", "--expect-no-changes", "--suppress-progress")
     second_stack.pulumi("up", *flags).succeeded()
 
@@ -178,7 +178,7 @@ def _is_refused(second_stack: SecondStack) -> None:
 
 
 def _changed(account: Account) -> Account:
-    """No protection any more, and the first route's traffic moves to its last version."""
+    """Return a file without deletion protection, and with the first route on its last version."""
     file = copy.deepcopy(account.file)
     changed = Account(account.endpoint, file)
     changed.balancer["deletionProtection"] = False
@@ -192,12 +192,12 @@ def _changed(account: Account) -> Account:
 
 
 def _without_traefik_services(stands: dict[str, str]) -> dict[str, str]:
-    """All but what shares out traffic."""
+    """Return the objects without TraefikServices."""
     return {name: body for name, body in stands.items() if not name.startswith("TraefikService")}
 
 
 def _neighbours() -> dict[str, str]:
-    """The local stack's routes and the definitions by their identity: deleting would show."""
+    """Return the uids of the local stack's routes and CRDs, so that deletions are detected."""
     kinds = "traefikservices,ingressroutes,middlewares,customresourcedefinitions"
     objects = json.loads(local_stack.kubectl("get", kinds, "-o", "json"))
     return {

@@ -1,4 +1,4 @@
-"""Real stacks on a real API server: the environment of `make env` is all they need."""
+"""Stacks on a real API server, in the environment of `make env`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import local_stack
 
 @pytest.fixture(scope="session", autouse=True)
 def shell_environment() -> Iterator[None]:
-    """What `make env` exports, in whatever shell the tests were started."""
+    """Return the variables of `make env`, whichever shell runs the tests."""
     with local_stack.exported():
         yield
 

@@ -1,4 +1,4 @@
-"""A stack of a test: its program is data, and it runs in the environment of `make env`."""
+"""A test stack: its program is data, and it runs in the environment of `make env`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ for entry in json.loads(Path("declared.json").read_text()):
 
 @dataclass
 class Declared:
-    """One resource of a test's program."""
+    """A resource of a test's program."""
 
     type: str
     name: str
@@ -78,7 +78,7 @@ class Stack(EngineStack):
         return self.fail("up", "--yes", "--skip-preview", "--suppress-progress")
 
     def state(self) -> dict[str, Any]:
-        """The stored resources by name."""
+        """Return the stored resources by name."""
         return {item["urn"].rpartition("::")[2]: item for item in self.resources()}
 
 

@@ -1,4 +1,4 @@
-"""What users rely on the Kubernetes provider for: drift, conflicts, replacement, import, kinds."""
+"""Behavior of the Kubernetes provider: drift, conflicts, replacement, import, unknown kinds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SKIP_AWAIT = {"pulumi.com/skipAwait": "true"}
 
 
 def idle(namespace: str, **changes: object) -> Declared:
-    """A Deployment without Pods: its object is what matters."""
+    """Return a Deployment without Pods."""
     declared = deployment(
         namespace, "idle", {"image": "nowhere/none:1"}, replicas=0, annotations=dict(SKIP_AWAIT)
     )
@@ -32,7 +32,7 @@ def refresh(stack: Stack, *more: str) -> str:
 
 def test_update_without_changes_has_nothing_to_do_also_after_refresh(stack: Stack) -> None:
     declared = idle(stack.namespace)
-    # another spelling of a quantity, defaults and the status are no drift
+    # other forms of a quantity, defaults and status are not drift
     resources = {"limits": {"cpu": "0.5", "memory": "1024Mi"}}
     declared.inputs["spec"]["template"]["spec"]["containers"][0]["resources"] = resources
     stack.declare(declared, config_map(stack.namespace))
@@ -106,7 +106,7 @@ def test_field_of_another_manager_is_a_conflict_unless_ignored_or_forced(stack: 
     stack.declare(idle(namespace, revisionHistoryLimit=5))
     stack.up()
     patch = '{"spec":{"revisionHistoryLimit":7}}'
-    # of kubectl's own managers the provider takes the fields over
+    # the provider takes over fields of kubectl's managers
     manager = "--field-manager=on-call"
     kubectl("-n", namespace, "patch", "deployment", "idle", "--patch", patch, manager)
 

@@ -1,4 +1,4 @@
-"""Tries every port of some addresses at once and prints those that it reached, as JSON."""
+"""Connect to every port of some addresses and print the reachable ones as JSON."""
 
 import json
 import socket

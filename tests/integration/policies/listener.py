@@ -1,4 +1,4 @@
-"""Takes connections at each of its ports, and answers names' port by UDP, until it is ended."""
+"""Listen on ports by TCP, and on the DNS port by UDP, until terminated."""
 
 import select
 import socket

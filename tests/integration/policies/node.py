@@ -1,8 +1,8 @@
 """A node in an isolated network namespace: API server, Calico's agent, Pods.
 
-The local cluster's network has no agent that enforces policies. Here one does, on Pods that are a
-network namespace each: Calico's Felix reads them and the policies from an API server, and writes
-the rules into the kernel, as on a node of a real cluster. Nothing outside of it is touched.
+The local cluster's network enforces no policies. Here Calico's Felix enforces them on Pods, each of
+which is a network namespace: it reads Pods and policies from an API server and writes rules into
+the kernel, as on a node of a real cluster. Nothing else is changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.support.time_limits import at_most
 
 NODE = "policies-node"
 _HOP = "169.254.1.1"
-"""The Pods' way out: the node, whatever Pod asks."""
+"""The default gateway of all Pods."""
 _NODE_ADDRESS = "10.250.0.1"
 _API = "https://127.0.0.1:6443"
 _PATIENCE = 90.0
@@ -42,7 +42,7 @@ current-context: it
 
 Object = dict[str, Any]
 Connection = tuple[str, str, int]
-"""From Pod, to Pod, port; the port of DNS by UDP is negative."""
+"""Source Pod, target Pod, port; the port of DNS by UDP is negative."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ class Pod:
 
 @dataclass
 class Node:
-    """A node that runs; `listen` and `opened` are about all Pods at once."""
+    """A running node; `listen` and `opened` act on all Pods at once."""
 
     folder: Path
     pods: dict[str, Pod] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *command: str | Path, space: str = NODE, **environment: str) -> None:
-        """Start a program in a network namespace; it ends with the node."""
+        """Start a program in a network namespace; it terminates with the node."""
         log = (self.folder / f"{Path(command[0]).name}.log").open("ab")
         variables = [f"{name}={value}" for name, value in environment.items()]
         self.processes.append(
@@ -82,7 +82,7 @@ class Node:
         self.kubectl("apply", "--server-side", "--filename", "-", manifest=item)
 
     def add(self, pod: Pod) -> None:
-        """A Pod for the API server, and the network of one that runs."""
+        """Create a Pod object and its network namespace."""
         self.pods[pod.name] = pod
         address = self.address(pod.name)
         self.create(
@@ -111,7 +111,7 @@ class Node:
             self.start(*listener, space=_space(name))
 
     def opened(self, ports: Sequence[int]) -> set[Connection]:
-        """Every connection between two Pods that comes about."""
+        """Return every successful connection between two Pods."""
 
         def of(source: str) -> set[Connection]:
             addresses = {name: self.address(name) for name in self.pods if name != source}
@@ -143,7 +143,7 @@ class Node:
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Node]:
-    """A node without Pods."""
+    """Run a node without Pods."""
     _take_away()
     node = Node(folder)
     try:
@@ -230,7 +230,7 @@ def _felix(node: Node) -> None:
 
 
 def _connect(pod: Pod, address: str) -> None:
-    """A pair of interfaces, its end at the node called as Felix expects it of this Pod."""
+    """Create a veth pair with the interface name that Felix expects for this Pod."""
     digest = hashlib.sha1(f"{pod.namespace}.{pod.name}".encode(), usedforsecurity=False).hexdigest()
     end, space = f"cali{digest[:11]}", _space(pod.name)
     of_node, of_pod = ("ip", "-n", NODE), ("ip", "-n", space)
@@ -251,7 +251,7 @@ def _space(name: str) -> str:
 
 
 def _take_away() -> None:
-    """Also what a run that was killed left."""
+    """Remove everything, also of a killed run."""
     for line in _run("ip", "netns", "list").splitlines():
         name = line.split()[0]
         if name.startswith("policies-"):

@@ -1,4 +1,4 @@
-"""Production's network policies, held by an agent that enforces them: each way, and no other."""
+"""Production's network policies, enforced by an agent: exactly the documented flows are open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support import rendered_manifests
 from tests.support.time_limits import at_most
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
-"""pulumi-aws imports its own old names, and says so."""
+"""pulumi-aws imports deprecated names."""
 
 NAMESPACE = "models"
 PORTS = (53, 80, 443, 4369, 5672, 6443, 8000, 8001, 8080, 8081, 9100, 15672, 15692, 25672)
@@ -31,7 +31,7 @@ SETTLED_SECONDS = 60.0
 
 
 def allowed() -> set[Connection]:
-    """What docs/production.md says, written out for these Pods."""
+    """Return the flows of docs/production.md for these Pods."""
     brokers, models = ("broker-0", "broker-1"), ("iris", "mpg")
     other_pods = tuple(OTHERS)
     rows: list[tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]] = [
@@ -45,7 +45,7 @@ def allowed() -> set[Connection]:
         (("prometheus",), ("traefik",), (9100,)),
         (("prometheus",), brokers, (15692,)),
         (("prometheus",), ("watcher", *models), (8081,)),
-        (other_pods, other_pods, (*PORTS, -53)),  # no business of this stack
+        (other_pods, other_pods, (*PORTS, -53)),  # not part of this stack
     ]
     return {
         connection
@@ -64,7 +64,7 @@ def objects() -> list[rendered_manifests.Object]:
 def node(
     objects: list[rendered_manifests.Object], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Node]:
-    """A node with a Pod of each kind, labelled as production's are."""
+    """Run a node with a Pod of each kind, with production's labels."""
     apt.install(apt.TEST_PACKAGES)
     labels: dict[str, Mapping[str, str]] = {
         item["metadata"]["name"]: item["spec"]["template"]["metadata"]["labels"]
@@ -93,7 +93,7 @@ def node(
 
 
 def settled(node: Node, expected: set[Connection]) -> set[Connection]:
-    """What is open once the agent has written its rules; the last look if it never fits."""
+    """Return the open connections once they equal `expected`, or after a time limit."""
     deadline = time.monotonic() + at_most(SETTLED_SECONDS)
     while (opened := node.opened(PORTS)) != expected and time.monotonic() < deadline:
         time.sleep(1)
@@ -109,7 +109,7 @@ def test_exactly_allowed_flows_are_open(
         for source, target in itertools.permutations(names, 2)
         for port in (*PORTS, -53)
     }
-    # else what is shut below might never have been open
+    # otherwise closed connections might never have been open
     assert settled(node, every) == every
     policies = [item for item in objects if item["kind"] == "NetworkPolicy"]
     assert len(policies) == 5

@@ -1,4 +1,4 @@
-"""Production's objects, as the program declares them, in a namespace of their own."""
+"""Production's objects as the program declares them, in a separate namespace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.rendered_manifests import Object
 
 @pytest.fixture(scope="module")
 def namespace() -> Iterator[str]:
-    """There for the tests, and empty: a dry run writes nothing."""
+    """An empty namespace for the tests: a dry run writes nothing."""
     name = f"production-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name)
     yield name

@@ -43,7 +43,7 @@ Answer = tuple[int, dict[str, str]]
 
 
 def addresses(namespace: str, of_class: str) -> list[Object]:
-    """An address of an IngressRoute, and one of an Ingress, whose Service has no Pod."""
+    """Return an IngressRoute and an Ingress, whose Service has no Pod."""
     service = {"name": "nobody", "port": {"number": 80}}
     path = {"path": "/ingress/", "pathType": "Prefix", "backend": {"service": service}}
     rule = {
@@ -78,7 +78,7 @@ def addresses(namespace: str, of_class: str) -> list[Object]:
 def ports(
     objects: list[Object], namespace: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, int]]:
-    """The entry points of a Traefik that has read all of it."""
+    """Return the ports of a Traefik that has loaded all objects."""
     folder = tmp_path_factory.mktemp("entry-points")
     (ingress_class,) = [item for item in objects if item["kind"] == "IngressClass"]
     name = str(ingress_class["metadata"]["name"])
@@ -114,7 +114,7 @@ def _arguments(objects: list[Object]) -> list[str]:
 
 
 def _and_proxy(argument: str) -> str:
-    """The load balancer, which production has in its subnets, is here at an address of ours."""
+    """Replace the load balancer's address range by a local address."""
     believed = argument.startswith("--entrypoints.web.proxyprotocol.trustedips=")
     return f"{argument},{BALANCER}/32" if believed else argument
 
@@ -161,7 +161,7 @@ def test_responses_of_every_route_have_security_headers(
 
 
 def _named(port: int, client: str, by: str) -> HTTPConnection:
-    """A connection that begins as a network load balancer's does: by whom it comes (PROXY v2)."""
+    """Open a connection with a PROXY v2 header, as a network load balancer does."""
     addresses = socket.inet_aton(client) + socket.inet_aton("127.0.0.1")
     header = b"\r\n\r\n\0\r\nQUIT\n" + struct.pack("!BBH", 0x21, 0x11, 12) + addresses
     connection = HTTPConnection("127.0.0.1", port, timeout=10, source_address=(by, 0))

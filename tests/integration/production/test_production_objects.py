@@ -1,4 +1,4 @@
-"""An API server takes every object of production, and a scanner finds nothing unanswered."""
+"""An API server accepts every object of production; a scanner finds only documented findings."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tests.integration.production.conftest import kubectl
 from tests.support.rendered_manifests import ROOT, Object
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated in favor of:DeprecationWarning")
-"""pulumi-aws imports its own old names, and says so."""
+"""pulumi-aws imports deprecated names."""
 
 ANSWER = re.compile(r"^\| `(CKV_K8S_\d+)` [^|]+\| ([^|]+) \| [^|]{20,} \|$", re.MULTILINE)
 
 
 def test_api_server_accepts_every_object(objects: list[Object], tmp_path: Path) -> None:
-    """Server-side, as the engine's plugin applies them, with unknown fields refused.
+    """Apply server-side in a dry run, with unknown fields refused.
 
-    The cluster's own stack has Traefik's definitions; of everything else nothing stands there.
+    The local stack has Traefik's CRDs; no other object exists.
     """
     file = tmp_path / "production.json"
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
@@ -55,10 +55,10 @@ def test_api_server_refuses_unknown_field(objects: list[Object], tmp_path: Path)
 def findings(
     objects: list[Object], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, set[str]]:
-    """What checkov finds, by check: the names of the objects."""
+    """Return the object names of checkov's findings, by check."""
     folder = tmp_path_factory.mktemp("objects")
     for place, item in enumerate(objects):
-        if item["kind"] != "CustomResourceDefinition":  # Traefik's own
+        if item["kind"] != "CustomResourceDefinition":  # Traefik's CRDs
             (folder / f"{place}.yaml").write_text(yaml.safe_dump(item))
     checkov = wheel_program(Paths.of_user(), "checkov", "checkov")
     done = subprocess.run(

@@ -2,5 +2,5 @@
 
 
 def predict(value: float) -> float:
-    """Give it back."""
+    """Return the value."""
     return value

@@ -7,17 +7,17 @@ from predict import predict
 
 
 class Iris(Model):
-    """A custom model, as KServe's documentation has it."""
+    """A custom model as in KServe's documentation."""
 
     def __init__(self) -> None:
-        """Nothing is left to load: `predict` has its weights."""
+        """Mark the model as ready: `predict` has its weights."""
         super().__init__("iris")
         self.ready = True
 
     def predict(
         self, payload: dict[str, list[list[float]]], headers: dict[str, str] | None = None
     ) -> dict[str, list[dict[str, str | float]]]:
-        """One flower per instance."""
+        """Predict one flower per instance."""
         del headers
         return {"predictions": [predict(*flower) for flower in payload["instances"]]}
 
