@@ -1,6 +1,6 @@
 """The errors of the harness: those that end the start, and those that answer a request."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 NO_HEADERS: Mapping[str, str] = {}
 RETRY_AFTER: Mapping[str, str] = {"retry-after": "1"}
@@ -17,6 +17,33 @@ def truncate(value: str) -> str:
     return repr(value if is_short else value[:MAX_QUOTED_CHARACTERS] + "...")
 
 
+def encodable(text: str) -> str:
+    """Replace surrogates, which UTF-8 cannot encode: a client may send half of an emoji."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+class Omitted(str):
+    """The number of sentences that were not built."""
+
+    number: int
+
+    def __new__(cls, number: int) -> "Omitted":
+        """Create the sentence `and <number> more`."""
+        sentence = super().__new__(cls, f"and {number} more")
+        sentence.number = number
+        return sentence
+
+
+def first_errors(names: Sequence[str], sentence: Callable[[str], str]) -> list[str]:
+    """Return a sentence for each of the first names, and the number of the others.
+
+    A request may have a million wrong names: sentences for all of them would take all memory.
+    """
+    errors = [sentence(name) for name in names[:MAX_ERRORS]]
+    omitted = len(names) - len(errors)
+    return [*errors, Omitted(omitted)] if omitted else errors
+
+
 class StartupError(Exception):
     """Raised when the model cannot be served. Its text becomes the termination message."""
 
@@ -29,11 +56,13 @@ class RequestError(Exception):
 
     def __init__(self, status: int, *errors: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
         """Create the error. `errors` has one sentence per mistake."""
-        super().__init__("; ".join(errors))
+        omitted = sum(error.number for error in errors if isinstance(error, Omitted))
+        sentences = [encodable(error) for error in errors if not isinstance(error, Omitted)]
+        omitted += max(0, len(sentences) - MAX_ERRORS)
+        sentences = [*sentences[:MAX_ERRORS], *([Omitted(omitted)] if omitted else [])]
+        super().__init__("; ".join(sentences))
         self.status = status
-        self.errors = list(errors[:MAX_ERRORS])
-        if len(errors) > MAX_ERRORS:
-            self.errors.append(f"and {len(errors) - MAX_ERRORS} more")
+        self.errors = sentences
         self.headers = headers
 
 

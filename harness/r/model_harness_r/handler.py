@@ -15,6 +15,9 @@ from model_harness_r.serialization.serialize import serialize
 
 DOTS = "..."
 
+MEMORY_FACTOR = 3
+"""An R list of empty lists takes 50 times its JSON, and twice while it is read."""
+
 
 class Formals(TypedDict):
     """The formal arguments of the function, as worker.R reports them: four parallel lists."""
@@ -30,7 +33,8 @@ def load(settings: Settings, pool: WorkerPool) -> Handler:
     dispatcher = Dispatcher()
     signature = signature_of(cast("Formals", pool.start(dispatcher)))
     encode = partial(encode_request, tuple(signature.order))
-    return Handler(settings.handler, signature, partial(dispatcher.start, encode))
+    start = partial(dispatcher.start, encode)
+    return Handler(settings.handler, signature, start, MEMORY_FACTOR)
 
 
 def signature_of(formals: Formals) -> Signature:

@@ -6,8 +6,8 @@ import threading
 import pytest
 from model_harness.errors import RequestError
 from model_harness.http.response import Responder, ResponseContext
+from model_harness.observability.internal_requests import INTERNAL_REQUEST_ID
 from model_harness.observability.metrics import Exposition, RequestCounters
-from model_harness.observability.request_id import INTERNAL_REQUEST_ID
 from model_harness.observability.worker_stats import (
     COUNTER_CELLS,
     DURATION_BOUNDS,

@@ -51,7 +51,7 @@ def submit(scheduler: CallScheduler, *values: object) -> Client:
 def submit_invocation(scheduler: CallScheduler, invocation: Invocation) -> Client:
     client = Client()
     responder = Responder(client, "ABCDEFGHIJ012345", CONTEXT, DOMINO)
-    scheduler.submit(responder, DOMINO, invocation)
+    scheduler.submit(responder, DOMINO, invocation, time.perf_counter())
     return client
 
 

@@ -165,7 +165,7 @@ def test_result_is_encoded_as_tensor(
         [{"a": 1}],
         [1, "a"],
         [True, 1],
-        ["a", None],
+        ["a", 1, None],
         2**70,
         -(2**70),
         1j,

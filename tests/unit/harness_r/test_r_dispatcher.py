@@ -96,7 +96,7 @@ class Harness:
         if isinstance(arguments, str):
             arguments = ([arguments], {})
         responder = Responder(client, "ABCDEFGHIJ012345", CONTEXT, DOMINO)
-        self.scheduler.submit(responder, DOMINO, arguments)
+        self.scheduler.submit(responder, DOMINO, arguments, time.perf_counter())
         return client
 
     def poll(self, number: int = 0) -> None:

@@ -3,11 +3,12 @@
 import inspect
 import typing
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from model_harness.binding import type_hints
 from model_harness.binding.type_hints import ANY, JSON_NAMES, Binding, ConversionError, Hint
-from model_harness.errors import RequestError, StartupError, truncate
+from model_harness.errors import RequestError, StartupError, first_errors, truncate
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,18 @@ class Signature:
         accepts_varargs: bool = False,
         description: str = "",
         returns: Hint = ANY,
+        warnings: Sequence[str] = (),
     ) -> None:
-        """Create it. `accepts_extra` is `**kwargs`, `accepts_varargs` is `*args`."""
+        """Create it. `accepts_extra` is `**kwargs`, `accepts_varargs` is `*args`.
+
+        `warnings` are sentences about hints that are not checked.
+        """
         self.parameters = {p.name: p for p in parameters}
         self.accepts_extra = accepts_extra
         self.accepts_varargs = accepts_varargs
         self.description = description
         self.returns = returns
+        self.warnings = warnings
         self.order = [p.name for p in parameters if not p.keyword_only]
         self.names = frozenset(self.parameters)
         self.required = frozenset(p.name for p in parameters if p.required)
@@ -65,7 +71,7 @@ class Signature:
                 f"{label} cannot be called by name: {', '.join(positional_only)} is positional-only"
                 "; remove the / from its signature"
             )
-        hints = _resolve_hints(function)
+        hints, warnings = _resolve_hints(function)
         named = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
         return cls(
             [_parameter(p, hints.get(p.name, p.empty)) for p in parameters if p.kind in named],
@@ -73,6 +79,7 @@ class Signature:
             accepts_varargs=any(p.kind is p.VAR_POSITIONAL for p in parameters),
             description=inspect.getdoc(function) or "",
             returns=Hint(hints.get("return", inspect.Parameter.empty)),
+            warnings=warnings,
         )
 
     def check_named(self, arguments: dict[str, object]) -> None:
@@ -151,11 +158,11 @@ class Signature:
         return errors
 
     def _unknown_errors(self, arguments: Iterable[str]) -> list[str]:
-        return [
-            f"argument {truncate(name)} is unknown; the function takes {self._parameter_list()}"
-            for name in arguments
-            if name not in self.names
-        ]
+        unknown = [name for name in arguments if name not in self.names]
+        if not unknown:
+            return []
+        usage = f"is unknown; the function takes {self._parameter_list()}"
+        return first_errors(unknown, lambda name: f"argument {truncate(name)} {usage}")
 
     def _missing_errors(self, names: Iterable[str]) -> list[str]:
         return [f"argument {name!r} is missing" for name in sorted(names)]
@@ -206,9 +213,18 @@ def _parameter(parameter: inspect.Parameter, source: object) -> Parameter:
     )
 
 
-def _resolve_hints(function: Callable[..., object]) -> dict[str, object]:
-    """Return the hints, or none where a name cannot be resolved."""
-    try:
-        return typing.get_type_hints(function, include_extras=True)
-    except Exception:  # noqa: BLE001 - evaluating hints runs code of the user, which may raise anything
-        return {}
+def _resolve_hints(function: Callable[..., object]) -> tuple[dict[str, object], list[str]]:
+    """Return the hints, and a sentence for each that cannot be resolved and is not checked."""
+    with suppress(Exception):  # evaluating hints runs code of the user, which may raise anything
+        return typing.get_type_hints(function, include_extras=True), []
+    inner = inspect.unwrap(function)
+    namespace = getattr(inner, "__globals__", {})
+    hints: dict[str, object] = {}
+    warnings = []
+    for name, annotation in getattr(inner, "__annotations__", {}).items():
+        single = type("Single", (), {"__annotations__": {name: annotation}})
+        try:
+            hints |= typing.get_type_hints(single, namespace, include_extras=True)
+        except Exception as error:  # noqa: BLE001 - see above
+            warnings.append(f"{name!r} is not checked: hint {annotation!r}: {error}")
+    return hints, warnings

@@ -11,11 +11,12 @@ parameter receives them unchanged, as a matrix. `params` are arguments that ever
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import cast
 
 from model_harness.binding.signature import Signature
 from model_harness.binding.type_hints import ANY, Binding
-from model_harness.errors import RequestError, truncate
+from model_harness.errors import MAX_ERRORS, RequestError, first_errors, truncate
 
 Arguments = tuple[list[object], dict[str, object]]
 NamedValues = dict[str, object]
@@ -73,7 +74,8 @@ def bind_columns(
     """Bind columns by name."""
     lengths = {name: len(values) for name, values in table.items()}
     if len(set(lengths.values())) > 1:
-        sizes = ", ".join(f"{truncate(name)} has {length}" for name, length in lengths.items())
+        first = islice(lengths.items(), MAX_ERRORS)
+        sizes = ", ".join(f"{truncate(name)} has {length}" for name, length in first)
         raise RequestError(400, f"the columns differ in their number of values: {sizes}"[:1000])
     if signature.binding is Binding.FRAME:
         return _bind_frame(table, params, signature)
@@ -192,9 +194,10 @@ def _check_column_at(position: int, rows: list[object], signature: Signature) ->
 def _check_names(names: Collection[str], params: NamedValues, signature: Signature) -> None:
     duplicates = [name for name in names if name in params]
     if duplicates:
-        raise RequestError(
-            400, *(f"argument {truncate(name)} is given twice" for name in duplicates)
+        sentences = first_errors(
+            duplicates, lambda name: f"argument {truncate(name)} is given twice"
         )
+        raise RequestError(400, *sentences)
     signature.check_names([*names, *params])
 
 

@@ -3,6 +3,7 @@
 The code runs in any free thread of the server, never in one that waits for the function.
 """
 
+import time
 from typing import NoReturn, Protocol
 
 from model_harness.binding.signature import Signature
@@ -10,6 +11,7 @@ from model_harness.binding.table_binding import Invocation
 from model_harness.errors import RETRY_AFTER, RequestError, too_many_requests, truncate
 from model_harness.http.authentication import TokenAuthenticator
 from model_harness.http.granian_core import RSGIProtocolClosed, RSGIProtocolError
+from model_harness.http.memory_budget import SMALL_BODY_BYTES, MemoryBudget, container_budget
 from model_harness.http.request_body import BodyReader, BodySource, incomplete_body
 from model_harness.http.response import Responder, ResponseContext, Transport
 from model_harness.http.routing import Endpoint, Router, check_media_type
@@ -48,8 +50,10 @@ class Scheduler(Protocol):
     def is_full(self) -> bool:
         """Return whether another call would exceed the limit."""
 
-    def submit(self, responder: Responder, encoder: ResultEncoder, arguments: Invocation) -> None:
-        """Queue a call. Raise RequestError(429)."""
+    def submit(
+        self, responder: Responder, encoder: ResultEncoder, arguments: Invocation, received: float
+    ) -> None:
+        """Queue a call whose body was complete at `received`. Raise RequestError(429)."""
 
 
 class App:
@@ -58,7 +62,9 @@ class App:
     def __init__(self, settings: Settings, scheduler: Scheduler, counters: RequestCounters) -> None:
         """Create it. Until `open` valid requests are answered with 503. Raise StartupError."""
         self._in_flight_limit = settings.in_flight
-        self._context = ResponseContext(settings.version, counters)
+        self._workers = settings.workers
+        self._memory = MemoryBudget()
+        self._context = ResponseContext(settings.version, counters, self._memory)
         self._ids = RequestIds()
         self._authenticator = TokenAuthenticator(settings.tokens)
         self._signature: Signature | None = None
@@ -67,8 +73,12 @@ class App:
         self._scheduler = scheduler
         self.bodies = BodyReader(settings.body_bytes)
 
-    def open(self, signature: Signature) -> None:
-        """Accept calls, now that the function is loaded."""
+    def open(self, signature: Signature, memory_factor: int = 1) -> None:
+        """Accept calls, now that the function is loaded.
+
+        `memory_factor` is the memory of a value relative to Python's.
+        """
+        self._memory.limit(container_budget(self._workers), memory_factor)
         self._signature = signature
 
     async def handle(self, scope: Scope, transport: GranianProtocol) -> None:
@@ -90,13 +100,18 @@ class App:
                 raise incomplete_body() from error
             finally:
                 self.bodies.finish(responder)
+            received = time.perf_counter()
+            if len(body) > SMALL_BODY_BYTES:
+                responder.reserved_bytes = self._memory.reserve(body)
             value = headers.get(endpoint.header) if endpoint.header else None
             arguments, encoder = endpoint.parse(body, value, signature)
-            self._scheduler.submit(responder, encoder, arguments)
+            self._scheduler.submit(responder, encoder, arguments, received)
         except RequestError as error:
             responder.send_error(error)
+            responder.release_memory()
             await self.bodies.drain(transport)
         except Exception:  # noqa: BLE001 - an error of the harness is answered and logged as well
+            responder.release_memory()
             logger.exception("the harness failed", extra={"request_id": request_id})
             responder.send_error(RequestError(500, "the harness failed; see its log"))
 

@@ -1,12 +1,13 @@
 """The response to one request, whichever thread sends it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from model_harness.errors import RequestError
+from model_harness.http.memory_budget import MemoryBudget
+from model_harness.observability.internal_requests import INTERNAL_REQUEST_ID
 from model_harness.observability.metrics import RequestCounters
-from model_harness.observability.request_id import INTERNAL_REQUEST_ID
 from model_harness.protocols.encoders import ErrorEncoder, RawBody
 
 
@@ -23,12 +24,13 @@ class ResponseContext:
 
     version: str
     counters: RequestCounters
+    memory: MemoryBudget = field(default_factory=MemoryBudget)
 
 
 class Responder:
     """Sends the response to one request, with the headers that every response carries."""
 
-    __slots__ = ("_context", "_error_encoder", "_transport", "request_id")
+    __slots__ = ("_context", "_error_encoder", "_transport", "request_id", "reserved_bytes")
 
     def __init__(
         self,
@@ -41,6 +43,13 @@ class Responder:
         self.request_id = request_id
         self._context = context
         self._error_encoder = error_encoder
+        self.reserved_bytes = 0  # of memory, for the values of the request
+
+    def release_memory(self) -> None:
+        """Release the memory of the values, once nothing refers to them."""
+        count, self.reserved_bytes = self.reserved_bytes, 0
+        if count:
+            self._context.memory.release(count)
 
     def send(
         self, status: int, body: bytes | RawBody, extra: Iterable[tuple[str, str]] = ()

@@ -26,7 +26,7 @@ from model_harness.http.granian_core import (
     RSGIWorker,
     WorkerSignal,
 )
-from model_harness.observability.request_id import INTERNAL_REQUEST_ID
+from model_harness.observability.internal_requests import INTERNAL_REQUEST_ID
 from model_harness.settings import Settings
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from model_harness.errors import StartupError
+from model_harness.observability.internal_requests import INTERNAL_REQUEST_ID
 from model_harness.observability.metrics import CONTENT_TYPE, Exposition
-from model_harness.observability.request_id import INTERNAL_REQUEST_ID, RequestIds
+from model_harness.observability.request_id import RequestIds
 from model_harness.observability.worker_stats import WorkerTable
 from model_harness.settings import Settings
 

@@ -1,14 +1,25 @@
 """Structured logging: one JSON object per line on standard error, none for a successful request."""
 
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
 import orjson
 
+from model_harness.errors import encodable
 from model_harness.observability.termination_message import SecretRedactor
 
-logger = logging.getLogger("model_harness")
+
+class _HarnessLogger(logging.Logger):
+    """A logger that user code cannot reconfigure or disable: `logging` does not know it."""
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - the name of the standard library
+        """Ignore `logging.disable`."""
+        return level >= self.level
+
+
+logger: logging.Logger = _HarnessLogger("model_harness", logging.INFO)
 
 
 class JsonFormatter(logging.Formatter):
@@ -30,15 +41,23 @@ class JsonFormatter(logging.Formatter):
             fields["request_id"] = record.request_id
         if record.exc_info:
             fields["traceback"] = self._redactor.redact(self.formatException(record.exc_info))
-        return orjson.dumps(fields, default=str).decode()
+        return orjson.dumps(_encodable(fields), default=str).decode()
+
+
+def _encodable(fields: dict[str, object]) -> dict[str, object]:
+    return {
+        key: encodable(value) if isinstance(value, str) else value for key, value in fields.items()
+    }
 
 
 def configure(redactor: SecretRedactor) -> None:
     """Log the harness and Granian to standard error; user code configures other loggers."""
-    handler = logging.StreamHandler(sys.stderr)
+    # a copy of the descriptor: user code may close standard error
+    stream = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8", errors="replace")
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter(redactor))
-    for name, level in (("model_harness", logging.INFO), ("_granian", logging.WARNING)):
-        target = logging.getLogger(name)
+    granian = logging.getLogger("_granian")
+    granian.setLevel(logging.WARNING)
+    for target in (logger, granian):
         target.handlers = [handler]
-        target.setLevel(level)
         target.propagate = False

@@ -6,7 +6,6 @@ import secrets
 import string
 
 ALPHABET = string.ascii_uppercase + string.digits
-INTERNAL_REQUEST_ID = "MODELHARNESSASKS"  # of the harness's own requests, which no metric counts
 PATTERN = re.compile(r"[A-Z0-9]{16}")
 _PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 _BASE = len(_PAIRS)

@@ -17,18 +17,23 @@ numpy, pandas and pydantic are recognized by name: the harness imports none of t
 
 import datetime
 import decimal
+import json
+import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, cast
 
 import orjson
 
-from model_harness.errors import RequestError, truncate
+from model_harness.errors import RequestError, first_errors, truncate
 
 if TYPE_CHECKING:
     import numpy
 
 _ANY_KEYS = orjson.OPT_NON_STR_KEYS
 _MAX_NUMBER_BYTES = 8  # supported by orjson
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")  # may be an integer over 64 bits
+_MAX_INTEGER_DIGITS = 20
+_LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
 _MISSING_VALUES = frozenset({"NAType", "NaTType"})
 
 
@@ -39,15 +44,29 @@ def decode(body: bytes | memoryview) -> object:
     except orjson.JSONDecodeError as error:
         problem = f"is not JSON: {error}" if len(body) else "is empty"
         raise RequestError(400, f"the body {problem}") from None
+    if _LONG_NUMBER.search(body):
+        _check_integers(body)
     return value
+
+
+def _check_integers(body: bytes | memoryview) -> None:
+    """Raise RequestError(400) for integers over 64 bits, which orjson turns into floats."""
+    json.loads(bytes(body), parse_int=_check_integer, parse_float=str, parse_constant=str)
+
+
+def _check_integer(digits: str) -> None:
+    is_long = len(digits) > _MAX_INTEGER_DIGITS
+    if is_long or not _LEAST_INTEGER <= int(digits) <= _LARGEST_INTEGER:
+        message = f"the body has the integer {truncate(digits)}; integers have at most 64 bits"
+        raise RequestError(400, message)
 
 
 def unknown_keys(
     keys: Collection[str], allowed: Collection[str], subject: str, usage: str
 ) -> list[str]:
     """Return an error for each key that is not allowed."""
-    extra = sorted(set(keys).difference(allowed))
-    return [f"{subject} has an unknown key {truncate(key)}; {usage}" for key in extra]
+    extra = [key for key in keys if key not in allowed]
+    return first_errors(extra, lambda key: f"{subject} has an unknown key {truncate(key)}; {usage}")
 
 
 def encode(value: object) -> bytes:
@@ -68,20 +87,23 @@ def encode(value: object) -> bytes:
     except TypeError as error:
         reason = error.__cause__ or error  # orjson wraps the error of `plain`
         raise TypeError(f"the result cannot be encoded: {reason}") from None
+    except RecursionError:
+        raise TypeError("the result cannot be encoded: it is nested too deeply") from None
 
 
 def plain(value: object) -> object:
     """Convert a value that orjson does not support. Raise TypeError where that is impossible."""
     value_type = type(value)
-    package = value_type.__module__.partition(".")[0]
+    package, name = library_class(value_type)
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
     if package == "numpy" and hasattr(value, "dtype"):
         return _from_numpy(cast("numpy.ndarray", value))
     if package == "pandas":
-        if value_type.__name__ == "DataFrame":
+        if name == "DataFrame":
+            check_unique_columns(value)
             return value.to_dict(orient="records")  # type: ignore[attr-defined] # pandas.DataFrame
-        if value_type.__name__ in _MISSING_VALUES:
+        if name in _MISSING_VALUES:
             return None
         for method in ("tolist", "isoformat"):
             if hasattr(value, method):
@@ -93,8 +115,25 @@ def plain(value: object) -> object:
         return str(value) if value.is_finite() else None
     if hasattr(value_type, "model_dump") and hasattr(value_type, "model_validate"):
         return value.model_dump()  # type: ignore[attr-defined] # pydantic.BaseModel
-    name = f"{value_type.__module__}.{value_type.__qualname__}"
-    raise TypeError(f"a {name} is not JSON; return plain values")
+    full_name = f"{value_type.__module__}.{value_type.__qualname__}"
+    raise TypeError(f"a {full_name} is not JSON; return plain values")
+
+
+def library_class(value_type: type) -> tuple[str, str]:
+    """Return package and name of the first class of numpy or pandas that a type inherits from."""
+    for base in value_type.__mro__:
+        package = base.__module__.partition(".")[0]
+        if package in {"numpy", "pandas"}:
+            return package, base.__name__
+    return value_type.__module__.partition(".")[0], value_type.__name__
+
+
+def check_unique_columns(frame: object) -> None:
+    """Raise TypeError for a DataFrame with two columns of one name: JSON would lose one."""
+    names = list(frame.columns)  # type: ignore[attr-defined] # pandas.DataFrame
+    if len(set(names)) < len(names):
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise TypeError(f"a DataFrame has two columns named {duplicate!r}")
 
 
 def _from_numpy(value: "numpy.ndarray") -> object:

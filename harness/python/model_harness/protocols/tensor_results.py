@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy
 
 UNNAMED_OUTPUT = "output-0"
+_WITH_NAN = frozenset({"FP32", "FP64"})
 # numpy has a second code for integers of 64 bits.
 _NUMPY_CODES = {code: name for name, code in CODES.items()} | {"l": "INT64", "L": "UINT64"}
 
@@ -28,7 +29,8 @@ def by_name(result: object) -> NamedValues:
         return {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     if hasattr(type(result), "model_dump") and hasattr(type(result), "model_validate"):
         result = json_encoding.plain(result)
-    if type(result).__name__ == "DataFrame" and type(result).__module__.startswith("pandas"):
+    if json_encoding.library_class(type(result)) == ("pandas", "DataFrame"):
+        json_encoding.check_unique_columns(result)
         return {str(name): column for name, column in result.items()}  # type: ignore[attr-defined] # pandas.DataFrame
     if isinstance(result, dict) and result:
         return {str(name): value for name, value in result.items()}
@@ -47,7 +49,7 @@ def by_row(results: object) -> NamedValues:
 
 def encode(name: str, value: object, *, binary: bool) -> tuple[dict[str, object], bytes]:
     """Return the JSON and the bytes of an output. Raise TypeError where it is not a tensor."""
-    if type(value).__module__.partition(".")[0] == "pandas" and hasattr(value, "to_numpy"):
+    if json_encoding.library_class(type(value))[0] == "pandas" and hasattr(value, "to_numpy"):
         value = value.to_numpy()
     if _is_numpy_number(value):
         return _encode_array(name, cast("numpy.ndarray", value), binary=binary)
@@ -58,6 +60,8 @@ def encode(name: str, value: object, *, binary: bool) -> tuple[dict[str, object]
     tensor: dict[str, object] = {"name": name, "datatype": datatype, "shape": shape or [1]}
     if not binary:
         return {**tensor, "data": flat}, b""
+    if datatype not in _WITH_NAN and None in flat:
+        raise TypeError(f"{name} has missing values, which have no binary form in {datatype}")
     if datatype == "BYTES":
         texts = [str(item).encode() for item in flat]
         raw = b"".join(len(text).to_bytes(LENGTH_BYTES, "little") + text for text in texts)
@@ -120,9 +124,9 @@ def _is_numpy_number(value: object) -> bool:
 
 
 def _datatype(name: str, types: set[type], flat: list[object]) -> str:
-    if types and types <= {bool}:
+    if bool in types and types <= {bool, type(None)}:
         return "BOOL"
-    if types and types <= {str}:
+    if str in types and types <= {str, type(None)}:
         return "BYTES"
     if types and types <= {int}:
         low, high = min(flat), max(flat)  # type: ignore[type-var] # all are int

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from model_harness.binding.table_binding import NamedValues
+from model_harness.binding.type_hints import string_array
 from model_harness.errors import RequestError, truncate
 from model_harness.protocols import json_encoding
 
@@ -71,8 +72,10 @@ class Tensor:
         code = CODES.get(self.datatype)
         if isinstance(self.data, memoryview):
             flat = np.frombuffer(self.data, f"<{code}")
+        elif code is None:
+            flat = string_array(self.data)
         else:
-            flat = np.array(self.data, code or "U")
+            flat = np.array(self.data, code)
         shaped: numpy.ndarray = flat.reshape(self.shape)
         return shaped
 

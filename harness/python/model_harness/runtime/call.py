@@ -1,6 +1,7 @@
 """One call of the user's function: its arguments, its deadline and the errors of the function."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from model_harness.binding.table_binding import Invocation, Rows
 from model_harness.errors import RequestError
@@ -46,7 +47,8 @@ class Call:
     def log_error(self, error: BaseException) -> RequestError:
         """Log an error of the function with its traceback; return the error for the client."""
         extra = {"request_id": self.responder.request_id}
-        logger.error("the function failed", exc_info=error, extra=extra)
+        with suppress(Exception):  # the log must not prevent the response
+            logger.error("the function failed", exc_info=error, extra=extra)
         try:
             message = str(error)
         except Exception:  # noqa: BLE001 - a broken __str__ of the user's exception

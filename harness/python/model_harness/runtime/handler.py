@@ -11,6 +11,7 @@ from typing import cast
 
 from model_harness.binding.signature import Signature
 from model_harness.errors import StartupError
+from model_harness.observability.log import logger
 from model_harness.runtime.scheduler import CallScheduler
 from model_harness.settings import Settings
 
@@ -23,6 +24,8 @@ class Handler:
     signature: Signature
     connect: Callable[[CallScheduler], None]
     """Give the scheduler the function or an executor."""
+    memory_factor: int = 1
+    """The memory of a value in this language, relative to Python."""
 
 
 def load(settings: Settings) -> Handler:
@@ -152,4 +155,7 @@ def _check(settings: Settings, target: object) -> Handler:
         else:
             scheduler.set_function(function)
 
-    return Handler(label, Signature.of(function, f"handler {label}"), connect)
+    signature = Signature.of(function, f"handler {label}")
+    for warning in signature.warnings:
+        logger.warning("handler %s: argument %s", label, warning)
+    return Handler(label, signature, connect)

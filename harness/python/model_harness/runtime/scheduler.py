@@ -56,15 +56,18 @@ class CallScheduler:
         timeout_seconds: float,
         threads: int = 1,
         counters: RequestCounters | None = None,
+        redact: Callable[[str], str] = str,
     ) -> None:
         """Create it. `timeout_seconds` counts from the complete request, including queueing.
 
-        `threads` is 0 where an executor runs all calls.
+        `threads` is 0 where an executor runs all calls. `redact` removes secrets from the messages
+        of exceptions.
         """
         self._limit = in_flight
         self._timeout = timeout_seconds
         self._is_serial = threads == 1
         self._counters = RequestCounters() if counters is None else counters
+        self._redact = redact
         self._function: Callable[..., object] = _not_loaded
         self._executor: Executor | None = None
         self._shared_limit: InFlightLimit | None = None
@@ -100,11 +103,16 @@ class CallScheduler:
         """Return how many calls this process has accepted and not answered."""
         return len(self._open)
 
-    def submit(self, responder: Responder, encoder: ResultEncoder, arguments: Invocation) -> None:
-        """Queue a call, and run the queue if no thread does. Raise RequestError(429)."""
+    def submit(
+        self, responder: Responder, encoder: ResultEncoder, arguments: Invocation, received: float
+    ) -> None:
+        """Queue a call, and run the queue if no thread does. Raise RequestError(429).
+
+        The timeout counts from `received`, in seconds of time.perf_counter.
+        """
         if len(self._open) >= self._limit:
             raise too_many_requests(self._limit)
-        call = Call(responder, encoder, arguments, time.perf_counter() + self._timeout)
+        call = Call(responder, encoder, arguments, received + self._timeout)
         self._open.add(call)
         shared_limit = self._shared_limit
         if shared_limit is not None and not shared_limit.acquire(len(self._open), self._limit):
@@ -139,6 +147,8 @@ class CallScheduler:
                 self._timed_out.discard(call)
                 continue
             call.arguments = None  # frees the memory; a queued call is skipped
+            if not call.running_since:
+                call.responder.release_memory()
             message = f"the function took longer than {self._timeout:g} s"
             call.responder.send_error(RequestError(504, message))
             if self._executor is not None:
@@ -164,13 +174,16 @@ class CallScheduler:
             self._counters.count_result(time.perf_counter() - call.deadline + self._timeout)
         else:
             self._timed_out.discard(call)
+        call.responder.release_memory()
 
     def discard(self, call: Call) -> None:
         """Forget a timed-out call that has ended."""
         self._timed_out.discard(call)
+        call.responder.release_memory()
 
     def fail(self, call: Call, error: BaseException) -> None:
         """Answer a call with an error and log its traceback, unless the timeout caused it."""
+        call.responder.release_memory()
         if call.is_timeout(error):
             self._timed_out.discard(call)
             return
@@ -178,7 +191,10 @@ class CallScheduler:
         if self._close(call):
             if response is not error:
                 self._counters.count_function_error()
-            call.responder.send_error(response)
+            sentences = map(self._redact, response.errors)
+            call.responder.send_error(
+                RequestError(response.status, *sentences, headers=response.headers)
+            )
         else:
             self._timed_out.discard(call)
 
@@ -227,6 +243,8 @@ class CallScheduler:
             self._counters.count_result(ended - call.deadline + self._timeout)
         else:
             self._timed_out.discard(call)
+        if responder.reserved_bytes:
+            responder.release_memory()
 
     def _close(self, call: Call) -> bool:
         """Remove an open call; return False if another thread has removed and answered it."""

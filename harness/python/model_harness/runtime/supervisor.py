@@ -11,6 +11,7 @@ from functools import partial
 from types import FrameType
 
 from model_harness.errors import StartupError
+from model_harness.observability import internal_requests  # noqa: F401 - one id for all processes
 from model_harness.observability.termination_message import TerminationMessage
 from model_harness.observability.worker_stats import WorkerTable
 from model_harness.runtime.processes import (

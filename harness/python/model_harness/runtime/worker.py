@@ -1,6 +1,7 @@
 """A process that serves the function."""
 
 import gc
+import os
 import queue
 import signal
 import sys
@@ -36,7 +37,11 @@ def main(context: ProcessContext, load: Load, number: int = 0) -> int:
     slot = context.table.slots[number]
     counters = RequestCounters(slot.counters)
     scheduler = CallScheduler(
-        settings.in_flight, settings.timeout_seconds, settings.threads, counters
+        settings.in_flight,
+        settings.timeout_seconds,
+        settings.threads,
+        counters,
+        context.termination.redactor.redact,
     )
     is_single = settings.workers == 1
     try:
@@ -50,7 +55,7 @@ def main(context: ProcessContext, load: Load, number: int = 0) -> int:
         handler = load(settings)
         stop = _stop_signals()  # after user code, which may have set handlers
         handler.connect(scheduler)
-        app.open(handler.signature)
+        app.open(handler.signature, handler.memory_factor)
         if not is_single:
             server.start()
     except StartupError as error:
@@ -74,6 +79,28 @@ def report_startup_error(error: StartupError, termination: TerminationMessage) -
     return 1
 
 
+def _handle_signals_in_forks() -> None:
+    """Let processes that user code forks end by SIGTERM and SIGINT, as in any program.
+
+    The signals are blocked during a fork: otherwise a signal that arrives before the child has
+    restored the defaults would be lost.
+    """
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def block() -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+
+    def restore() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        unblock()
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=restore)
+
+
 def _stop_signals() -> "queue.SimpleQueue[int]":
     stop: queue.SimpleQueue[int] = queue.SimpleQueue()
 
@@ -81,5 +108,7 @@ def _stop_signals() -> "queue.SimpleQueue[int]":
         stop.put(number)
 
     signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which sends SIGTERM
+    # Ctrl-C reaches the parent, which sends SIGTERM. Not SIG_IGN, which programs inherit.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    _handle_signals_in_forks()
     return stop

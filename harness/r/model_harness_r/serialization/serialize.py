@@ -45,6 +45,11 @@ _NAMES_TAG = _INT_PAIR.pack(PAIRLIST | HAS_TAG, SYMBOL) + _INT_PAIR.pack(ASCII_T
 _NUMBER_TYPES = frozenset({int, float})
 
 
+_MAX_CACHED_NAMES = 64
+_MAX_CACHED_CHARACTERS = 1024
+"""Clients choose names at any depth: without these limits, they could fill the cache."""
+
+
 def serialize(names: tuple[str, ...], values: Collection[object]) -> bytes:
     """Return a serialized list of arguments; the name of an unnamed argument is empty.
 
@@ -113,9 +118,18 @@ def _append_doubles(parts: list[bytes], value: list[object]) -> None:
         parts.append(struct.pack(f"<{len(value)}d", *value))
 
 
-@lru_cache(maxsize=256)  # requests repeat the same names
 def _names_attribute(names: tuple[str, ...]) -> bytes:
     """Return the names attribute of a list, with the end of the attributes."""
+    is_small = len(names) <= _MAX_CACHED_NAMES and sum(map(len, names)) <= _MAX_CACHED_CHARACTERS
+    return _cached_names(names) if is_small else _names(names)
+
+
+@lru_cache(maxsize=256)  # requests repeat the same names
+def _cached_names(names: tuple[str, ...]) -> bytes:
+    return _names(names)
+
+
+def _names(names: tuple[str, ...]) -> bytes:
     strings = map(_string, names)
     return _NAMES_TAG + _INT_PAIR.pack(STRINGS, len(names)) + b"".join(strings) + _NULL
 
