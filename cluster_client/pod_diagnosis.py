@@ -34,6 +34,7 @@ _IMAGE_REASONS = frozenset(
     }
 )
 _STARTING_REASONS = frozenset({"", "ContainerCreating", "PodInitializing"})
+_CONTROL_CHARACTERS = {code: "?" for code in (*range(32), 127) if chr(code) not in "\n\t"}
 _POD_TEMPLATE_HASH = "pod-template-hash"
 
 
@@ -52,7 +53,11 @@ class PodProblem(msgspec.Struct, frozen=True, gc=False):
 
 
 def keep_end(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
-    """Return the last `max_bytes` of `text`: an exception's own line comes last."""
+    """Return the last `max_bytes` of `text`: the line of an exception comes last.
+
+    Control characters become `?`: JSON would encode each of them as six bytes.
+    """
+    text = text.translate(_CONTROL_CHARACTERS)
     data = text.encode()
     if len(data) <= max_bytes:
         return text

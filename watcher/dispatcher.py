@@ -28,6 +28,8 @@ while the broker is unavailable, only the net change of a version is kept."""
 MAX_UNSAVED = 1000
 """Transitions that are not stored yet; above this limit the watches are not read."""
 _MAX_RETRY_SECONDS = 5.0
+_FINAL_STATUSES = (400, 413, 422)
+"""The API server refuses the object, because it is invalid or too large: a retry cannot help."""
 
 T = TypeVar("T")
 
@@ -109,7 +111,15 @@ class Dispatcher:
             if not queue or not self._has_space(key, queue):
                 break
             transition = queue[0]
-            event = await _retry_until_stored(lambda: self._outbox.store(key, transition))  # noqa: B023 - awaited here
+            event = None
+            try:
+                event = await _retry_until_stored(
+                    lambda: self._outbox.store(key, transition),  # noqa: B023 - awaited here
+                    _FINAL_STATUSES,
+                )
+            except ApiError as error:
+                logger.warning("transition of %s dropped: %s", key.object_name, error)
+                metrics.REFUSED.inc()
             queue.popleft()
             self._count_unsaved(-1)
             if event is not None:
@@ -184,13 +194,20 @@ class Dispatcher:
             self._attempts = 0
 
 
-async def _retry_until_stored(step: Callable[[], Awaitable[T]]) -> T:
-    """Repeat a step until the API server accepts it. A ForeignWriteError is not retried."""
+async def _retry_until_stored(
+    step: Callable[[], Awaitable[T]], final_statuses: tuple[int, ...] = ()
+) -> T:
+    """Repeat a step until the API server accepts it.
+
+    Raises ApiError with one of `final_statuses`, and ForeignWriteError.
+    """
     attempt = 0
     while True:
         try:
             return await step()
         except ApiError as error:
+            if error.status in final_statuses:
+                raise
             if attempt == 0:
                 logger.warning("record not stored, retrying: %s", error)
             await back_off(attempt)

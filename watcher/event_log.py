@@ -7,6 +7,7 @@ the oldest event in the log gets the last event of each version that changed sin
 
 import asyncio
 import bisect
+import re
 from typing import NamedTuple
 
 from watcher.events import Event
@@ -14,6 +15,7 @@ from watcher.records import StoredRecord
 from watcher.resources import VersionKey
 
 MAX_EVENTS = 1024
+_POSITION = re.compile(r"([0-9]{1,20})(?:[.]([0-9]{1,20}))?")
 
 
 class Position(NamedTuple):
@@ -28,9 +30,8 @@ class Position(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> "Position | None":
         """Parse a position; return None for any other text."""
-        revision, _, sequence = text.partition(".")
-        is_valid = revision.isdecimal() and (sequence or "0").isdecimal()
-        return cls(int(revision), int(sequence or 0)) if is_valid else None
+        match = _POSITION.fullmatch(text)
+        return cls(int(match[1]), int(match[2] or 0)) if match else None
 
 
 class Entry(NamedTuple):

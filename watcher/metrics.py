@@ -12,6 +12,10 @@ DELAY = Histogram(
     "Time from receiving a change from the API server to the broker's confirmation of its event",
     buckets=(0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.15, 0.3, 1, 5, 30, 300),
 )
+REFUSED = Counter(
+    "watcher_transitions_refused_total",
+    "Transitions dropped because the API server refuses to store them",
+)
 PENDING_VERSIONS = Gauge(
     "watcher_versions_pending", "Versions with stored events that are not confirmed"
 )

@@ -1,5 +1,6 @@
 """The parts of a Deployment, a Pod and a route that the watcher keeps in memory."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ VERSION_LABEL = "app.kubernetes.io/version"
 COMPONENT_LABEL = "app.kubernetes.io/component"
 PART_OF_LABEL = "app.kubernetes.io/part-of"
 MODEL_SELECTOR = f"{PART_OF_LABEL}=model-deployment,{COMPONENT_LABEL}=model"
+_MODEL = re.compile(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?")
+_VERSION = re.compile(r"v[1-9][0-9]{0,14}")
 ROUTE_SELECTOR = f"{PART_OF_LABEL}=model-deployment,{COMPONENT_LABEL}=route"
 
 
@@ -102,7 +105,9 @@ def version_key(meta: api_types.ObjectMeta) -> VersionKey | None:
     """Return the version that an object's labels name, or None."""
     labels = meta.labels or {}
     model, version = labels.get(NAME_LABEL), labels.get(VERSION_LABEL)
-    return VersionKey(model, version) if model and version else None
+    if not (model and version and _MODEL.fullmatch(model) and _VERSION.fullmatch(version)):
+        return None  # no version of this project; its record could not be named after it
+    return VersionKey(model, version)
 
 
 def parse_deployment(data: msgspec.Raw | bytes) -> Deployment | None:

@@ -83,6 +83,7 @@ class Settings:
         """Read `WATCHER_*`. Raises StartupError with a line for each wrong variable."""
         variables, errors = decode_environment(environment, _Variables)
         errors += _api_server_errors(environment)
+        errors += _token_errors(environment)
         if variables is None or errors:
             raise StartupError("\n".join(errors))
         return cls(
@@ -97,11 +98,19 @@ class Settings:
                 virtual_host=variables.broker_virtual_host,
                 exchange=variables.exchange,
             ),
-            status_token=variables.status_token,
+            status_token=variables.status_token.strip(),
             host=variables.host,
             port=variables.port,
             health_port=variables.health_port,
         )
+
+
+def _token_errors(environment: Mapping[str, str]) -> list[str]:
+    """Refuse an empty token: it would open a status that is meant to be closed."""
+    token = environment.get("WATCHER_STATUS_TOKEN")
+    if token is None or token.strip():
+        return []
+    return ["WATCHER_STATUS_TOKEN is empty; set the secret's value, or remove the key `token`"]
 
 
 def _api_server_errors(environment: Mapping[str, str]) -> list[str]:

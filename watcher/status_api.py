@@ -26,6 +26,9 @@ STATIC = Path(__file__).parent / "static"
 KEEP_ALIVE_SECONDS = 15.0
 """Interval of comments that keep an idle event stream open."""
 MAX_STREAMS = 256
+MAX_STREAMS_PER_CLIENT = 16
+STREAM_SECONDS = 600.0
+"""A stream ends after this time, also if its client does not read; clients then resume."""
 _DOMINO_PATH = re.compile(r"/models/.*/model")
 _STATIC_FILES = {
     "/status/": ("index.html", "text/html"),
@@ -49,7 +52,8 @@ class StatusApi:
         self._cache = cache
         self._auth = auth
         self._is_ready = is_ready
-        self._streams: set[asyncio.Task[object]] = set()
+        self._streams: dict[asyncio.Task[object], str] = {}
+        """The tasks of open event streams, with the address of each client."""
 
     def create_app(self) -> web.Application:
         """Create the application of the public port."""
@@ -122,9 +126,13 @@ class StatusApi:
 
     async def _get_events(self, request: web.Request) -> web.StreamResponse:
         """Send events as they occur; the only state per client is its position in the log."""
+        client = request.headers.get("X-Real-Ip") or request.remote or ""
         if len(self._streams) >= MAX_STREAMS:
             headers = {"Retry-After": "5"}
             return _json({"error": "too many clients follow the events"}, 503, headers)
+        if list(self._streams.values()).count(client) >= MAX_STREAMS_PER_CLIENT:
+            headers = {"Retry-After": "5"}
+            return _json({"error": "this client follows the events too often"}, 429, headers)
         if request.method == "HEAD":
             return web.Response(content_type="text/event-stream")
         response = web.StreamResponse(
@@ -136,16 +144,17 @@ class StatusApi:
         )
         task = asyncio.current_task()
         if task is not None:
-            self._streams.add(task)
+            self._streams[task] = client
         metrics.STREAMS.set(len(self._streams))
         try:
             await response.prepare(request)
-            await self._send_events(response, self._start_position(request))
-        except ConnectionError:
+            async with asyncio.timeout(STREAM_SECONDS):
+                await self._send_events(response, self._start_position(request))
+        except (ConnectionError, TimeoutError):
             return response
         finally:
             if task is not None:
-                self._streams.discard(task)
+                self._streams.pop(task, None)
             metrics.STREAMS.set(len(self._streams))
 
     def _start_position(self, request: web.Request) -> Position:
@@ -154,7 +163,9 @@ class StatusApi:
         last_id = request.headers.get("Last-Event-ID") or request.query.get("lastEventId")
         if last_id is None:
             return log.end
-        return Position.parse(last_id) or log.find(last_id) or Position(0)
+        position = Position.parse(last_id) or log.find(last_id) or Position(0)
+        # beyond the end: of another cluster's history, or of a replica that is ahead
+        return min(position, log.end)
 
     async def _send_events(self, response: web.StreamResponse, position: Position) -> NoReturn:
         log = self._cache.log

@@ -343,4 +343,14 @@ def test_long_termination_message_keeps_its_end() -> None:
 def test_keep_end_never_exceeds_the_limit(text: str, max_bytes: int) -> None:
     short = keep_end(text, max_bytes)
     assert len(short.encode()) <= max_bytes
-    assert short == text or text.endswith(short.removeprefix("..."))
+    printable = "".join(
+        "?" if character == "\x7f" or (character < " " and character not in "\n\t") else character
+        for character in text
+    )
+    assert short == printable or printable.endswith(short.removeprefix("..."))
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x7f", '"', "\\", "\n", "ä", "\U0001f600"])
+def test_message_of_any_characters_takes_few_bytes_in_json(character: str) -> None:
+    message = keep_end(character * 4000)
+    assert len(msgspec.json.encode(message)) <= 2 * MAX_MESSAGE_BYTES + 2

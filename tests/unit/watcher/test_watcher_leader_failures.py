@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import random
+from collections.abc import Mapping
 
 import msgspec
 import pytest
@@ -21,6 +22,7 @@ from tests.support.watcher_cluster import (
 from tests.unit.watcher.leader_sessions import all_confirmed, leading, new_session, stored
 from watcher import informer, resources
 from watcher.dispatcher import MAX_PENDING_PER_VERSION
+from watcher.errors import ApiError
 from watcher.inventory import Inventory
 from watcher.outbox import ForeignWriteError
 from watcher.resources import VersionKey
@@ -257,3 +259,37 @@ def test_random_kills_lose_and_repeat_no_event(seed: int) -> None:
             ] == transitions
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_refused_transition_is_dropped_and_others_go_on(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = Cluster.create
+
+    async def refuse_iris(cluster: Cluster, path: str, body: Mapping[str, object]) -> bytes:
+        if body["metadata"]["name"] == "iris-v1":  # type: ignore[index] # a Lease
+            raise ApiError(status, "the object is invalid")
+        return await create(cluster, path, body)
+
+    monkeypatch.setattr(Cluster, "create", refuse_iris)
+
+    async def scenario() -> None:
+        cluster, broker = Cluster(), Broker()
+        cluster.put(DEPLOYMENTS, watcher_objects.deployment())
+        async with leading(cluster, broker) as session:
+            cluster.put(DEPLOYMENTS, watcher_objects.deployment("wine", uid="uid-w"))
+            await until(lambda: len(broker.published()) == 1)
+            await until(lambda: session.resume_revision is not None)
+        assert broker.published() == ["wine.v1.progressing 1"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("model", "version"),
+    [("Iris", "v1"), ("iris", "V1"), ("iris", "v0"), ("i_ris", "v1"), ("-", "1")],
+)
+def test_object_with_other_labels_is_no_version(model: str, version: str) -> None:
+    item = watcher_objects.deployment(model, version=version)
+    assert resources.parse_deployment(msgspec.json.encode(item)) is None

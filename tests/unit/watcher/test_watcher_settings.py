@@ -49,6 +49,8 @@ def test_api_server_url_has_brackets_around_ipv6_address() -> None:
         ("WATCHER_PORT", "70000", "'70000'"),
         ("WATCHER_BROKER_PORT", "x", "'x'"),
         ("WATCHER_BROKER_PASSWORD", "", "not set"),
+        ("WATCHER_STATUS_TOKEN", "", "is empty"),
+        ("WATCHER_STATUS_TOKEN", "\n", "is empty"),
         ("KUBERNETES_SERVICE_HOST", "", "outside a Pod"),
     ],
 )

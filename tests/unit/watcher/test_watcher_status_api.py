@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -10,15 +11,16 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from tests.support import watcher_objects
-from watcher import events, records, resources
+from tests.support.time_limits import at_most
+from watcher import events, records, resources, status_api
 from watcher.auth import StatusAuth
 from watcher.cache import StatusCache
-from watcher.event_log import EventLog
+from watcher.event_log import EventLog, Position
 from watcher.inventory import Inventory
 from watcher.list_watch import Change, Disconnected, Snapshot
 from watcher.records import Record, StoredRecord
 from watcher.resources import Route, VersionKey
-from watcher.status_api import StatusApi
+from watcher.status_api import MAX_STREAMS_PER_CLIENT, StatusApi
 from watcher.transitions import State, VersionStatus
 
 KEY = VersionKey("iris", "v1")
@@ -181,6 +183,76 @@ def test_event_stream_starts_now_and_resumes_after_last_event() -> None:
     check_client(check, cache)
 
 
+@pytest.mark.parametrize("last_id", ["99999999999.0", "301", "1" * 20])
+def test_position_beyond_end_resumes_at_end(last_id: str) -> None:
+    cache = build_cache()
+
+    async def check(client: TestClient) -> None:  # type: ignore[type-arg]
+        stream = await client.get("/status/events", headers={"Last-Event-ID": last_id})
+        assert await frames(stream, 1) == ["retry: 2000\nid: 300.3"]
+        cache.apply_record(Change(stored(4, 310), False, 310))
+        (event,) = await frames(stream, 1)
+        assert event.startswith("id: 310.4\n")
+        stream.close()
+
+    check_client(check, cache)
+
+
+@pytest.mark.parametrize("last_id", ["9" * 5000, "\u0663", "1.x", "-1"])
+def test_text_that_is_no_position_starts_with_last_events(last_id: str) -> None:
+    assert Position.parse(last_id) is None
+
+    async def check(client: TestClient) -> None:  # type: ignore[type-arg]
+        stream = await client.get("/status/events", params={"lastEventId": last_id})
+        assert stream.status == 200
+        first, event = await frames(stream, 2)
+        assert first == "retry: 2000\nid: 0.0"
+        assert event.startswith("id: 300.3\n")
+        stream.close()
+
+    check_client(check)
+
+
+def test_streams_are_limited_per_client() -> None:
+    async def check(client: TestClient) -> None:  # type: ignore[type-arg]
+        many = {"X-Real-Ip": "192.0.2.1"}
+        streams = [
+            await client.get("/status/events", headers=many) for _ in range(MAX_STREAMS_PER_CLIENT)
+        ]
+        refused = await client.get("/status/events", headers=many)
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "5")
+        other = await client.get("/status/events", headers={"X-Real-Ip": "192.0.2.2"})
+        assert other.status == 200
+        for stream in (*streams, other):
+            stream.close()
+
+    check_client(check)
+
+
+def test_stream_ends_after_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status_api, "STREAM_SECONDS", 0.05)
+
+    async def check(client: TestClient) -> None:  # type: ignore[type-arg]
+        stream = await client.get("/status/events")
+        assert (await stream.read()).startswith(b"retry: 2000")
+
+    check_client(check)
+
+
+@pytest.mark.parametrize("blanks", [" " * 7000, "\t" * 7000, ", " * 3500, 'W/"a" , ' * 800])
+def test_long_etag_header_is_parsed_fast(blanks: str) -> None:
+    async def check(client: TestClient) -> None:  # type: ignore[type-arg]
+        started = time.perf_counter()
+        for _ in range(10):
+            response = await client.get(
+                "/status/models", headers={"If-None-Match": f'"a"{blanks}"b"'}
+            )
+            assert response.status == 200
+        assert time.perf_counter() - started < at_most(0.5)
+
+    check_client(check)
+
+
 def test_position_before_log_returns_last_event_of_each_version() -> None:
     log = EventLog(max_events=2)
     wine = VersionKey("wine", "v1")
@@ -222,6 +294,8 @@ def test_confirmed_event_keeps_position_of_its_storage() -> None:
         ("Basic " + base64.b64encode(b"t0ken:other").decode(), 401),
         ("Basic " + base64.b64encode(b"other:t0ken").decode(), 401),
         ("Basic !!!", 401),
+        ("Bearer t0k\udce9n", 401),
+        ("Basic " + base64.b64encode(b"\xff:\xff").decode(), 401),
     ],
 )
 def test_status_requires_token(authorization: str | None, status: int) -> None:
