@@ -18,7 +18,16 @@ from typing import IO
 from components import atomic_directory
 from components.build_context import BUILD_DIR
 from components.errors import quote
-from components.sources import NO_FILES, Problem, SourceError, SourceTree, is_included, read
+from components.sources import (
+    NO_FILES,
+    ORIGINAL_RULES,
+    RULES,
+    IgnoreRules,
+    Problem,
+    SourceError,
+    SourceTree,
+    read,
+)
 
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _SHOWN_DIGITS = 12
@@ -69,9 +78,9 @@ def resolve(root: Path, ref: str) -> str:
     )
 
 
-def read_git(root: Path, path: str, commit: str) -> SourceTree:
+def read_git(root: Path, path: str, commit: str, rules: IgnoreRules = RULES) -> SourceTree:
     """Return the files of a folder at a commit. Raises SourceError as `check_out` and `read` do."""
-    return read(check_out(root, path, commit))
+    return read(check_out(root, path, commit), rules)
 
 
 def check_out(root: Path, path: str, commit: str) -> Path:
@@ -111,7 +120,7 @@ def _list(root: Path, path: str, commit: str) -> list[_Blob]:
         about, _, raw_name = line.partition(b"\t")
         mode, _, blob = about.split(b" ")
         name = os.fsdecode(raw_name)
-        if not all(is_included(part) for part in name.split("/")):
+        if not ORIGINAL_RULES.includes(name):  # `read` applies the newer rules
             continue
         if mode == _SYMBOLIC_LINK:
             hint = "replace it by the file itself"

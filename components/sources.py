@@ -27,24 +27,78 @@ from pathlib import Path
 
 from components.errors import quote
 
-IGNORED_NAMES = frozenset(
-    {
-        ".DS_Store",
-        ".git",
-        ".hypothesis",
-        ".idea",
-        ".ipynb_checkpoints",
-        ".mypy_cache",
-        ".pytest_cache",
-        ".ruff_cache",
-        ".venv",
-        ".vscode",
-        "Thumbs.db",
-        "__pycache__",
-    }
+
+@dataclass(frozen=True)
+class IgnoreRules:
+    """Names of files and folders that tools create, ignored at any depth.
+
+    Rules never change, because that would change the content of published versions. More names
+    need new rules, and `published_before` lists the old ones.
+    """
+
+    names: frozenset[str]
+    suffixes: tuple[str, ...]
+    prefixes: tuple[str, ...] = ()
+
+    def includes(self, path: str) -> bool:
+        """Return whether a file with this path, relative to the source, is part of it."""
+        return not any(
+            name in self.names or name.startswith(self.prefixes) or name.endswith(self.suffixes)
+            for name in path.split("/")
+        )
+
+
+ORIGINAL_RULES = IgnoreRules(
+    frozenset(
+        {
+            ".DS_Store",
+            ".git",
+            ".hypothesis",
+            ".idea",
+            ".ipynb_checkpoints",
+            ".mypy_cache",
+            ".pytest_cache",
+            ".ruff_cache",
+            ".venv",
+            ".vscode",
+            "Thumbs.db",
+            "__pycache__",
+        }
+    ),
+    (".pyc", ".pyo", ".swp", "~"),
 )
-"""Names of files and folders that tools create, ignored at any depth."""
-IGNORED_SUFFIXES = (".pyc", ".pyo", ".swp", "~")
+RULES = IgnoreRules(
+    ORIGINAL_RULES.names
+    | {
+        ".RData",
+        ".Rapp.history",
+        ".Rhistory",
+        ".Rproj.user",
+        ".coverage",
+        ".direnv",
+        ".dockerignore",
+        ".eggs",
+        ".gitignore",
+        ".nox",
+        ".tox",
+        "__MACOSX",
+        "catboost_info",
+        "desktop.ini",
+        "htmlcov",
+        "lightning_logs",
+        "mlruns",
+        "venv",
+        "wandb",
+    },
+    (*ORIGINAL_RULES.suffixes, ".egg-info", ".swo"),
+    (".#", "._", "#", ".nfs", ".Trash-"),
+)
+SECRET_NAMES = frozenset(
+    {".aws", ".env", ".envrc", ".netrc", ".pgpass", ".pypirc", "id_ecdsa", "id_ed25519", "id_rsa"}
+)
+"""Names of files and folders with credentials, which must not get into an image."""
+_KEY_SUFFIXES = (".key", ".pem")
+_PRIVATE_KEY = b"PRIVATE KEY-----"
 
 _OWNER_MAY_EXECUTE = 0o100
 
@@ -82,15 +136,15 @@ class SourceTree:
     digest: str
 
 
-def read(folder: Path) -> SourceTree:
+def read(folder: Path, rules: IgnoreRules = RULES) -> SourceTree:
     """Read a folder. Raises SourceError for problems and for unreadable files."""
     try:
-        refused = find_problems(folder)
+        refused = find_problems(folder, rules)
         if refused:
             raise SourceError(f"{folder}: found {refused[0].actual}; {refused[0].hint}")
         files: list[File] = []
         fields: list[bytes] = []
-        for path in _sorted_paths(folder):
+        for path in _sorted_paths(folder, rules):
             with open(folder / path, "rb") as stream:
                 status = os.fstat(stream.fileno())
                 digest = hashlib.file_digest(stream, "sha256").digest()
@@ -123,11 +177,11 @@ def content_hash_of_image(
     return _content(b"model-deployment/image-content/1", language, handler, environment, fields)
 
 
-def find_problems(folder: Path) -> list[Problem]:
+def find_problems(folder: Path, rules: IgnoreRules = RULES) -> list[Problem]:
     """Return why a folder cannot be a source, by names and types of its files."""
     problems: list[Problem] = []
     empty = True
-    for entry, path in _entries(folder):
+    for entry, path in _entries(folder, rules):
         empty = False
         if entry.is_symlink():
             problems.append(
@@ -140,9 +194,19 @@ def find_problems(folder: Path) -> list[Problem]:
     return problems
 
 
-def is_included(name: str) -> bool:
-    """Return whether a file or folder of this name is part of a source."""
-    return name not in IGNORED_NAMES and not name.endswith(IGNORED_SUFFIXES)
+def find_secret_files(tree: SourceTree) -> list[str]:
+    """Return the paths of files that contain credentials, by their names or a private key."""
+    return [
+        file.path
+        for file in tree.files
+        if SECRET_NAMES & set(file.path.split("/"))
+        or (file.path.endswith(_KEY_SUFFIXES) and _has_private_key(tree.folder / file.path))
+    ]
+
+
+def _has_private_key(path: Path) -> bool:
+    with path.open("rb") as file:
+        return _PRIVATE_KEY in file.read(65536)
 
 
 def digest_of(fields: Iterable[bytes]) -> str:
@@ -153,20 +217,23 @@ def digest_of(fields: Iterable[bytes]) -> str:
     return total.hexdigest()
 
 
-def _sorted_paths(folder: Path) -> list[str]:
-    return sorted((path for entry, path in _entries(folder) if entry.is_file()), key=os.fsencode)
+def _sorted_paths(folder: Path, rules: IgnoreRules) -> list[str]:
+    paths = (path for entry, path in _entries(folder, rules) if entry.is_file())
+    return sorted(paths, key=os.fsencode)
 
 
-def _entries(folder: Path, prefix: str = "") -> Iterator[tuple[os.DirEntry[str], str]]:
+def _entries(
+    folder: Path, rules: IgnoreRules, prefix: str = ""
+) -> Iterator[tuple[os.DirEntry[str], str]]:
     """Yield the included files below a folder."""
     with os.scandir(folder) as entries:
         ordered = sorted(entries, key=lambda entry: os.fsencode(entry.name))
     for entry in ordered:
-        if not is_included(entry.name):
+        if not rules.includes(entry.name):
             continue
         path = prefix + entry.name
         if entry.is_dir(follow_symlinks=False):
-            yield from _entries(Path(entry.path), path + "/")
+            yield from _entries(Path(entry.path), rules, path + "/")
         else:
             yield entry, path
 

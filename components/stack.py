@@ -30,7 +30,7 @@ from components.serving.model_image import (
     declare_harness_image,
     repository_name,
 )
-from components.serving.version_content import Content, read_all
+from components.serving.version_content import Content, find_secrets, keep_published, read_all
 from components.traefik.ingress_controller import IngressController, IngressControllerArgs
 
 
@@ -39,7 +39,7 @@ def build(spec: StackSpec, root: Path, snapshot: ClusterSnapshot) -> None:
 
     Raises `pulumi.RunError` for forbidden changes, before anything is declared.
     """
-    contents = read_all(spec, root)
+    contents = keep_published(read_all(spec, root), snapshot.state, spec, root)
     _reject_changed_versions(contents, snapshot)
     _log_changes(spec, snapshot)
     snapshot.transfer_replicas(spec)
@@ -51,7 +51,10 @@ def build(spec: StackSpec, root: Path, snapshot: ClusterSnapshot) -> None:
 def _reject_changed_versions(
     contents: Mapping[tuple[str, str], Content], snapshot: ClusterSnapshot
 ) -> None:
-    issues = list(immutability.find_changed_versions(contents, snapshot.state))
+    issues = [
+        *immutability.find_changed_versions(contents, snapshot.state),
+        *find_secrets(contents, snapshot.state),
+    ]
     if issues:
         raise pulumi.RunError(str(StackFileError(issues)))
 

@@ -1,10 +1,13 @@
 """Provenance of a version: commit and time, kept once written."""
 
+import os
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+
+from components.sources import RULES
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,27 @@ class GitCheckout:
 
     @cached_property
     def _changed(self) -> list[str]:
-        return [
-            line[3:] for line in self._git("status", "--porcelain", "--no-renames").splitlines()
-        ]
+        """Paths that differ from HEAD, relative to the project; folders end in `/`.
+
+        The options override the user's configuration; `-z` prints names as they are. Ignored files
+        are listed, too: the commit does not have them.
+        """
+        prefix = self._git("rev-parse", "--show-prefix").strip()
+        options = ("-z", "--no-renames", "--untracked-files=all", "--ignored=traditional")
+        lines = self._git("status", "--porcelain", *options).split("\0")
+        return [line[3:].removeprefix(prefix) for line in lines if line[3:].startswith(prefix)]
 
     def commit(self, source: str) -> str:
         """Return the commit of `source`, with `-dirty` if files differ; `unknown` outside Git."""
         if not self._head:
             return "unknown"
-        folder = source.rstrip("/") + "/"
-        dirty = any(path.startswith(folder) or folder.startswith(path) for path in self._changed)
+        folder = os.path.normpath(source) + "/"
+        dirty = any(
+            folder.startswith(path)
+            or (path.startswith(folder) and RULES.includes(path.removeprefix(folder).rstrip("/")))
+            for path in self._changed
+            if path
+        )
         return self._head + ("-dirty" if dirty else "")
 
 

@@ -1,13 +1,24 @@
 """The content of the versions of a stack, read once before resources are declared."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.cluster_state.state import ClusterState
 from components.config import GitSource, StackSpec, VersionSpec
+from components.errors import ConfigIssue, quote
 from components.git_sources import read_git, resolve
 from components.serving.provenance import GitCheckout
-from components.sources import SourceTree, content_hash, content_hash_of_image, read
+from components.sources import (
+    ORIGINAL_RULES,
+    RULES,
+    IgnoreRules,
+    SourceTree,
+    content_hash,
+    content_hash_of_image,
+    find_secret_files,
+    read,
+)
 
 
 @dataclass(frozen=True)
@@ -31,18 +42,60 @@ def read_all(spec: StackSpec, root: Path) -> Mapping[tuple[str, str], Content]:
     }
 
 
-def _read(spec: VersionSpec, root: Path, checkout: GitCheckout) -> Content:
+def find_secrets(
+    contents: Mapping[tuple[str, str], Content], state: ClusterState
+) -> Iterator[ConfigIssue]:
+    """Yield an issue for each file with credentials in a version that is not published yet."""
+    for (model, version), content in contents.items():
+        current = state.versions.get((model, version))
+        if content.tree is None or (current is not None and current.ever_available):
+            continue
+        for path in find_secret_files(content.tree):
+            yield ConfigIssue(
+                ("models", model, "versions", version, "source"),
+                f"the file {quote(path)}, which contains credentials",
+                "move it out of the folder; images must not contain credentials, use the key "
+                "secrets",
+            )
+
+
+def keep_published(
+    contents: Mapping[tuple[str, str], Content],
+    state: ClusterState,
+    spec: StackSpec,
+    root: Path,
+) -> Mapping[tuple[str, str], Content]:
+    """Return the contents, by the original rules for versions that were published with them.
+
+    New rules for ignored files must not change the content of published versions.
+    """
+    checkout = GitCheckout(root)
+    kept = dict(contents)
+    for (model, version), content in contents.items():
+        current = state.versions.get((model, version))
+        if current is None or content.tree is None or current.content_hash == content.content_hash:
+            continue
+        version_spec = spec.models[model].versions[version]
+        original = _read(version_spec, root, checkout, ORIGINAL_RULES)
+        if original.content_hash == current.content_hash:
+            kept[model, version] = original
+    return kept
+
+
+def _read(
+    spec: VersionSpec, root: Path, checkout: GitCheckout, rules: IgnoreRules = RULES
+) -> Content:
     runtime_settings = (spec.language, spec.handler, spec.environment)
     if spec.image is not None:
         return Content(None, content_hash_of_image(spec.image, *runtime_settings), "unknown", "")
     if isinstance(spec.source, GitSource):
         commit = resolve(root, spec.source.ref)
-        tree = read_git(root, spec.source.path, commit)
+        tree = read_git(root, spec.source.path, commit, rules)
         return Content(
             tree, content_hash(tree, *runtime_settings, spec.python), commit, spec.source.ref
         )
     folder = str(spec.source)
-    tree = read(root / folder)
+    tree = read(root / folder, rules)
     return Content(
         tree, content_hash(tree, *runtime_settings, spec.python), checkout.commit(folder), ""
     )

@@ -1,0 +1,176 @@
+"""What belongs to a version, and what published versions keep."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from components.cluster_state.state import parse_cluster_state
+from components.config import StackSpec, parse
+from components.serving.provenance import GitCheckout
+from components.serving.version_content import find_secrets, keep_published, read_all
+from components.sources import ORIGINAL_RULES, content_hash, read
+from tests.support.k8s_objects import STARTING, UNAVAILABLE, deployment
+
+VERSION = ("iris", "v1")
+LITTER = [
+    ".Rhistory",
+    ".RData",
+    ".Rproj.user/shared",
+    ".coverage",
+    ".tox/log",
+    "iris.egg-info/PKG-INFO",
+    "htmlcov/index.html",
+    ".predict.py.swo",
+    "#predict.py#",
+    "._predict.py",
+    "__MACOSX/predict.py",
+    "desktop.ini",
+    ".nfs000000000012",
+    ".Trash-1000/files",
+    "mlruns/0/meta.yaml",
+    "data/.Rhistory",
+    "venv/pyvenv.cfg",
+]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    write(tmp_path, "models/iris/v1/predict.py", "def predict(value):\n    return value\n")
+    return tmp_path
+
+
+def write(root: Path, name: str, text: str = "x") -> None:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def spec_of(root: Path) -> StackSpec:
+    platform = {"namespace": "models", "registry": "localhost:5000/models", "hostname": "localhost"}
+    version = {"source": "models/iris/v1", "language": "python", "handler": "predict:predict"}
+    return parse(platform, {"iris": {"versions": {"v1": version}}}, root)
+
+
+def hash_of(root: Path) -> str:
+    return read_all(spec_of(root), root)[VERSION].content_hash
+
+
+@pytest.mark.parametrize("name", LITTER)
+def test_litter_of_tools_is_not_part_of_version(root: Path, name: str) -> None:
+    before = hash_of(root)
+    write(root, f"models/iris/v1/{name}")
+    assert hash_of(root) == before
+    write(root, "models/iris/v1/data/weights.csv")
+    assert hash_of(root) != before
+
+
+def test_lock_of_editor_is_not_part_of_version(root: Path) -> None:
+    before = hash_of(root)
+    (root / "models/iris/v1/.#predict.py").symlink_to("me@host.123:1")
+    assert hash_of(root) == before
+
+
+def test_version_published_by_original_rules_keeps_its_content(root: Path) -> None:
+    write(root, "models/iris/v1/.Rhistory", "secret <- 1")
+    spec = spec_of(root)
+    tree = read(root / "models/iris/v1", ORIGINAL_RULES)
+    original = content_hash(tree, "python", "predict:predict", {})
+    contents = read_all(spec, root)
+    assert contents[VERSION].content_hash != original
+    published = parse_cluster_state([deployment("iris", "v1", content_hash=original)], [])
+    kept = keep_published(contents, published, spec, root)[VERSION]
+    assert kept.content_hash == original
+    assert kept.tree is not None
+    assert [file.path for file in kept.tree.files] == [".Rhistory", "predict.py"]
+    changed = parse_cluster_state([deployment("iris", "v1", content_hash="b" * 64)], [])
+    assert keep_published(contents, changed, spec, root) == contents
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".env", "TOKEN=x"),
+        ("config/.netrc", "machine x"),
+        (".aws/credentials", "[default]"),
+        ("id_rsa", "x"),
+        ("server.pem", "-----BEGIN RSA PRIVATE KEY-----\n"),
+    ],
+)
+def test_file_with_credentials_is_refused_before_publication(
+    root: Path, name: str, text: str
+) -> None:
+    write(root, f"models/iris/v1/{name}", text)
+    contents = read_all(spec_of(root), root)
+    unpublished = parse_cluster_state([deployment("iris", "v1", (UNAVAILABLE, STARTING))], [])
+    for state in (parse_cluster_state([], []), unpublished):
+        (issue,) = find_secrets(contents, state)
+        assert issue.location == "models.iris.versions.v1.source"
+        assert repr(name) in issue.actual
+    assert not list(find_secrets(contents, parse_cluster_state([deployment("iris", "v1")], [])))
+
+
+def test_certificate_is_not_a_secret(root: Path) -> None:
+    write(root, "models/iris/v1/ca.pem", "-----BEGIN CERTIFICATE-----\n")
+    assert not list(find_secrets(read_all(spec_of(root), root), parse_cluster_state([], [])))
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(params=["", "deep/project"], ids=["at the top", "in a subfolder"])
+def project(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A committed project, also in a subfolder of its repository."""
+    project = tmp_path / request.param
+    for folder in ("iris/v1", "größe/v1"):
+        write(project, f"models/{folder}/predict.py")
+    write(project, ".gitignore", "*.joblib\n__pycache__/\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "x")
+    return project
+
+
+@pytest.mark.parametrize("source", ["models/iris/v1", "./models/iris/v1", "models//iris/v1/"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("models/iris/v1/predict.py", "changed"),
+        ("models/iris/v1/my data.csv", "x"),
+        ("models/iris/v1/größe.csv", "x"),
+        ("models/iris/v1/weights.joblib", "x"),
+    ],
+)
+def test_source_that_differs_from_commit_is_dirty(
+    project: Path, source: str, name: str, text: str
+) -> None:
+    git(project, "config", "status.showUntrackedFiles", "no")
+    assert not GitCheckout(project).commit(source).endswith("-dirty")
+    write(project, name, text)
+    assert GitCheckout(project).commit(source).endswith("-dirty")
+    assert not GitCheckout(project).commit("models/größe/v1").endswith("-dirty")
+
+
+@pytest.mark.parametrize(
+    "name", ["models/iris/v1/__pycache__/predict.pyc", "models/iris/v1/.Rhistory", "models/x.py"]
+)
+def test_litter_and_other_folders_do_not_make_source_dirty(project: Path, name: str) -> None:
+    write(project, name)
+    assert not GitCheckout(project).commit("models/iris/v1").endswith("-dirty")
+
+
+def test_folder_with_umlaut_is_dirty(project: Path) -> None:
+    write(project, "models/größe/v1/predict.py", "changed")
+    assert GitCheckout(project).commit("models/größe/v1").endswith("-dirty")
+
+
+def test_ignored_parent_folder_is_dirty(project: Path) -> None:
+    write(project, ".gitignore", "models/new/\n")
+    git(project, "add", ".gitignore")
+    git(project, "commit", "-qm", "y")
+    write(project, "models/new/v1/predict.py")
+    assert GitCheckout(project).commit("models/new/v1").endswith("-dirty")
