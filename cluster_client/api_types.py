@@ -69,6 +69,7 @@ class DeploymentSpec(ApiType):
     selector: LabelSelector = field(default_factory=LabelSelector)
     template: PodTemplateSpec = field(default_factory=PodTemplateSpec)
     progress_deadline_seconds: int | None = None
+    paused: bool = False
 
 
 class DeploymentStatus(ApiType):

@@ -73,6 +73,9 @@ def _version_name(text: str) -> str:
 
 
 def _namespace_name(text: str) -> str:
+    if text == "default" or text.startswith("kube-"):
+        # a stack creates its namespace, denies all traffic in it, and deletes it in the end
+        raise value_error("write a namespace of this stack alone, such as models")
     return _label(text, _LONGEST_NAMESPACE)
 
 
@@ -89,7 +92,11 @@ RouteName = Annotated[
 VersionName = Annotated[str, AfterValidator(_version_name), _schema(_VERSION, _LONGEST_VERSION)]
 VersionReference = Annotated[str, _schema(_VERSION, _LONGEST_VERSION)]
 """Validate the form of a reference to a version."""
-NamespaceName = Annotated[str, AfterValidator(_namespace_name), _schema(_LABEL, _LONGEST_NAMESPACE)]
+NamespaceName = Annotated[
+    str,
+    AfterValidator(_namespace_name),
+    _schema(rf"(?!default$|kube-){_LABEL}", _LONGEST_NAMESPACE),
+]
 
 
 def version_number(version: str) -> int:

@@ -35,6 +35,7 @@ def read_workload(cluster: ClusterClient, namespace: str, kind: str, name: str) 
         return None
     workload = msgspec.convert(manifest, Deployment)
     is_available = workload.condition("Available").status == "True"
+    hindrance = _hindrance(workload) if kind == DEPLOYMENTS else ""
     has_rolled_out = workload.condition("Progressing").reason == "NewReplicaSetAvailable"
     selector = ",".join(
         f"{key}={value}" for key, value in workload.spec.selector.match_labels.items()
@@ -46,11 +47,25 @@ def read_workload(cluster: ClusterClient, namespace: str, kind: str, name: str) 
         problem = diagnose_deployment(workload, pods)
         reason = _eviction(cluster, namespace, pods) or (str(problem) if problem else "")
     return Workload(
-        is_available=is_available,
+        is_available=is_available and not hindrance,
         deadline_seconds=workload.spec.progress_deadline_seconds,
         selector=selector,
-        reason=reason,
+        reason=hindrance if workload.spec.paused else reason or hindrance,
     )
+
+
+def _hindrance(deployment: Deployment) -> str:
+    """Return why a Deployment cannot serve although Kubernetes reports it as Available.
+
+    The condition holds for a Deployment without replicas, and a paused one does not roll out.
+    """
+    if deployment.spec.paused:
+        return "it is paused; run kubectl rollout resume"
+    if not deployment.spec.replicas:
+        return "it is scaled to 0 replicas"
+    if not deployment.status.ready_replicas:
+        return f"0 of {deployment.spec.replicas} replicas are ready"
+    return ""
 
 
 def _eviction(cluster: ClusterClient, namespace: str, pods: list[Pod]) -> str:

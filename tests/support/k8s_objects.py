@@ -30,6 +30,8 @@ def deployment(
     manager: str = "pulumi-kubernetes",
     extra_annotations: dict[str, str] | None = None,
     deadline_seconds: int = 600,
+    ready: int | None = None,
+    paused: bool = False,
 ) -> dict[str, object]:
     annotations = {
         "deployment.kubernetes.io/revision": revision,
@@ -57,8 +59,12 @@ def deployment(
             "selector": {"matchLabels": labels(model, version)},
             "template": {"spec": {"containers": [container]}},
             "progressDeadlineSeconds": deadline_seconds,
+            "paused": paused,
         },
-        "status": {"conditions": list(conditions)},
+        "status": {
+            "conditions": list(conditions),
+            "readyReplicas": replicas if ready is None else ready,
+        },
     }
 
 

@@ -37,8 +37,8 @@ def find_issues(platform: object) -> Iterator[ConfigIssue]:
     yield from _registry(platform, aws)
     yield from _arns(aws, balancer)
     yield from _twice(as_dict(aws, "nodes").get("autoscalingGroups"), (*_AWS, "nodes"))
+    yield from _ports(platform, has_balancer=bool(balancer))
     if balancer:
-        yield from _ports(platform)
         yield from _subnets(balancer, aws)
         yield from _names(balancer, as_str(as_dict(platform).get("hostname")) or "")
 
@@ -106,13 +106,17 @@ def _twice(values: object, at: Keys) -> Iterator[ConfigIssue]:
             yield ConfigIssue(where, f"duplicate {quote(name)}", "remove it")
 
 
-def _ports(platform: object) -> Iterator[ConfigIssue]:
+def _ports(platform: object, *, has_balancer: bool) -> Iterator[ConfigIssue]:
     at: Keys = ("platform", "ingressController")
     ingress = as_dict(platform, "ingressController")
-    ports = {key: ingress.get(key, default) for key, default in _PORTS.items()}
+    ports = {
+        key: ingress.get(key, default)
+        for key, default in _PORTS.items()
+        if has_balancer or key != "pingPort"  # exposed for a load balancer only
+    }
     used_ports: dict[object, str] = {}
     for key, port in ports.items():
-        if type(port) is int and port not in _NODE_PORTS:
+        if has_balancer and type(port) is int and port not in _NODE_PORTS:
             hint = f"write one of {_NODE_PORTS[0]} to {_NODE_PORTS[-1]}: EKS allows no other"
             yield ConfigIssue((*at, key), str(port), hint)
         if port in used_ports:

@@ -65,6 +65,33 @@ def test_gate_names_only_unavailable_versions() -> None:
     assert "v1" not in text
 
 
+@pytest.mark.parametrize(
+    ("replicas", "ready", "paused", "reason"),
+    [
+        (0, 0, False, "it is scaled to 0 replicas"),
+        (2, 0, False, "0 of 2 replicas are ready"),
+        (2, 2, True, "it is paused; run kubectl rollout resume"),
+        (0, 0, True, "it is paused"),
+    ],
+)
+def test_gate_refuses_version_that_cannot_serve_despite_its_condition(
+    replicas: int, ready: int, paused: bool, reason: str
+) -> None:
+    item = deployment("iris", "v2", replicas=replicas, ready=ready, paused=paused)
+    with pytest.raises(pulumi.RunError, match="is not Available") as caught:
+        AvailabilityGate(FakeCluster({"iris-v2": item}), "models", ClusterState()).check(
+            "iris", "prod", ["v2"]
+        )
+    assert reason in str(caught.value)
+
+
+def test_gate_allows_version_with_some_ready_replicas() -> None:
+    item = deployment("iris", "v2", replicas=3, ready=1)
+    AvailabilityGate(FakeCluster({"iris-v2": item}), "models", ClusterState()).check(
+        "iris", "prod", ["v2"]
+    )
+
+
 def test_gate_refuses_missing_version() -> None:
     with pytest.raises(pulumi.RunError, match="version v1 does not exist"):
         AvailabilityGate(FakeCluster({}), "models", ClusterState()).check("iris", "prod", ["v1"])
