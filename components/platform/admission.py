@@ -20,7 +20,55 @@ def _annotation(item: str, key: str) -> str:
     return f"{item}.metadata.?annotations[?'{key}'].orValue('')"
 
 
-_VALIDATIONS: list[ValidationArgsDict] = [
+_CONTENT_ENV = (
+    "(entry.name in ['MODEL_HANDLER', 'MODEL_NAME', 'MODEL_VERSION'] || "
+    "(!entry.name.startsWith('MODEL_') && !has(entry.valueFrom)))"
+)
+"""CEL: whether an environment variable is part of a version's content."""
+
+_MANAGED = (
+    "[object, oldObject].exists(item, item != null && "
+    "item.metadata.?labels[?'app.kubernetes.io/managed-by'].orValue('') == 'pulumi' && "
+    "item.metadata.?labels[?'app.kubernetes.io/component'].orValue('') == 'model')"
+)
+"""CEL: whether the Deployment belongs to a version, before or after the change."""
+
+_KEEPS_LABELS = " && ".join(
+    f"object.metadata.?labels[?'{name}'].orValue('') == '{value}'"
+    for name, value in labels("model").items()
+)
+"""CEL: without these labels, a second change would bypass the policy."""
+
+_POD_LABELS = "object.spec.template.metadata.?labels"
+_OWN_NAME = (
+    f"!{_POD_LABELS}[?'app.kubernetes.io/version'].orValue('').matches('^v[1-9][0-9]*$') || "
+    f"object.metadata.name == {_POD_LABELS}[?'app.kubernetes.io/name'].orValue('') + '-' + "
+    f"{_POD_LABELS}[?'app.kubernetes.io/version'].orValue('')"
+)
+"""CEL: whether the Pods have no labels by which they would get the traffic of another version."""
+
+
+def _environment(item: str) -> str:
+    """Return a CEL expression for the variables of a Deployment's container."""
+    return f"{item}.spec.template.spec.containers[0].?env.orValue([])"
+
+
+def _has_content_of(item: str, other: str) -> str:
+    """Return a CEL expression: `other` has every variable of `item` that is content."""
+    return (
+        f"{_environment(item)}.all(entry, !{_CONTENT_ENV} || "
+        f"{_environment(other)}.exists(same, same.name == entry.name && "
+        "same.?value.orValue('') == entry.?value.orValue('') && "
+        "has(same.valueFrom) == has(entry.valueFrom)))"
+    )
+
+
+_VERSION_VALIDATIONS: list[ValidationArgsDict] = [
+    {
+        "expression": _KEEPS_LABELS,
+        "message": "a version's Deployment must keep its labels app.kubernetes.io/component, "
+        "part-of and managed-by",
+    },
     {
         "expression": f"{_annotation('object', _HASH)} != ''",
         "message": f"a version's Deployment must carry the annotation {_HASH}",
@@ -41,6 +89,38 @@ _VALIDATIONS: list[ValidationArgsDict] = [
         ),
         "message": f"every container's image must be the digest in the annotation {_DIGEST}",
     },
+    {
+        "expression": (
+            "size(object.spec.template.spec.containers) == 1 && "
+            "size(object.spec.template.spec.?initContainers.orValue([])) == 0 && "
+            "object.spec.template.spec.containers.all(container, "
+            "!has(container.command) && !has(container.args) && "
+            "container.?volumeMounts.orValue([]).all(mount, !mount.mountPath.startsWith('/opt')))"
+        ),
+        "message": "a version's Pods run only the entry point of its image: one container without "
+        "command, args and mounts over /opt, and no initContainers",
+    },
+    {
+        "expression": (
+            f"oldObject == null || {_annotation('oldObject', _HASH)} == '' || "
+            f"({_has_content_of('oldObject', 'object')} && "
+            f"{_has_content_of('object', 'oldObject')})"
+        ),
+        "message": "a published version is immutable: its handler and environment cannot change; "
+        "publish a new one",
+    },
+]
+
+_VALIDATIONS: list[ValidationArgsDict] = [
+    *(
+        {**validation, "expression": f"!{_MANAGED} || ({validation['expression']})"}
+        for validation in _VERSION_VALIDATIONS
+    ),
+    {
+        "expression": _OWN_NAME,
+        "message": "Pods with the labels of a version get its traffic; the Deployment must have "
+        "the version's name",
+    },
 ]
 
 
@@ -59,8 +139,7 @@ def declare_immutability_policy(
             "match_constraints": {
                 "match_policy": "Equivalent",
                 "namespace_selector": {},
-                # old and new object are matched: removing the label does not bypass the policy
-                "object_selector": {"match_labels": labels("model")},
+                "object_selector": {},
                 "resource_rules": [
                     {
                         "api_groups": ["apps"],

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.support import local_stack
-from tests.support.local_stack import environment, run
+from tests.support.local_stack import Object, environment, run
 from tests.support.project_copy import MODELS, ProjectCopy
 from tests.support.traffic import call
 
@@ -17,7 +17,7 @@ OTHER = {"name": "model", "image": "localhost:5000/models/echo@sha256:" + "0" * 
 
 def _patch(kind: str, name: str, patch: object) -> local_stack.Outcome:
     command = ("kubectl", "--namespace", local_stack.NAMESPACE, "patch", kind, name)
-    return run(*command, "--type=merge", "-p", json.dumps(patch), env=environment())
+    return run(*command, "--type=strategic", "-p", json.dumps(patch), env=environment())
 
 
 @pytest.mark.parametrize("command", [("preview",), ("up", "--yes", "--skip-preview")])
@@ -49,6 +49,11 @@ def test_replicas_and_resources_of_published_version_may_change(
     assert "additional resource requests: memory +512Mi" in text
 
 
+def _container(**fields: object) -> Object:
+    """Return a patch of the container of a version."""
+    return {"spec": {"template": {"spec": {"containers": [{"name": "model", **fields}]}}}}
+
+
 @pytest.mark.parametrize(
     ("patch", "reason"),
     [
@@ -58,8 +63,41 @@ def test_replicas_and_resources_of_published_version_may_change(
             {"spec": {"template": {"spec": {"containers": [OTHER]}}}},
             "every container's image must be the digest",
         ),
+        (_container(command=["sleep", "1d"]), "run only the entry point of its image"),
+        (_container(args=["x"]), "run only the entry point of its image"),
+        (
+            _container(volumeMounts=[{"name": "tmp", "mountPath": "/opt/model"}]),
+            "run only the entry point of its image",
+        ),
+        (
+            {"spec": {"template": {"spec": {"initContainers": [{"name": "x", "image": "x"}]}}}},
+            "run only the entry point of its image",
+        ),
+        (
+            _container(env=[{"name": "MODEL_HANDLER", "value": "os:getcwd"}]),
+            "its handler and environment cannot change",
+        ),
+        (
+            _container(env=[{"name": "EXTRA", "value": "1"}]),
+            "its handler and environment cannot change",
+        ),
+        (
+            {"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}},
+            "must keep its labels",
+        ),
     ],
-    ids=["another hash", "no hash", "another image"],
+    ids=[
+        "another hash",
+        "no hash",
+        "another image",
+        "command",
+        "args",
+        "mount",
+        "initContainer",
+        "handler",
+        "environment",
+        "label",
+    ],
 )
 def test_admission_policy_refuses_change_of_published_version(patch: object, reason: str) -> None:
     assert reason in _patch("deployment", "echo-v1", patch).failed().text
@@ -67,6 +105,29 @@ def test_admission_policy_refuses_change_of_published_version(patch: object, rea
 
 def test_admission_policy_allows_change_of_replicas() -> None:
     _patch("deployment", "echo-v1", {"spec": {"replicas": 2}}).succeeded()
+
+
+def test_admission_policy_allows_change_of_limits() -> None:
+    limits = _container(env=[{"name": "MODEL_IN_FLIGHT", "value": "3"}])
+    _patch("deployment", "echo-v1", limits).succeeded()
+
+
+def test_admission_policy_refuses_pods_that_would_get_traffic_of_version() -> None:
+    labels = {"app.kubernetes.io/name": "iris", "app.kubernetes.io/version": "v1"}
+    rogue = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "rogue"},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [{"name": "x", "image": "x"}]},
+            },
+        },
+    }
+    with pytest.raises(AssertionError, match="must have the version's name"):
+        local_stack.kubectl_with(json.dumps(rogue), "create", "--dry-run=server", "--filename=-")
 
 
 def test_preview_shows_effect_on_traffic(
