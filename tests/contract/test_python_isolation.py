@@ -86,3 +86,15 @@ def test_log_and_response_survive_model_that_changes_logging(
     _, _, errors = harness.finish()
     assert answer.headers["x-request-id"] in errors
     assert "Traceback" in errors
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_exit_hooks_of_user_code_run_at_the_end(serve: Serve, folder: Path, workers: str) -> None:
+    hook = "import atexit\natexit.register(lambda: print('bye', flush=True))\n"
+    (folder / "predict.py").write_text(hook + FUNCTIONS, encoding="utf-8")
+    harness = serve("pool", MODEL_WORKERS=workers)
+    assert harness.call({"k": 2}).status == 200
+    harness.terminate()
+    status, output, _ = harness.finish()
+    assert status == 0
+    assert output.splitlines().count("bye") >= int(workers)

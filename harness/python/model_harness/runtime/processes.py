@@ -1,5 +1,6 @@
 """Fork processes and describe how they ended. Imports nothing that costs start time."""
 
+import atexit
 import os
 import signal
 import sys
@@ -39,6 +40,7 @@ def fork(main: Callable[[], int]) -> int:
     status = 1
     try:
         status = main()
+        atexit._run_exitfuncs()
     except BaseException:  # noqa: BLE001 - printed, and the process ends
         sys.excepthook(*sys.exc_info())
     finally:

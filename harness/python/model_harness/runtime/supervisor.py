@@ -73,7 +73,7 @@ def _run_parent(context: ProcessContext, child: int) -> int:
         os.waitpid(child, 0)
         context.termination.report(error)
         return 1
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = os.waitstatus_to_exitcode(_wait_for(child))
     if stopping and status in {-signal.SIGTERM, 128 + signal.SIGTERM}:
         return 0  # stopped before the function was loaded
     description = f"the serving process {describe_exit(status)}"
@@ -82,3 +82,11 @@ def _run_parent(context: ProcessContext, child: int) -> int:
     elif status:
         context.termination.write_if_empty(f"{description}; see its log")
     return shell_status(status)
+
+
+def _wait_for(child: int) -> int:
+    """Return the wait status of the child. As process 1, reap orphans of user code, too."""
+    while True:
+        process, status = os.waitpid(-1, 0)
+        if process == child:
+            return status
