@@ -1,6 +1,10 @@
 """What user code does to its process must not lose responses, logs or child processes."""
 
 import json
+import socketserver
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,3 +102,75 @@ def test_exit_hooks_of_user_code_run_at_the_end(serve: Serve, folder: Path, work
     status, output, _ = harness.finish()
     assert status == 0
     assert output.splitlines().count("bye") >= int(workers)
+
+
+class _LineHandler(socketserver.StreamRequestHandler):
+    """Answers each line of a connection after a moment."""
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            time.sleep(0.003)
+            self.wfile.write(b"answer-for:" + line)
+
+
+CONNECTED = """
+import socket
+f = socket.create_connection(("127.0.0.1", PORT)).makefile("rwb")
+def ask(who):
+    f.write(str(who).encode() + b"\\n")
+    f.flush()
+    return f.readline().decode().strip()
+"""
+
+
+def test_workers_do_not_share_connections(
+    serve: Serve, folder: Path, threads: ThreadPoolExecutor
+) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _LineHandler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        code = CONNECTED.replace("PORT", str(server.server_address[1]))
+        (folder / "predict.py").write_text(code, encoding="utf-8")
+        harness = serve("ask", MODEL_WORKERS="2")
+        calls = [threads.submit(harness.call, {"who": f"user{n}"}) for n in range(60)]
+        results = [call.result().json()["result"] for call in calls]  # type: ignore[index] # JSON
+        assert results == [f"answer-for:user{n}" for n in range(60)]
+        server.shutdown()
+
+
+SHARED_FILE = """
+f = open("numbers.txt")
+def read():
+    return f.readline().strip()
+"""
+
+
+def test_workers_do_not_share_file_positions(
+    serve: Serve, folder: Path, threads: ThreadPoolExecutor
+) -> None:
+    (folder / "numbers.txt").write_text("".join(f"{n}\n" for n in range(100_000)))
+    (folder / "predict.py").write_text(SHARED_FILE, encoding="utf-8")
+    harness = serve("read", MODEL_WORKERS="2")
+    calls = [threads.submit(harness.call, {}) for _ in range(40)]
+    numbers = [int(call.result().json()["result"]) for call in calls]  # type: ignore[index] # JSON
+    assert max(numbers) < 40  # each worker counts from the start
+
+
+RANDOM = """
+import random
+import numpy
+numpy.random.seed(0)
+def draw():
+    return [numpy.random.random(), random.random()]
+"""
+
+
+def test_workers_draw_different_random_numbers(
+    serve: Serve, folder: Path, threads: ThreadPoolExecutor
+) -> None:
+    (folder / "predict.py").write_text(RANDOM, encoding="utf-8")
+    harness = serve("draw", MODEL_WORKERS="2", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    calls = [threads.submit(harness.call, {}) for _ in range(50)]
+    draws = [tuple(call.result().json()["result"]) for call in calls]  # type: ignore[index] # JSON
+    assert len({first for first, _ in draws}) == len(draws)
+    assert len({second for _, second in draws}) == len(draws)

@@ -108,7 +108,7 @@ def test_workers_load_separately_where_loading_starts_threads(serve: Serve, fold
     assert status == 0
     (line,) = [json.loads(line) for line in errors.splitlines()]
     assert line["message"] == (
-        "loading started 1 threads, which a fork would lose: each worker loads separately"
+        "loading started 1 threads, which workers cannot share: each worker loads separately"
     )
 
 

@@ -6,18 +6,21 @@ Three kinds of processes:
 
 The loader imports the user's code, freezes what the garbage collector would otherwise touch, and
 forks the workers, which share its memory until they write to it. It stays, and forks another
-worker for one that died. A fork has only the thread that forks: where loading started threads the
-loader must not fork. It becomes worker 0 itself then, and the monitor, which has loaded nothing,
-forks the others, each of which loads by itself.
+worker for one that died. A fork has only the thread that forks, and shares connections and the
+positions of files: where loading started threads or opened any of these, the loader must not fork.
+It becomes worker 0 itself then, and the monitor, which has loaded nothing, forks the others, each
+of which loads by itself.
 """
 
 import gc
 import os
 import select
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 
@@ -69,22 +72,41 @@ def main(context: ProcessContext, load: Load) -> int:
 
 def _run_loader(context: ProcessContext, load: Load, verdict: int) -> int:
     """Load the function, then fork the workers or become one. Write the verdict to a pipe."""
+    opened_before = _open_files()
     try:
         handler = load(context.settings)
     except StartupError as error:
         return worker.report_startup_error(error, context.termination)
     threads = len(os.listdir("/proc/self/task")) - 1
-    if threads:
-        logger.info(
-            "loading started %d threads, which a fork would lose: each worker loads separately",
-            threads,
-        )
+    opened = sorted(_open_files() - opened_before)
+    if threads or opened:
+        what = f"started {threads} threads" if threads else f"opened {', '.join(opened[:3])}"
+        logger.info("loading %s, which workers cannot share: each worker loads separately", what)
         os.write(verdict, _HAS_THREADS)
         return worker.main(context, lambda _: handler, 0)
     os.write(verdict, _CAN_FORK)
     gc.collect()
     gc.freeze()
-    return WorkerManager(context, partial(worker.main, context, lambda _: handler)).run({})
+
+    def run_worker(number: int) -> int:
+        if numpy_random := sys.modules.get("numpy.random"):
+            numpy_random.seed()  # `random` reseeds itself; otherwise all workers draw the same
+        return worker.main(context, lambda _: handler, number)
+
+    return WorkerManager(context, run_worker).run({})
+
+
+def _open_files() -> set[str]:
+    """Return the open sockets, pipes and files of this process, without devices.
+
+    Processes that share a connection receive each other's replies, and those that share a file
+    share its position.
+    """
+    names = set()
+    for number in os.listdir("/proc/self/fd"):
+        with suppress(OSError):  # the descriptor of the listing is closed by now
+            names.add(os.readlink(f"/proc/self/fd/{number}"))
+    return {name for name in names if not name.startswith("/dev/")}
 
 
 def _follow_loader(loader: int, context: ProcessContext) -> int:
