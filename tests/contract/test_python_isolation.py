@@ -174,3 +174,43 @@ def test_workers_draw_different_random_numbers(
     draws = [tuple(call.result().json()["result"]) for call in calls]  # type: ignore[index] # JSON
     assert len({first for first, _ in draws}) == len(draws)
     assert len({second for _, second in draws}) == len(draws)
+
+
+STATE = """
+import contextvars, decimal
+import numpy
+decimal.getcontext().prec = 50
+numpy.seterr(all="raise")
+variable = contextvars.ContextVar("variable", default=None)
+variable.set(1)
+
+def state():
+    try:
+        numpy.array([1.0]) / 0
+        error = None
+    except FloatingPointError as raised:
+        error = type(raised).__name__
+    return [decimal.getcontext().prec, error, variable.get()]
+
+async def async_state():
+    return state()
+"""
+
+
+@pytest.mark.parametrize(
+    ("function", "settings"),
+    [
+        ("state", {}),
+        ("state", {"MODEL_THREADS": "3"}),
+        ("state", {"MODEL_WORKERS": "2", "OPENBLAS_NUM_THREADS": "1"}),
+        ("async_state", {}),
+    ],
+)
+def test_context_of_loading_holds_in_calls(
+    serve: Serve, folder: Path, function: str, settings: dict[str, str]
+) -> None:
+    (folder / "predict.py").write_text(STATE, encoding="utf-8")
+    harness = serve(function, **settings)
+    for _ in range(10):
+        answer = harness.call({})
+        assert answer.json()["result"] == [50, "FloatingPointError", 1]  # type: ignore[index] # JSON

@@ -1,6 +1,7 @@
 """The scheduler, the event loop and the watchdog, without a server."""
 
 import asyncio
+import contextvars
 import subprocess
 import sys
 import threading
@@ -242,15 +243,17 @@ def test_async_call_timed_out_at_start_never_runs(moment: str) -> None:
         runs.append(1)
 
     scheduler = CallScheduler(1, TIMEOUT_SECONDS)
-    event_loop = EventLoop(function, scheduler)
+    event_loop = EventLoop(function, scheduler, contextvars.copy_context())
     scheduler.set_executor(event_loop)
     loop, resume, ended = event_loop._loop, threading.Event(), threading.Event()
 
     def expiring_task_factory(
-        _loop: asyncio.AbstractEventLoop, coroutine: Coroutine[object, None, None]
+        _loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[object, None, None],
+        context: contextvars.Context,
     ) -> "asyncio.Task[None]":
         scheduler.expire(after(TIMEOUT_SECONDS + 1))
-        return asyncio.Task(coroutine, loop=loop)
+        return asyncio.Task(coroutine, loop=loop, context=context)
 
     if moment == "while the task is created":
         loop.set_task_factory(expiring_task_factory)

@@ -1,6 +1,7 @@
 """An asyncio event loop in a separate thread, for handlers that are `async def`."""
 
 import asyncio
+import contextvars
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -14,9 +15,16 @@ class EventLoop:
     """Runs the calls of one function. A function that blocks delays all calls, not the server."""
 
     def __init__(
-        self, function: Callable[..., Awaitable[object]], scheduler: CallScheduler
+        self,
+        function: Callable[..., Awaitable[object]],
+        scheduler: CallScheduler,
+        context: contextvars.Context,
     ) -> None:
-        """Start the thread, which runs for the lifetime of the process."""
+        """Start the thread, which runs for the lifetime of the process.
+
+        Each call runs in a copy of `context`.
+        """
+        self._context = context
         self._function = function
         self._scheduler = scheduler
         self._tasks: dict[Call, asyncio.Task[None]] = {}
@@ -35,7 +43,9 @@ class EventLoop:
         arguments = call.arguments
         if arguments is not None:
             call.running_since = time.perf_counter()
-            self._tasks[call] = self._loop.create_task(self._run(call, arguments))
+            self._tasks[call] = self._loop.create_task(
+                self._run(call, arguments), context=self._context.copy()
+            )
             if call.arguments is not None:
                 return
             self._tasks.pop(call).cancel()  # timed out before the first step, which never runs

@@ -1,12 +1,15 @@
 """Load the user's handler: import, instantiate and check it, with precise errors."""
 
+import contextvars
 import importlib
 import importlib.util
 import inspect
 import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from model_harness.binding.signature import Signature
@@ -146,16 +149,37 @@ def _check(settings: Settings, target: object) -> Handler:
         )
     function = cast("Callable[..., object]", target)
 
+    # what loading set in context variables, for example by decimal.setcontext or numpy.seterr
+    context = contextvars.copy_context()
+
     def connect(scheduler: CallScheduler) -> None:
         if asynchronous:
             from model_harness.runtime.event_loop import EventLoop  # noqa: PLC0415 - 3 MB that few handlers need
 
             coroutine_function = cast("Callable[..., Awaitable[object]]", function)
-            scheduler.set_executor(EventLoop(coroutine_function, scheduler))
+            scheduler.set_executor(EventLoop(coroutine_function, scheduler, context))
+        elif settings.threads == 1:
+            scheduler.set_function(partial(context.run, function))
         else:
-            scheduler.set_function(function)
+            scheduler.set_function(_run_in_context_of_thread(function, context))
 
     signature = Signature.of(function, f"handler {label}")
     for warning in signature.warnings:
         logger.warning("handler %s: argument %s", label, warning)
     return Handler(label, signature, connect)
+
+
+def _run_in_context_of_thread(
+    function: Callable[..., object], context: contextvars.Context
+) -> Callable[..., object]:
+    """Run each call in a copy of the context that belongs to its thread."""
+    local = threading.local()
+
+    def run(*positional: object, **named: object) -> object:
+        try:
+            thread_context: contextvars.Context = local.context
+        except AttributeError:
+            thread_context = local.context = context.copy()
+        return thread_context.run(function, *positional, **named)
+
+    return run
