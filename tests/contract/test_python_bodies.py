@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from model_harness.http.request_body import GRACE_SECONDS
 
 from tests.contract.harness_process import Serve, read_answer
 from tests.support.time_limits import at_most
@@ -136,6 +137,60 @@ def test_client_that_reads_after_sending_gets_response(
         for _ in range(50):
             connection.sendall(b"x" * 1_000_000)
         assert read_answer(connection)[0] == status
+
+
+STALLED = {
+    "accepted": HEAD + b"Content-Length: 9\r\n\r\n{",
+    "wrong path": HEAD.replace(b"/model ", b"/nowhere ") + b"Content-Length: 9\r\n\r\n{",
+    "too long": HEAD + b"Content-Length: 99999999\r\n\r\n{",
+    "chunked": HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+}
+
+
+@pytest.mark.parametrize("request_start", STALLED.values(), ids=list(STALLED))
+def test_stalled_connections_delay_no_other_request_and_are_closed(
+    serve: Serve, request_start: bytes
+) -> None:
+    harness = serve("quick")
+    stalled = [harness.connect() for _ in range(800)]
+    try:
+        for connection in stalled:
+            connection.sendall(request_start)
+        answer = harness.call({})
+        assert answer.status in {200, 429}  # 429 while too many bodies arrive
+        assert answer.seconds < at_most(1.0)
+        assert harness.health("live") == 200
+        end = time.monotonic() + at_most(GRACE_SECONDS + 3)
+        for connection in stalled:
+            connection.settimeout(max(0.01, end - time.monotonic()))
+            while _receive(connection):
+                pass
+        assert harness.call({}).status == 200
+    finally:
+        for connection in stalled:
+            connection.close()
+
+
+@pytest.mark.parametrize("request_start", [b"", b"POST /model HTTP/1.1\r\nX: "])
+def test_idle_connections_delay_no_other_request(serve: Serve, request_start: bytes) -> None:
+    harness = serve("quick")
+    idle = [harness.connect() for _ in range(2000)]
+    try:
+        for connection in idle:
+            connection.sendall(request_start)
+        answer = harness.call({})
+        assert (answer.status, answer.seconds < at_most(1.0)) == (200, True)
+        assert harness.health("ready") == 200
+    finally:
+        for connection in idle:
+            connection.close()
+
+
+def _receive(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(65536)
+    except ConnectionResetError:
+        return b""
 
 
 def _pour(connection: socket.socket, megabytes: int) -> None:

@@ -170,7 +170,7 @@ def test_calls_in_flight_drain_before_exit(serve: Serve, threads: ThreadPoolExec
 def test_drain_has_time_limit(serve: Serve, threads: ThreadPoolExecutor) -> None:
     harness = serve("wait", MODEL_TIMEOUT_SECONDS="0.2")
     with harness.connect() as connection:
-        connection.sendall(HEAD + b"Content-Length: 100\r\n\r\n{")
+        connection.sendall(HEAD + b"Content-Length: 60000\r\n\r\n{")
         time.sleep(0.1)
         started = time.monotonic()
         harness.terminate()

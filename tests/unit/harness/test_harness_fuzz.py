@@ -1,7 +1,7 @@
 """Every request gets a response, never an error of the harness, and no malformed call."""
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Generator
+from collections.abc import Awaitable, Generator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,6 +33,9 @@ class _CompleteBody(Awaitable[bytes]):
         return self.body
         yield
 
+    def cancel(self) -> bool:
+        return False
+
 
 class Request:
     """Granian's scope and protocol in one, with a complete body."""
@@ -41,13 +44,18 @@ class Request:
         self.method, self.path, self.body = method, path, body
         self.headers = {"content-length": str(len(body)), **headers}
         self.responses: list[tuple[int, dict[str, str], bytes]] = []
+        self._chunks = iter((body, b""))
 
-    def __call__(self) -> Awaitable[bytes]:
+    def __call__(self) -> _CompleteBody:
         return _CompleteBody(self.body)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self.body
-        yield b""
+    def __aiter__(self) -> "Request":
+        return self
+
+    def __anext__(self) -> _CompleteBody:
+        for chunk in self._chunks:
+            return _CompleteBody(chunk)
+        raise StopAsyncIteration
 
     def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.responses.append((status, dict(headers), body))

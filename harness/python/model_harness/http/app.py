@@ -91,7 +91,7 @@ class App:
         try:
             if endpoint.parse is None or scope.method not in endpoint.methods:
                 responder.send(*self._handle_without_body(endpoint, scope, headers))
-                await self.bodies.drain(transport)
+                await self.bodies.drain(transport, responder)
                 return
             signature = self._admit(endpoint, headers)
             try:
@@ -109,7 +109,7 @@ class App:
         except RequestError as error:
             responder.send_error(error)
             responder.release_memory()
-            await self.bodies.drain(transport)
+            await self.bodies.drain(transport, responder)
         except Exception:  # noqa: BLE001 - an error of the harness is answered and logged as well
             responder.release_memory()
             logger.exception("the harness failed", extra={"request_id": request_id})
