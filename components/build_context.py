@@ -15,7 +15,7 @@ from pathlib import Path
 from components import atomic_directory
 from components.languages import PYTHON, Language, Runtime
 from components.naming import object_name
-from components.sources import File, SourceError, SourceTree, digest_of, read
+from components.sources import ALL_FILES, File, SourceError, SourceTree, digest_of, read
 
 BUILD_DIR = ".build"
 MODEL_DOCKERFILE = "model.Dockerfile"
@@ -146,7 +146,8 @@ def _write(folder: Path, tree: SourceTree, prefix: str, extra: Mapping[str, byte
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(tree.folder / file.path, path)
         path.chmod(_mode(file))
-    if read(folder / prefix).digest != tree.digest:
+    # what was copied is part of the version, whichever rules chose it
+    if read(folder / prefix, ALL_FILES).digest != tree.digest:
         raise SourceError(f"{tree.folder}: changed while it was read; run it again")
     for name, content in extra.items():
         path = folder / name

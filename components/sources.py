@@ -32,8 +32,8 @@ from components.errors import quote
 class IgnoreRules:
     """Names of files and folders that tools create, ignored at any depth.
 
-    Rules never change, because that would change the content of published versions. More names
-    need new rules, and `published_before` lists the old ones.
+    Rules never change, because that would change the content of published versions. To ignore more
+    names, define new `RULES` and add the present ones to `OLDER_RULES`.
     """
 
     names: frozenset[str]
@@ -93,6 +93,11 @@ RULES = IgnoreRules(
     (*ORIGINAL_RULES.suffixes, ".egg-info", ".swo"),
     (".#", "._", "#", ".nfs", ".Trash-"),
 )
+"""What is not part of a version that is published now. Do not edit: see IgnoreRules."""
+OLDER_RULES = (ORIGINAL_RULES,)
+"""By which published versions may have been read."""
+ALL_FILES = IgnoreRules(frozenset(), ())
+"""Ignores nothing."""
 SECRET_NAMES = frozenset(
     {".aws", ".env", ".envrc", ".netrc", ".pgpass", ".pypirc", "id_ecdsa", "id_ed25519", "id_rsa"}
 )

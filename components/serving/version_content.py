@@ -10,7 +10,7 @@ from components.errors import ConfigIssue, quote
 from components.git_sources import read_git, resolve
 from components.serving.provenance import GitCheckout
 from components.sources import (
-    ORIGINAL_RULES,
+    OLDER_RULES,
     RULES,
     IgnoreRules,
     SourceTree,
@@ -65,7 +65,7 @@ def keep_published(
     spec: StackSpec,
     root: Path,
 ) -> Mapping[tuple[str, str], Content]:
-    """Return the contents, by the original rules for versions that were published with them.
+    """Return the contents, by the older rules for versions that were published with them.
 
     New rules for ignored files must not change the content of published versions.
     """
@@ -76,9 +76,10 @@ def keep_published(
         if current is None or content.tree is None or current.content_hash == content.content_hash:
             continue
         version_spec = spec.models[model].versions[version]
-        original = _read(version_spec, root, checkout, ORIGINAL_RULES)
-        if original.content_hash == current.content_hash:
-            kept[model, version] = original
+        for rules in OLDER_RULES:
+            older = _read(version_spec, root, checkout, rules)
+            if older.content_hash == current.content_hash:
+                kept[model, version] = older
     return kept
 
 

@@ -380,6 +380,15 @@ def test_stage_r_version_has_dockerfile_and_package_list(both: Path) -> None:
     ]
 
 
+def test_version_read_by_older_rules_is_staged_whole(both: Path) -> None:
+    make(both / "models/cars/v2", {"predict.R": "", ".Rhistory": "x", "mlruns/1": "y"})
+    for rules in sources.OLDER_RULES:
+        tree = read(both / "models/cars/v2", rules)
+        folder = both / build_context.stage_version(both, R, "cars", "v2", tree, "0" * 64)
+        assert {file.path for file in tree.files} >= {".Rhistory", "mlruns/1"}
+        assert (folder / "source/mlruns/1").read_text() == "y"
+
+
 def test_ignored_files_are_documented() -> None:
     text = (Path(__file__).parents[4] / "docs/stack-file.md").read_text()
     assert [name for name in sources.RULES.names if f"`{name}`" not in text] == []
