@@ -1,7 +1,9 @@
 """`python -m bench bench|drill [NAME ...]`: run the benchmarks in sequence and record the figures.
 
 Each benchmark is a separate module that prints a line `ok ...` or `FAIL ...` per figure; these
-lines become its section of bench/RESULTS.md. Exits with 1 if a figure misses its limit.
+lines become its section of bench/RESULTS.md. A benchmark whose name is missing in KINDS runs only
+by its module, for example `python -m bench.traffic NAME`. Exits with 1 if a figure misses its
+limit.
 """
 
 import argparse

@@ -20,7 +20,7 @@ class Figure:
     values: Mapping[str, object]
 
     def print(self) -> None:
-        """Return a line of text and a line of JSON."""
+        """Print a line of text and a line of JSON."""
         print(f"{'ok  ' if self.holds else 'FAIL'} {self.name}: {self.text}")
         print(json.dumps({"bench": self.name, "holds": self.holds, **self.values}), flush=True)
 

@@ -115,7 +115,10 @@ def annotation(name: str) -> str:
 
 
 def labels(component: str, model: str | None = None, version: str | None = None) -> dict[str, str]:
-    """Return the labels of an object, by which the cluster state is read."""
+    """Return the labels of every object that Pulumi declares; the cluster state is read by them.
+
+    The watcher labels its Leases itself. Existing volume claim templates cannot take a change.
+    """
     named = {} if model is None else {"app.kubernetes.io/name": model}
     versioned = {} if version is None else {"app.kubernetes.io/version": version}
     return {

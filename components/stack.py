@@ -64,7 +64,9 @@ def _log_changes(spec: StackSpec, snapshot: ClusterSnapshot) -> None:
     lines = change_summary.summarize_changes(models, snapshot.state)
     if lines:
         pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))
-    for line in (*change_summary.warnings(models), *buffer_memory.warnings(spec)):
+    for line in change_summary.single_replica_warnings(models):
+        pulumi.log.warn(line)
+    for line in buffer_memory.buffer_memory_warnings(spec):
         pulumi.log.warn(line)
 
 

@@ -150,12 +150,12 @@ async def kills(scale: float) -> Figure:
         await drill.begin()
         async with recorder.running(await setup.revision()):
             async with asyncio.TaskGroup() as group:
-                group.create_task(drill.change(_some(_CHANGES, scale)))
+                group.create_task(drill.change(_scaled(_CHANGES, scale)))
                 async with asyncio.TaskGroup() as killing:
-                    killing.create_task(drill.kill_processes(_some(_PROCESSES, scale)))
+                    killing.create_task(drill.kill_processes(_scaled(_PROCESSES, scale)))
                     away = max(5.0, _AWAY_SECONDS * scale)
-                    killing.create_task(drill.restart_broker(_some(_RESTARTS, scale, 2), away))
-                await drill.kill_pods(_some(_PODS, scale))
+                    killing.create_task(drill.restart_broker(_scaled(_RESTARTS, scale, 2), away))
+                await drill.kill_pods(_scaled(_PODS, scale))
                 drill.over = True
             settled = await drill.all_confirmed(recorder)
         messages = await asyncio.to_thread(setup.broker.messages)
@@ -185,5 +185,5 @@ async def kills(scale: float) -> Figure:
     return Figure("kills", settled and number > 0 and not wrong, text, values)
 
 
-def _some(count: int, scale: float, least: int = 1) -> int:
+def _scaled(count: int, scale: float, least: int = 1) -> int:
     return max(least, round(count * scale))

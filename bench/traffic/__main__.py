@@ -17,12 +17,12 @@ _LEAST_STEADY = 20_000
 """Requests during all events (100 s)."""
 
 
-def _some(count: int, scale: float, least: int = 10) -> int:
+def _scaled(count: int, scale: float, least: int = 10) -> int:
     return max(least, int(count * scale))
 
 
 def _change(load: Load) -> Bench:
-    return lambda testbed, scale: route_change(testbed, load, _some(200, scale))
+    return lambda testbed, scale: route_change(testbed, load, _scaled(200, scale))
 
 
 def _kills(name: str) -> Bench:
@@ -37,17 +37,17 @@ KILLS = (
     "killed-processes-with-failover",
 )
 BENCHES: dict[str, Bench] = {
-    "split": lambda testbed, scale: sharing.split(testbed, _some(20_000, scale)),
+    "split": lambda testbed, scale: sharing.split(testbed, _scaled(20_000, scale)),
     "split-while-others-change": lambda testbed, scale: sharing.split_while_others_change(
-        testbed, _some(3000, scale)
+        testbed, _scaled(3000, scale)
     ),
-    "sticky": lambda testbed, scale: sharing.sticky(testbed, _some(100, scale)),
-    "header": lambda testbed, scale: sharing.header(testbed, _some(200, scale)),
-    "mirror": lambda testbed, scale: sharing.mirror(testbed, _some(5000, scale)),
-    "failover": lambda testbed, scale: sharing.failover(testbed, _some(10_000, scale)),
-    "steady": lambda testbed, scale: steady.changes(testbed, _some(60_000, scale, _LEAST_STEADY)),
+    "sticky": lambda testbed, scale: sharing.sticky(testbed, _scaled(100, scale)),
+    "header": lambda testbed, scale: sharing.header(testbed, _scaled(200, scale)),
+    "mirror": lambda testbed, scale: sharing.mirror(testbed, _scaled(5000, scale)),
+    "failover": lambda testbed, scale: sharing.failover(testbed, _scaled(10_000, scale)),
+    "steady": lambda testbed, scale: steady.changes(testbed, _scaled(60_000, scale, _LEAST_STEADY)),
     **{name: _kills(name) for name in KILLS},
-    "among-200": lambda testbed, scale: among(testbed, 200, _some(5000, scale)),
+    "among-200": lambda testbed, scale: among(testbed, 200, _scaled(5000, scale)),
     **{load.name: _change(load) for load in LOADS},
 }
 

@@ -4,8 +4,8 @@ import itertools
 import os
 import time
 
-_FAIL_EVERY = int(os.environ.get("ARM_FAIL_EVERY", "0"))
-_SLEEP_SECONDS = float(os.environ.get("ARM_SLEEP_SECONDS", "0"))
+_FAIL_EVERY = int(os.environ.get("BENCH_FAIL_EVERY", "0"))
+_SLEEP_SECONDS = float(os.environ.get("BENCH_SLEEP_SECONDS", "0"))
 _calls = itertools.count(1)
 
 

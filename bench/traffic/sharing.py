@@ -195,7 +195,7 @@ async def _calls_of_v3(client: Client) -> int:
 
 async def failover(testbed: Testbed, count: int) -> Figure:
     """Check that no client sees the errors of a backend that raises on half its calls."""
-    failing = Version(MODEL, "v4", 1, {"ARM_FAIL_EVERY": "2"})
+    failing = Version(MODEL, "v4", 1, {"BENCH_FAIL_EVERY": "2"})
     testbed.publish(V1, failing)
     spec = RouteSpec(weights={"v1": 50, "v4": 50}, sticky=True, failover="v1")
     testbed.set_route(MODEL, "failover", spec)

@@ -47,7 +47,7 @@ class Version:
 
     @property
     def selector(self) -> str:
-        """Number of Pods."""
+        """Return the label selector of the version's Pods."""
         return ",".join(f"{key}={value}" for key, value in selector(self.model, self.name).items())
 
 

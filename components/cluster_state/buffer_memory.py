@@ -10,7 +10,7 @@ _AT_ONCE = 8
 """Number of bodies of full length that should fit."""
 
 
-def warnings(spec: StackSpec) -> Iterator[str]:
+def buffer_memory_warnings(spec: StackSpec) -> Iterator[str]:
     """Yield a warning for each model whose largest bodies could fill a Traefik's memory."""
     memory = memory_bytes(spec.platform.ingress_controller.resources.memory)
     for name, model in spec.models.items():

@@ -24,7 +24,7 @@ class DesiredModel:
     routes: Mapping[str, Mapping[str, int]]
     """Weights by route, including `latest`."""
     failover_versions: Mapping[str, frozenset[str]]
-    """Versions that receive requests without a weight (mirror, failover), by route."""
+    """Failover versions, which receive requests without a weight, by route."""
 
 
 def summarize_changes(models: Mapping[str, DesiredModel], state: ClusterState) -> list[str]:
@@ -97,8 +97,8 @@ def _requests(models: Mapping[str, DesiredModel], state: ClusterState) -> str:
     return f"additional resource requests: {amounts}" if amounts else ""
 
 
-def warnings(models: Mapping[str, DesiredModel]) -> Iterator[str]:
-    """Yield each version that receives traffic with a single replica."""
+def single_replica_warnings(models: Mapping[str, DesiredModel]) -> Iterator[str]:
+    """Yield a warning for each version that receives traffic with a single replica."""
     for model, desired in models.items():
         for version, replicas in desired.replicas.items():
             routes = [

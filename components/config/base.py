@@ -26,7 +26,7 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _written(cls, value: object) -> object:
+    def _refuse_missing_value(cls, value: object) -> object:
         """Refuse a key without a value: it is a mistake, not a request for the default."""
         if value is None:
             raise value_error("write its value")

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from components.config.base import Section
 from components.config.models import StackSpec
-from components.config.version_sections import FOLDER, GIT, INHERITED, ONE_OF
+from components.config.version_sections import FOLDER, GIT, INHERITED, SOURCE_KEYS
 from components.errors import CUSTOM_ERROR, ConfigIssue, describe, format_key, suggest
 
 _KEY = "[key]"
@@ -99,7 +99,7 @@ def _text_hint(at: Sequence[str], value: object) -> str:
 
 def _null_hint(at: Sequence[str]) -> str:
     field = _field_at(at)
-    optional = field is not None and not field.is_required() and at[-1] not in ONE_OF
+    optional = field is not None and not field.is_required() and at[-1] not in SOURCE_KEYS
     return _example(at) + (", or remove the line" if optional else "")
 
 

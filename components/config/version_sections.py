@@ -37,7 +37,7 @@ from components.languages import Runtime, runtime
 
 FOLDER, GIT = "folder", "git"
 """Tags of the two forms of a source in pydantic's error paths."""
-ONE_OF = ("source", "image")
+SOURCE_KEYS = ("source", "image")
 """Keys of which a version has exactly one."""
 REQUIRED = ("language", "handler")
 """Required keys that a version may inherit from its model."""
@@ -110,7 +110,7 @@ class VersionSpec(Section):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "oneOf": [{"required": [key]} for key in ONE_OF],
+            "oneOf": [{"required": [key]} for key in SOURCE_KEYS],
             "not": {"required": ["replicas", "autoscaling"]},
         }
     )

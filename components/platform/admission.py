@@ -53,11 +53,11 @@ def _environment(item: str) -> str:
     return f"{item}.spec.template.spec.containers[0].?env.orValue([])"
 
 
-def _has_content_of(item: str, other: str) -> str:
-    """Return a CEL expression: `other` has every variable of `item` that is content."""
+def _has_content_of(item: str, counterpart: str) -> str:
+    """Return a CEL expression: `counterpart` has every variable of `item` that is content."""
     return (
         f"{_environment(item)}.all(entry, !{_CONTENT_ENV} || "
-        f"{_environment(other)}.exists(same, same.name == entry.name && "
+        f"{_environment(counterpart)}.exists(same, same.name == entry.name && "
         "same.?value.orValue('') == entry.?value.orValue('') && "
         "has(same.valueFrom) == has(entry.valueFrom)))"
     )

@@ -73,7 +73,8 @@ def topology() -> dict[str, object]:
         "exchanges": [_exchange(EXCHANGE, "topic"), _exchange(DEAD_LETTERS, "topic")],
         "queues": [_queue(EXCHANGE), _queue(DEAD_LETTERS)],
         "bindings": [_catch_all_binding(EXCHANGE), _catch_all_binding(DEAD_LETTERS)],
-        # also queues that consumers declare: an unread queue must not fill the disk
+        # Also queues that consumers declare: an unread queue must not fill the disk. RabbitMQ
+        # applies only the policy of the highest priority to a queue, so each repeats the limits.
         "policies": [
             _policy("queues", ".*", 0, events),
             _policy("dead-letters", f"^{DEAD_LETTERS.replace('.', '[.]')}$", 10, limits),

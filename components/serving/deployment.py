@@ -92,7 +92,7 @@ def _spec(name: str, args: ModelVersionArgs) -> DeploymentSpecArgsDict:
 
 
 def _pod(name: str, args: ModelVersionArgs) -> PodSpecArgsDict:
-    only = container(
+    model_container = container(
         ContainerArgs(
             model=args.model,
             version=args.version,
@@ -112,7 +112,7 @@ def _pod(name: str, args: ModelVersionArgs) -> PodSpecArgsDict:
             }
         )
     return {
-        "containers": [only],
+        "containers": [model_container],
         "automount_service_account_token": False,
         "enable_service_links": False,
         "security_context": pods.pod_security(),

@@ -70,7 +70,7 @@ def keep_published(
     New rules for ignored files must not change the content of published versions.
     """
     checkout = GitCheckout(root)
-    kept = dict(contents)
+    by_published_rules = dict(contents)
     for (model, version), content in contents.items():
         current = state.versions.get((model, version))
         if current is None or content.tree is None or current.content_hash == content.content_hash:
@@ -79,8 +79,8 @@ def keep_published(
         for rules in OLDER_RULES:
             older = _read(version_spec, root, checkout, rules)
             if older.content_hash == current.content_hash:
-                kept[model, version] = older
-    return kept
+                by_published_rules[model, version] = older
+    return by_published_rules
 
 
 def _read(

@@ -1,4 +1,4 @@
-"""Middlewares shared by all routes: retries and limits of mirrored requests.
+"""Objects shared by all routes: middlewares and the transport of mirrored requests.
 
 Names have a dot, which model names cannot contain.
 """
@@ -25,7 +25,7 @@ MAX_MIRRORED_IN_FLIGHT = 32
 """Mirrored requests in flight per route and Traefik; more are dropped. It bounds the buffers."""
 
 _ATTEMPTS = 4
-_CONNECT = "1500ms"
+CONNECTION_TIMEOUT = "1500ms"
 """Longer than the retransmission of one lost packet (1 s)."""
 
 
@@ -48,8 +48,9 @@ def objects(longest_timeout_seconds: int) -> list[TraefikObject]:
         TraefikObject(
             "Middleware", RETRY, {"retry": {"attempts": _ATTEMPTS, "initialInterval": "5ms"}}
         ),
-        # By then the failover was called twice, on a Pod that died or on a kept-alive connection to
-        # it; after this pause Traefik has noticed the closed connections.
+        # At this point the failover version has failed twice, on a Pod that died or on a kept-alive
+        # connection to it; after this pause Traefik has noticed the closed connections. Two
+        # attempts are the first one and one retry.
         TraefikObject(
             "Middleware",
             _RETRY_ONCE,
@@ -85,7 +86,7 @@ def objects(longest_timeout_seconds: int) -> list[TraefikObject]:
             MIRROR_TRANSPORT,
             {
                 "forwardingTimeouts": {
-                    "dialTimeout": _CONNECT,
+                    "dialTimeout": CONNECTION_TIMEOUT,
                     "responseHeaderTimeout": f"{longest_timeout_seconds}s",
                 }
             },
@@ -98,17 +99,3 @@ def service_annotations(namespace: str) -> dict[str, str]:
     return {
         "traefik.ingress.kubernetes.io/service.middlewares": f"{namespace}_{RETRY}@kubernetescrd"
     }
-
-
-def transport_arguments(longest_timeout_seconds: int) -> list[str]:
-    """Return Traefik's settings for connections to Pods."""
-    to_pods = "--serverstransport"
-    return [
-        # a deleted Pod's address does not respond: do not wait the default of 30 s
-        f"{to_pods}.forwardingtimeouts.dialtimeout={_CONNECT}",
-        # the harness responds before that; a frozen Pod does not
-        f"{to_pods}.forwardingtimeouts.responseheadertimeout={longest_timeout_seconds + 10}s",
-        # shorter than the harness's 120 s: the client side must close first
-        f"{to_pods}.forwardingtimeouts.idleconntimeout=90s",
-        f"{to_pods}.maxidleconnsperhost=200",
-    ]

@@ -6,14 +6,14 @@ The access log is off: it halves the throughput, and metrics have rates and late
 from collections.abc import Sequence
 
 from components import ports
-from components.traefik.shared_middlewares import transport_arguments
+from components.traefik.shared_middlewares import CONNECTION_TIMEOUT
 
 READY = "/_ready"
 
 REQUEST_ACCEPT_GRACE_SECONDS = 5
 """requestAcceptGraceTimeout: the time every node needs to remove the endpoint."""
 
-BODY_SECONDS = 120
+READ_TIMEOUT_SECONDS = 120
 """readTimeout: equal to the harness's timeout for a body."""
 
 _HEAP_SHARE = 0.8
@@ -44,7 +44,8 @@ def cli_arguments(
 ) -> list[str]:
     """Return the CLI arguments of a Traefik that serves one namespace.
 
-    `longest_timeout_seconds` is the longest of any model; all other timeouts derive from it.
+    `longest_timeout_seconds` is the longest of any model; the timeouts of
+    responses and of the shutdown derive from it.
     Traefik accepts PROXY headers from the ranges in `trusted_ips`.
 
     `ingressendpoint` is not set: Traefik would first write the address into each new Ingress, five
@@ -62,14 +63,14 @@ def cli_arguments(
         f"{web}.asdefault=true",
         f"{web}.transport.lifecycle.requestacceptgracetimeout={REQUEST_ACCEPT_GRACE_SECONDS}s",
         f"{web}.transport.lifecycle.gracetimeout={drain_seconds(longest_timeout_seconds)}s",
-        f"{web}.transport.respondingtimeouts.readtimeout={BODY_SECONDS}s",
+        f"{web}.transport.respondingtimeouts.readtimeout={READ_TIMEOUT_SECONDS}s",
         # the load balancer's health checks also send the PROXY header
         *(
             f"--entrypoints.{name}.proxyprotocol.trustedips={','.join(trusted_ips)}"
             for name in ("web", "traefik")
             if trusted_ips
         ),
-        *transport_arguments(longest_timeout_seconds),
+        *_transport_arguments(longest_timeout_seconds),
         "--ping=true",
         "--metrics.prometheus=true",
         "--metrics.prometheus.entrypoint=metrics",
@@ -87,6 +88,20 @@ def cli_arguments(
         f"{routes}.allowemptyservices=true",
         # one Service in two routes keeps the options of each route
         f"{routes}.safenaming=true",
+    ]
+
+
+def _transport_arguments(longest_timeout_seconds: int) -> list[str]:
+    """Return Traefik's settings for connections to Pods."""
+    to_pods = "--serverstransport"
+    return [
+        # a deleted Pod's address does not respond: do not wait the default of 30 s
+        f"{to_pods}.forwardingtimeouts.dialtimeout={CONNECTION_TIMEOUT}",
+        # the harness responds before that; a frozen Pod does not
+        f"{to_pods}.forwardingtimeouts.responseheadertimeout={longest_timeout_seconds + 10}s",
+        # shorter than the harness's 120 s: the client side must close first
+        f"{to_pods}.forwardingtimeouts.idleconntimeout=90s",
+        f"{to_pods}.maxidleconnsperhost=200",
     ]
 
 

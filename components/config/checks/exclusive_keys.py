@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from components.config.types import SecretKey
 from components.config.untyped import as_dict, as_str, inherited, is_valid, versions
-from components.config.version_sections import ONE_OF
+from components.config.version_sections import SOURCE_KEYS
 from components.errors import ConfigIssue, closest_match, quote
 from components.languages import R
 
@@ -74,10 +74,10 @@ def _secret(
 
 
 def _either(data: dict[str, object], at: tuple[str, ...]) -> Iterator[ConfigIssue]:
-    if not any(key in data for key in ONE_OF):
+    if not any(key in data for key in SOURCE_KEYS):
         hint = "set it, for example source: models/iris/v1, or image: <name>@sha256:<digits>"
         yield ConfigIssue((*at, "source"), "no value", hint)
-    for first_key, second_key in (ONE_OF, ("replicas", "autoscaling")):
+    for first_key, second_key in (SOURCE_KEYS, ("replicas", "autoscaling")):
         if first_key in data and second_key in data:
             yield ConfigIssue(
                 (*at, second_key),

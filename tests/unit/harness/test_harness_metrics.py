@@ -7,13 +7,15 @@ import pytest
 from model_harness.errors import RequestError
 from model_harness.http.response import Responder, ResponseContext
 from model_harness.observability.internal_requests import INTERNAL_REQUEST_ID
-from model_harness.observability.metrics import Exposition, RequestCounters
+from model_harness.observability.metrics import ERROR_KINDS, Exposition, RequestCounters
 from model_harness.observability.worker_stats import (
     COUNTER_CELLS,
     DURATION_BOUNDS,
+    STATUSES,
     InFlightLimit,
     WorkerTable,
 )
+from model_harness.protocols import mlflow
 from model_harness.protocols.domino import Domino
 from model_harness.settings import Settings
 from prometheus_client.parser import text_string_to_metric_families
@@ -163,3 +165,9 @@ def test_limit_applies_to_all_workers_together() -> None:
     assert (first.in_flight_elsewhere(), second.in_flight_elsewhere()) == (1, 2)
     first.release(1)
     assert second.acquire(2, limit=3)
+
+
+def test_every_counted_status_has_kind_and_mlflow_code() -> None:
+    errors = set(STATUSES) - {200}
+    assert ERROR_KINDS.keys() == errors - {500}
+    assert mlflow.ERROR_CODES.keys() == errors

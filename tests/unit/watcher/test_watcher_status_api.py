@@ -221,9 +221,9 @@ def test_streams_are_limited_per_client() -> None:
         ]
         refused = await client.get("/status/events", headers=many)
         assert (refused.status, refused.headers["Retry-After"]) == (429, "5")
-        other = await client.get("/status/events", headers={"X-Real-Ip": "192.0.2.2"})
-        assert other.status == 200
-        for stream in (*streams, other):
+        unrelated_client = await client.get("/status/events", headers={"X-Real-Ip": "192.0.2.2"})
+        assert unrelated_client.status == 200
+        for stream in (*streams, unrelated_client):
             stream.close()
 
     check_client(check)

@@ -25,13 +25,11 @@ from model_harness.settings import Settings
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-ERROR_KINDS = {  # 500 is "function" or "harness"
+ERROR_KINDS = {  # of each status in STATUSES except 200; 500 is "function" or "harness"
     400: "request",
     401: "token",
     404: "request",
     405: "request",
-    406: "request",
-    411: "request",
     413: "request",
     415: "request",
     429: "busy",

@@ -15,7 +15,7 @@ from model_harness.protocols import json_encoding
 _TABLES = ("dataframe_split", "dataframe_records", "instances", "inputs")
 _USAGE = f"send one of {', '.join(_TABLES)}"
 _SPLIT_KEYS = {"columns", "data", "index"}  # as pandas writes them; the index is ignored
-_CODES = {
+ERROR_CODES = {
     400: "BAD_REQUEST",
     401: "UNAUTHENTICATED",
     404: "ENDPOINT_NOT_FOUND",
@@ -115,5 +115,5 @@ class MLflow:
     @staticmethod
     def failure(errors: list[str], _request_id: str, status: int) -> bytes:
         """Return the body of an error response, with the error code of MLflow."""
-        code = _CODES.get(status, "BAD_REQUEST")
+        code = ERROR_CODES.get(status, "BAD_REQUEST")
         return json_encoding.encode({"error_code": code, "message": "; ".join(errors)})

@@ -80,8 +80,8 @@ def _run_loader(context: ProcessContext, load: Load, verdict: int) -> int:
     threads = len(os.listdir("/proc/self/task")) - 1
     opened = sorted(_open_files() - opened_before)
     if threads or opened:
-        what = f"started {threads} threads" if threads else f"opened {', '.join(opened[:3])}"
-        logger.info("loading %s, which workers cannot share: each worker loads separately", what)
+        cause = f"started {threads} threads" if threads else f"opened {', '.join(opened[:3])}"
+        logger.info("loading %s, which workers cannot share: each worker loads separately", cause)
         os.write(verdict, _HAS_THREADS)
         return worker.main(context, lambda _: handler, 0)
     os.write(verdict, _CAN_FORK)

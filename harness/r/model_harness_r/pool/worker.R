@@ -244,7 +244,8 @@ main <- function() {
     repeat tryCatch(withCallingHandlers(loop(), warning = on_warning, error = on_error), error = on_failure)
   }
 
-  # Name the class here: the server only sees the parts of the object.
+  # Name the class here: the server only sees the parts of the object. The list is that of
+  # _apply_class in serialization/attributes.py, which refuses subclasses that pass here.
   check_class <- function(value) {
     encodable <- c("factor", "Date", "POSIXct", "data.frame", "AsIs")
     if (!inherits(value, encodable)) {

@@ -12,7 +12,7 @@
 | matrix | array of rows |
 
 Everything else (models, functions, environments, difftime, complex numbers, ...) is an error that
-names the type: only a client would notice a wrong guess.
+names the type: a wrong guess would be noticed by a client alone.
 """
 
 import struct

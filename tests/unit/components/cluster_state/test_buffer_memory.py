@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from components.cluster_state.buffer_memory import warnings
+from components.cluster_state.buffer_memory import buffer_memory_warnings
 from components.config import StackSpec, parse
 
 PLATFORM = {"namespace": "models", "registry": "localhost:5000/models", "hostname": "localhost"}
@@ -25,7 +25,7 @@ def _spec(route: dict, memory: str, body_bytes: int) -> StackSpec:
 
 @pytest.mark.parametrize("route", [{"failover": "v1"}, {"mirror": {"version": "v3", "percent": 5}}])
 def test_body_memory_above_traefik_limit_is_warned(route: dict) -> None:
-    [line] = warnings(_spec(route, "256Mi", 20 * 2**20))
+    [line] = buffer_memory_warnings(_spec(route, "256Mi", 20 * 2**20))
     assert line.startswith(
         "iris: Traefik holds whole bodies for the mirror or failover of prod; 6 "
     )
@@ -43,4 +43,4 @@ def test_body_memory_above_traefik_limit_is_warned(route: dict) -> None:
 def test_body_memory_below_traefik_limit_is_not_warned(
     route: dict, memory: str, body_bytes: int
 ) -> None:
-    assert list(warnings(_spec(route, memory, body_bytes))) == []
+    assert list(buffer_memory_warnings(_spec(route, memory, body_bytes))) == []

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from components.cluster_state.change_summary import DesiredModel, summarize_changes, warnings
+from components.cluster_state.change_summary import (
+    DesiredModel,
+    single_replica_warnings,
+    summarize_changes,
+)
 from components.cluster_state.state import ResourceRequests, parse_cluster_state
 from tests.support.k8s_objects import deployment, route
 
@@ -71,7 +75,7 @@ def test_effects_of_removed_model_are_listed() -> None:
 
 def test_weighted_version_with_one_replica_is_warned() -> None:
     single = {"iris": desired_model({"prod": {"v1": 100, "v2": 0}}, {"v1": 1, "v2": 1})}
-    (line,) = warnings(single)
+    (line,) = single_replica_warnings(single)
     assert "iris v1 receives traffic (prod) with one replica" in line
 
 
@@ -79,4 +83,6 @@ def test_failover_with_one_replica_is_warned() -> None:
     single = {
         "iris": desired_model({"prod": {"v1": 0, "v2": 100}}, {"v1": 1, "v2": 2}, failover="v1")
     }
-    assert ["iris v1 receives traffic (prod)" in line for line in warnings(single)] == [True]
+    assert [
+        "iris v1 receives traffic (prod)" in line for line in single_replica_warnings(single)
+    ] == [True]

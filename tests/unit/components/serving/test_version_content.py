@@ -81,10 +81,10 @@ def test_version_published_by_original_rules_keeps_its_content(root: Path) -> No
     contents = read_all(spec, root)
     assert contents[VERSION].content_hash != original
     published = parse_cluster_state([deployment("iris", "v1", content_hash=original)], [])
-    kept = keep_published(contents, published, spec, root)[VERSION]
-    assert kept.content_hash == original
-    assert kept.tree is not None
-    assert [file.path for file in kept.tree.files] == [".Rhistory", "predict.py"]
+    content = keep_published(contents, published, spec, root)[VERSION]
+    assert content.content_hash == original
+    assert content.tree is not None
+    assert [file.path for file in content.tree.files] == [".Rhistory", "predict.py"]
     changed = parse_cluster_state([deployment("iris", "v1", content_hash="b" * 64)], [])
     assert keep_published(contents, changed, spec, root) == contents
 
