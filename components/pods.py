@@ -11,7 +11,7 @@ from pulumi_kubernetes.core.v1 import (
     TopologySpreadConstraintArgsDict,
 )
 
-from components.config import ResourcesSpec
+from components.config import ResourcesSpec, memory_bytes
 
 USER = 65532
 """The user and group of all images, called `nonroot` in common base images."""
@@ -22,8 +22,11 @@ SCRATCH = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
 GPU = "nvidia.com/gpu"
 """The resource name of NVIDIA's device plugin."""
 
-_SCRATCH_DISK = "256Mi"
-"""Limit of a Pod's emptyDirs and log; above it kubelet evicts the Pod."""
+DEFAULT_TEMPORARY_STORAGE = "128Mi"
+"""Size of `SCRATCH`."""
+
+_LOG_BYTES = 128 * 2**20
+"""Disk for the log of a container."""
 
 
 def pod_security() -> PodSecurityContextArgsDict:
@@ -57,18 +60,27 @@ def probe(path: str, period: int, failures: int) -> ProbeArgsDict:
     }
 
 
-def resources(spec: ResourcesSpec) -> ResourceRequirementsArgsDict:
-    """Return requests and limits of a container.
+def resources(
+    spec: ResourcesSpec, temporary_storage: str = DEFAULT_TEMPORARY_STORAGE
+) -> ResourceRequirementsArgsDict:
+    """Return requests and limits of a container with `temporary_storage` at `SCRATCH`.
+
+    kubelet evicts a Pod whose emptyDirs and log exceed the limit of ephemeral storage.
 
     No CPU limit: it would throttle a slow request while cores are idle. The CPU request already
     shares them fairly.
     """
     # GPUs cannot be overcommitted: the request equals the limit
     gpus = {GPU: str(spec.gpu)} if spec.gpu else {}
+    disk = _in_mebibytes(memory_bytes(temporary_storage) + _LOG_BYTES)
     return {
         "requests": {"cpu": spec.cpu, "memory": spec.memory},
-        "limits": {"memory": spec.memory, "ephemeral-storage": _SCRATCH_DISK, **gpus},
+        "limits": {"memory": spec.memory, "ephemeral-storage": disk, **gpus},
     }
+
+
+def _in_mebibytes(count: int) -> str:
+    return f"{-(-count // 2**20)}Mi"
 
 
 def spread(selector: Mapping[str, str]) -> list[TopologySpreadConstraintArgsDict]:

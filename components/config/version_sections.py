@@ -164,6 +164,11 @@ class VersionSpec(Section):
     deadline_seconds: DeadlineSeconds = Field(
         default=300, description="Time to become Available before the update fails.", examples=[300]
     )
+    temporary_storage: Memory = Field(
+        default="128Mi",
+        description="Size of /tmp, the only writable folder; a fuller Pod is evicted.",
+        examples=["1Gi"],
+    )
 
     @property
     def folder(self) -> str | None:

@@ -58,7 +58,7 @@ def container(args: ContainerArgs) -> ContainerArgsDict:
             {"name": "http", "container_port": ports.MODEL["http"]},
             {"name": "health", "container_port": ports.MODEL["health"]},
         ],
-        "resources": pods.resources(spec.resources),
+        "resources": pods.resources(spec.resources, spec.temporary_storage),
         "security_context": pods.container_security(),
         # loading may take as long as the progress deadline
         "startup_probe": pods.probe("ready", period=1, failures=spec.deadline_seconds),

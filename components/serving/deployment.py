@@ -103,7 +103,9 @@ def _pod(name: str, args: ModelVersionArgs) -> PodSpecArgsDict:
             tokens=args.tokens is not None,
         )
     )
-    volumes: list[VolumeArgsDict] = [{"name": "tmp", "empty_dir": {"size_limit": "128Mi"}}]
+    volumes: list[VolumeArgsDict] = [
+        {"name": "tmp", "empty_dir": {"size_limit": args.spec.temporary_storage}}
+    ]
     if args.tokens is not None:
         volumes.append(
             {

@@ -32,6 +32,17 @@ def test_pre_stop_delay_and_grace_period_cover_running_calls(run: Run) -> None:
         assert call + 5 < pod["terminationGracePeriodSeconds"] - sleep <= call + 10
 
 
+def test_temporary_storage_sets_size_of_tmp_and_limit_of_disk(run: Run) -> None:
+    large = {"source": "models/iris/v2", "temporaryStorage": "1536Mi"}
+    recorded = run(
+        {"iris": {**IRIS, "versions": {"v1": {"source": "models/iris/v1"}, "v2": large}}}
+    )
+    for version, size, disk in (("iris-v1", "128Mi", "256Mi"), ("iris-v2", "1536Mi", "1664Mi")):
+        pod = pod_of(recorded.inputs_of("Deployment", version))
+        assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": size}}]
+        assert pod["containers"][0]["resources"]["limits"]["ephemeral-storage"] == disk
+
+
 def test_traefik_timeout_covers_longest_call(run: Run) -> None:
     def waits(models: dict[str, object]) -> tuple[list[int], int, str]:
         recorded = run(models)
