@@ -16,8 +16,10 @@ OTHER = {"name": "model", "image": "localhost:5000/models/echo@sha256:" + "0" * 
 
 
 def _patch(kind: str, name: str, patch: object) -> local_stack.Outcome:
+    """Patch an object by the API server with its admission policy, without storing the result."""
     command = ("kubectl", "--namespace", local_stack.NAMESPACE, "patch", kind, name)
-    return run(*command, "--type=strategic", "-p", json.dumps(patch), env=environment())
+    options = ("--dry-run=server", "--type=strategic", "-p", json.dumps(patch))
+    return run(*command, *options, env=environment())
 
 
 @pytest.mark.parametrize("command", [("preview",), ("up", "--yes", "--skip-preview")])
