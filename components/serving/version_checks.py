@@ -1,0 +1,48 @@
+"""Checks of the files of versions that are not published yet; published ones keep theirs."""
+
+from collections.abc import Iterator, Mapping
+
+from components.cluster_state.state import ClusterState
+from components.config import StackSpec, VersionSpec
+from components.errors import ConfigIssue, quote
+from components.ignore_file import NAME
+from components.languages import handler_files
+from components.serving.version_content import Content
+from components.sources import SourceTree, find_secret_files
+
+Keys = tuple[str, ...]
+
+
+def find_issues(
+    contents: Mapping[tuple[str, str], Content], state: ClusterState, spec: StackSpec
+) -> Iterator[ConfigIssue]:
+    """Yield every issue in the files of a version that never became Available."""
+    for (model, version), content in contents.items():
+        current = state.versions.get((model, version))
+        if content.tree is None or (current is not None and current.ever_available):
+            continue
+        at = ("models", model, "versions", version)
+        yield from _secrets(content.tree, (*at, "source"))
+        yield from _handler(content.tree, spec.models[model].versions[version], at)
+
+
+def _secrets(tree: SourceTree, at: Keys) -> Iterator[ConfigIssue]:
+    for path in find_secret_files(tree):
+        yield ConfigIssue(
+            at,
+            f"the file {quote(path)}, which contains credentials",
+            f"move it out of the folder or list it in {NAME}; images must not contain "
+            "credentials, use the key secrets",
+        )
+
+
+def _handler(tree: SourceTree, spec: VersionSpec, at: Keys) -> Iterator[ConfigIssue]:
+    """Check that the handler's file, which the check of the stack file found, belongs to it."""
+    candidates = handler_files(spec.language, spec.handler)
+    if not {file.path for file in tree.files} & set(candidates):
+        yield ConfigIssue(
+            (*at, "source"),
+            f"a folder whose {NAME} or list of ignored names leaves out {candidates[0]}, which "
+            f"handler {quote(spec.handler)} needs",
+            f"change {NAME} or the name, or the handler",
+        )
