@@ -6,9 +6,10 @@ from components.cluster_state.state import ClusterState
 from components.config import StackSpec, VersionSpec
 from components.errors import ConfigIssue, quote
 from components.ignore_file import NAME
-from components.languages import handler_files
+from components.languages import PYTHON, handler_files
+from components.requirements_file import find_refusals
 from components.serving.version_content import Content
-from components.sources import SourceTree, find_secret_files
+from components.sources import SourceError, SourceTree, find_secret_files
 
 Keys = tuple[str, ...]
 
@@ -23,7 +24,10 @@ def find_issues(
             continue
         at = ("models", model, "versions", version)
         yield from _secrets(content.tree, (*at, "source"))
-        yield from _handler(content.tree, spec.models[model].versions[version], at)
+        version_spec = spec.models[model].versions[version]
+        yield from _handler(content.tree, version_spec, at)
+        if version_spec.language == PYTHON.name:
+            yield from _requirements(content.tree, (*at, "source"))
 
 
 def _secrets(tree: SourceTree, at: Keys) -> Iterator[ConfigIssue]:
@@ -34,6 +38,18 @@ def _secrets(tree: SourceTree, at: Keys) -> Iterator[ConfigIssue]:
             f"move it out of the folder or list it in {NAME}; images must not contain "
             "credentials, use the key secrets",
         )
+
+
+def _requirements(tree: SourceTree, at: Keys) -> Iterator[ConfigIssue]:
+    """Check the lines that pip would refuse minutes later, in the build of the image."""
+    if not any(file.path == PYTHON.dependencies for file in tree.files):
+        return
+    try:
+        content = (tree.folder / PYTHON.dependencies).read_bytes()
+    except OSError as error:
+        raise SourceError(f"{error.filename}: {error.strerror}") from error
+    for refusal in find_refusals(content):
+        yield ConfigIssue(at, refusal.actual, refusal.hint)
 
 
 def _handler(tree: SourceTree, spec: VersionSpec, at: Keys) -> Iterator[ConfigIssue]:

@@ -161,6 +161,18 @@ def test_ignored_file_of_handler_is_refused(root: Path) -> None:
     assert not issues_of(root, parse_cluster_state([deployment("iris", "v1")], []))
 
 
+def test_requirements_that_name_other_files_are_refused(root: Path) -> None:
+    write(root, "models/iris/v1/base.txt", "numpy")
+    write(root, "models/iris/v1/requirements.txt", "pandas\n-r base.txt\n./x.whl\n")
+    first, second = issues_of(root)
+    assert str(first) == (
+        "models.iris.versions.v1.source: found '-r base.txt' in line 2 of requirements.txt; write "
+        "its lines into requirements.txt itself: pip sees no other file of the folder"
+    )
+    assert second.actual == "'./x.whl' in line 3 of requirements.txt"
+    assert not issues_of(root, parse_cluster_state([deployment("iris", "v1")], []))
+
+
 def git(folder: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
