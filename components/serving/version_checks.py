@@ -6,10 +6,11 @@ from components.cluster_state.state import ClusterState
 from components.config import StackSpec, VersionSpec
 from components.errors import ConfigIssue, quote
 from components.ignore_file import NAME
-from components.languages import PYTHON, handler_files
+from components.languages import DEFAULT_PYTHON, PYTHON, handler_files
 from components.requirements_file import find_refusals
 from components.serving.version_content import Content
 from components.sources import SourceError, SourceTree, find_secret_files
+from components.standard_library import MODULE_NAMES
 
 Keys = tuple[str, ...]
 
@@ -28,6 +29,7 @@ def find_issues(
         yield from _handler(content.tree, version_spec, at)
         if version_spec.language == PYTHON.name:
             yield from _requirements(content.tree, (*at, "source"))
+            yield from _module_name(version_spec, (*at, "handler"))
 
 
 def _secrets(tree: SourceTree, at: Keys) -> Iterator[ConfigIssue]:
@@ -50,6 +52,20 @@ def _requirements(tree: SourceTree, at: Keys) -> Iterator[ConfigIssue]:
         raise SourceError(f"{error.filename}: {error.strerror}") from error
     for refusal in find_refusals(content):
         yield ConfigIssue(at, refusal.actual, refusal.hint)
+
+
+def _module_name(spec: VersionSpec, at: Keys) -> Iterator[ConfigIssue]:
+    """Check that Python does not find a module of its own in place of the handler's."""
+    module = spec.handler.partition(":")[0]
+    name, _, rest = module.partition(".")
+    release = spec.python or DEFAULT_PYTHON
+    if name in MODULE_NAMES[release]:
+        kind = f"folder {name}" if rest else f"file {name}.py"
+        yield ConfigIssue(
+            at,
+            f"{quote(spec.handler)}, but Python {release} has a module {name} of its own",
+            f"rename the {kind}, for example to model_{name}, and write model_{module} here",
+        )
 
 
 def _handler(tree: SourceTree, spec: VersionSpec, at: Keys) -> Iterator[ConfigIssue]:

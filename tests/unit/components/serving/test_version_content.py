@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ import pytest
 from components.cluster_state.state import ClusterState, parse_cluster_state
 from components.config import StackSpec, parse
 from components.errors import ConfigIssue
+from components.languages import PYTHON_RUNTIMES
 from components.serving.provenance import GitCheckout
 from components.serving.version_checks import find_issues
 from components.serving.version_content import keep_published, read_all
 from components.sources import NAME_RULES, ORIGINAL_RULES, content_hash, read
+from components.standard_library import MODULE_NAMES
 from tests.support.k8s_objects import STARTING, UNAVAILABLE, deployment
 
 VERSION = ("iris", "v1")
@@ -50,9 +53,10 @@ def write(root: Path, name: str, text: str = "x") -> None:
     path.write_text(text)
 
 
-def spec_of(root: Path) -> StackSpec:
+def spec_of(root: Path, **changes: str) -> StackSpec:
     platform = {"namespace": "models", "registry": "localhost:5000/models", "hostname": "localhost"}
     version = {"source": "models/iris/v1", "language": "python", "handler": "predict:predict"}
+    version |= changes
     return parse(platform, {"iris": {"versions": {"v1": version}}}, root)
 
 
@@ -60,8 +64,8 @@ def hash_of(root: Path) -> str:
     return read_all(spec_of(root), root)[VERSION].content_hash
 
 
-def issues_of(root: Path, state: ClusterState | None = None) -> list[ConfigIssue]:
-    spec = spec_of(root)
+def issues_of(root: Path, state: ClusterState | None = None, **changes: str) -> list[ConfigIssue]:
+    spec = spec_of(root, **changes)
     return list(find_issues(read_all(spec, root), state or parse_cluster_state([], []), spec))
 
 
@@ -171,6 +175,34 @@ def test_requirements_that_name_other_files_are_refused(root: Path) -> None:
     )
     assert second.actual == "'./x.whl' in line 3 of requirements.txt"
     assert not issues_of(root, parse_cluster_state([deployment("iris", "v1")], []))
+
+
+@pytest.mark.parametrize("name", ["signal", "queue", "token", "types", "select", "random"])
+def test_handler_named_like_module_of_python_is_refused(root: Path, name: str) -> None:
+    write(root, f"models/iris/v1/{name}.py", "def predict(value):\n    return value\n")
+    (issue,) = issues_of(root, handler=f"{name}:predict")
+    assert str(issue) == (
+        f"models.iris.versions.v1.handler: found '{name}:predict', but Python 3.11 has a module "
+        f"{name} of its own; rename the file {name}.py, for example to model_{name}, and write "
+        f"model_{name} here"
+    )
+    published = parse_cluster_state([deployment("iris", "v1")], [])
+    assert not issues_of(root, published, handler=f"{name}:predict")
+
+
+@pytest.mark.parametrize(("python", "count"), [("3.11", 1), ("3.13", 0)])
+def test_module_names_are_those_of_the_versions_python(root: Path, python: str, count: int) -> None:
+    write(root, "models/iris/v1/chunk/code.py", "def predict(value):\n    return value\n")
+    issues = issues_of(root, handler="chunk.code:predict", python=python)
+    assert len(issues) == count
+    assert all("rename the folder chunk" in issue.hint for issue in issues)
+
+
+def test_module_names_are_known_for_every_runtime() -> None:
+    assert MODULE_NAMES.keys() == PYTHON_RUNTIMES.keys()
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    public = {name for name in sys.stdlib_module_names if not name.startswith("_")}
+    assert MODULE_NAMES.get(running, public) == public
 
 
 def git(folder: Path, *arguments: str) -> None:
