@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,8 @@ def steps() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_workflow_files_are_complete() -> None:
-    assert {path.name for path in FILES} == {"check.yml", "deploy-stack.yml", "deploy.yml"}
+    names = {"check.yml", "deploy-stack.yml", "deploy.yml", "test.yml"}
+    assert {path.name for path in FILES} == names
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -66,9 +70,12 @@ def test_scripts_contain_no_expressions() -> None:
         assert "${{" not in step.get("with", {}).get("script", ""), where
 
 
-def test_prod_deploys_after_staging_in_its_environment() -> None:
+def test_prod_deploys_after_tests_and_staging_in_its_environment() -> None:
     deploy = jobs(ROOT / ".github/workflows/deploy.yml")
-    assert [job["with"]["stack"] for job in deploy.values()] == ["staging", "prod"]
+    stacks = {name: job["with"]["stack"] for name, job in deploy.items() if "with" in job}
+    assert stacks == {"staging": "staging", "prod": "prod"}
+    assert deploy["test"]["uses"] == "./.github/workflows/test.yml"
+    assert deploy["staging"]["needs"] == "test"
     assert deploy["prod"]["needs"] == "staging"
     called = jobs(ROOT / ".github/workflows/deploy-stack.yml")["deploy"]
     assert called["environment"] == "${{ inputs.stack }}"
@@ -90,3 +97,159 @@ def test_workflows_use_pulumi_version_of_requirements() -> None:
         step["with"]["pulumi-version"] for _, step in steps() if "pulumi/" in step.get("uses", "")
     }
     assert used == {pinned}
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.com")
+    command = ["git", *identity, *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository with three stacks and the file of models of one."""
+    folder = tmp_path / "project"
+    (folder / "stacks").mkdir(parents=True)
+    for name in ("Pulumi.local", "Pulumi.prod", "Pulumi.staging", "models.prod"):
+        (folder / f"stacks/{name}.yaml").write_text("config: {}\n")
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "base")
+    return folder
+
+
+def stacks_of_change(project: Path, change: str) -> list[str]:
+    """Run the script of check.yml on a change of one file; return the stacks that it finds."""
+    base = git(project, "rev-parse", "HEAD").strip()
+    file = project / change
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("changed\n")
+    return found_stacks(project, base)
+
+
+def found_stacks(project: Path, base: str) -> list[str]:
+    git(project, "add", ".")
+    git(project, "commit", "-qm", "change")
+    [step] = (
+        step
+        for step in jobs(ROOT / ".github/workflows/check.yml")["stacks"]["steps"]
+        if step.get("id") == "changed"
+    )
+    output = project.parent / "output"
+    environment = {"PATH": os.environ["PATH"], "BASE": base, "GITHUB_OUTPUT": str(output)}
+    # as GitHub runs a step without `shell`
+    command = ["bash", "-e", "-c", step["run"]]
+    subprocess.run(command, cwd=project, env=environment, check=True)
+    names: list[str] = json.loads(output.read_text().removeprefix("names="))
+    return names
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "__main__.py",
+        "Pulumi.yaml",
+        "requirements.txt",
+        "components/stack.py",
+        "cluster_client/pod_diagnosis.py",
+        "harness/python/Dockerfile",
+        "models/iris/v1/predict.py",
+        "watcher/app.py",
+        "watcher/static/page.css",
+    ],
+)
+def test_changed_program_concerns_every_stack(project: Path, change: str) -> None:
+    assert stacks_of_change(project, change) == ["prod", "staging"]
+
+
+@pytest.mark.parametrize(
+    ("change", "stacks"),
+    [
+        ("stacks/Pulumi.staging.yaml", ["staging"]),
+        ("stacks/models.prod.yaml", ["prod"]),
+        ("stacks/Pulumi.new.yaml", ["new"]),
+        ("stacks/Pulumi.local.yaml", []),
+        ("stacks/models.unknown.yaml", []),
+        ("stacks/schema.json", []),
+        ("docs/components.md", []),
+        ("tests/components/test_x.py", []),
+        ("requirements.txt.md", []),
+    ],
+)
+def test_other_changes_concern_their_own_stack(
+    project: Path, change: str, stacks: list[str]
+) -> None:
+    assert stacks_of_change(project, change) == stacks
+
+
+def test_removed_stack_file_and_two_files_of_a_stack(project: Path) -> None:
+    base = git(project, "rev-parse", "HEAD").strip()
+    (project / "stacks/Pulumi.staging.yaml").unlink()
+    for name in ("Pulumi.prod", "models.prod"):
+        (project / f"stacks/{name}.yaml").write_text("changed\n")
+    assert found_stacks(project, base) == ["prod"]
+
+
+COMMENT = """
+const calls = [];
+const listed = JSON.parse(process.env.COMMENTS);
+const issues = {
+  listComments: 'list',
+  updateComment: async call => calls.push({ updated: call.comment_id, body: call.body }),
+  createComment: async call => calls.push({ body: call.body }),
+};
+const github = { paginate: async () => listed, rest: { issues } };
+const context = { repo: { owner: 'o', repo: 'r' }, issue: { number: 1 } };
+(async () => { %s })().then(() => console.log(JSON.stringify(calls)));
+"""
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """The JavaScript engine that comes with playwright."""
+    from playwright._impl._driver import compute_driver_executable  # noqa: PLC0415 - slow
+
+    return str(compute_driver_executable()[0])
+
+
+def posted(node: str, folder: Path, text: str, comments: list[dict[str, Any]]) -> dict[str, Any]:
+    """Run the script that posts a preview; return the comment that it writes."""
+    (folder / "preview.txt").write_text(text)
+    [script] = (
+        step["with"]["script"]
+        for step in jobs(ROOT / ".github/workflows/check.yml")["preview"]["steps"]
+        if "script" in step.get("with", {})
+    )
+    environment = {"STACK": "prod", "OUTCOME": "success", "COMMENTS": json.dumps(comments)}
+    done = subprocess.run(
+        [node, "-e", COMMENT % script],
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    [call] = json.loads(done.stdout)
+    result: dict[str, Any] = call
+    return result
+
+
+@pytest.mark.parametrize("text", ["", "plain", "`````\n# not a heading\n`````", "`" * 12])
+def test_text_of_a_preview_does_not_leave_its_fence(node: str, tmp_path: Path, text: str) -> None:
+    body = posted(node, tmp_path, text, [])["body"]
+    first, *inner, last = body.split("\n")[2:]
+    assert first == f"{last}diff"
+    assert set(last) == {"`"}
+    assert len(last) >= 3
+    assert "\n".join(inner) == text
+    assert last not in text
+
+
+def test_only_the_comment_of_the_workflow_is_edited(node: str, tmp_path: Path) -> None:
+    mark = "<!-- preview of prod -->"
+    person = {"id": 1, "user": {"login": "mallory"}, "body": mark}
+    other = {"id": 2, "user": {"login": "github-actions[bot]"}, "body": "<!-- another -->"}
+    gone = {"id": 3, "user": None, "body": mark}
+    own = {"id": 4, "user": {"login": "github-actions[bot]"}, "body": f"{mark}\nold"}
+    assert "updated" not in posted(node, tmp_path, "x", [person, other, gone])
+    assert posted(node, tmp_path, "x", [person, other, gone, own])["updated"] == 4
