@@ -36,6 +36,10 @@ def chain_rules(bridge: str, blocked: Sequence[str]) -> str:
     `blocked` are matches for packets to this machine itself. The mangle table sees a packet after
     the DNAT of kube-proxy, so one rule covers Pods, Services, node ports and host ports. It comes
     before the filter table, where KUBE-FORWARD accepts such packets.
+
+    The filter table accepts what a firewall that drops forwarded packets would stop: packets from
+    Pods, and replies to them. It drops other packets to Pods itself: a program that resets the
+    mangle table must not open the cluster to machines that route the Pod network here.
     """
     dropped = (f"-o {bridge}", *blocked)
     return "\n".join(
@@ -43,7 +47,9 @@ def chain_rules(bridge: str, blocked: Sequence[str]) -> str:
             "*filter",
             f":{CHAIN} - [0:0]",
             f"-A {CHAIN} -i {bridge} -j ACCEPT",
-            f"-A {CHAIN} -o {bridge} -j ACCEPT",
+            f"-A {CHAIN} -i lo -o {bridge} -j ACCEPT",
+            f"-A {CHAIN} -o {bridge} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            f"-A {CHAIN} -o {bridge} -j DROP",
             f"-I INPUT -j {CHAIN}",
             f"-I FORWARD -j {CHAIN}",
             "COMMIT",

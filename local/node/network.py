@@ -17,7 +17,8 @@ API_PORT = 6443
 API_SERVER = f"https://127.0.0.1:{API_PORT}"
 
 _API_SERVER_MATCH = f"-p tcp --dport {API_PORT} -m addrtype --dst-type LOCAL"
-"""The API server listens on every address of this machine."""
+"""The API server listens on every address of this machine: it can bind to one or to all of them,
+and Pods use another one than programs of this machine."""
 BLOCKED = {
     "iptables": (
         _API_SERVER_MATCH,

@@ -100,9 +100,37 @@ def chain(text: str, table: str) -> list[str]:
     return [line.removeprefix(start) for line in part.splitlines() if line.startswith(start)]
 
 
-def test_chain_accepts_packets_of_the_bridge() -> None:
+def test_filter_accepts_packets_of_pods_and_replies_and_drops_the_rest() -> None:
+    """In each table: one of them may be reset by another program."""
     text = iptables.chain_rules("md0", ())
-    assert chain(text, "filter") == ["-i md0 -j ACCEPT", "-o md0 -j ACCEPT"]
+    assert chain(text, "filter") == [
+        "-i md0 -j ACCEPT",
+        "-i lo -o md0 -j ACCEPT",
+        "-o md0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+        "-o md0 -j DROP",
+    ]
+
+
+@pytest.mark.parametrize("table", ["filter", "mangle"])
+def test_no_table_accepts_new_packets_to_pods(table: str) -> None:
+    """A machine that routes the Pod network here sends such packets."""
+    rules = chain(iptables.chain_rules("md0", network.BLOCKED["iptables"]), table)
+    first = next(rule for rule in rules if not {"-i", "--ctstate"} & set(rule.split()))
+    assert first == "-o md0 -j DROP"
+
+
+@pytest.mark.parametrize("family", ["iptables", "ip6tables"])
+@pytest.mark.parametrize("table", ["filter", "mangle"])
+def test_both_families_drop_packets_to_pods(
+    monkeypatch: pytest.MonkeyPatch, family: str, table: str
+) -> None:
+    restored: dict[str, str] = {}
+    monkeypatch.setattr(iptables, "list_rules", lambda family: "")
+    monkeypatch.setattr(
+        iptables, "run", lambda command, stdin: restored.update({command[0]: stdin})
+    )
+    iptables.install_chain("md0", network.BLOCKED)
+    assert "-o md0 -j DROP" in chain(restored[f"{family}-restore"], table)
 
 
 def test_chain_drops_other_machines_and_passes_replies() -> None:
