@@ -19,6 +19,8 @@ from components.sources import ALL_FILES, File, SourceError, SourceTree, digest_
 
 BUILD_DIR = ".build"
 MODEL_DOCKERFILE = "model.Dockerfile"
+MODEL_PLACEHOLDER = b"@MODEL@"
+"""Becomes the name of the model in the Dockerfile of its versions."""
 WATCHER = "watcher"
 CLUSTER_CLIENT = "cluster_client"
 
@@ -106,9 +108,10 @@ def stage_version(
     packages = language.dependencies
     has_dependencies_file = any(file.path == packages for file in source.files)
     name = f"{object_name(model, version)}-{content_hash[:_SHOWN_DIGITS]}"
+    dockerfile = root / language.folder / MODEL_DOCKERFILE
     with _os_errors_as_source_errors():
         extra = {
-            "Dockerfile": (root / language.folder / MODEL_DOCKERFILE).read_bytes(),
+            "Dockerfile": dockerfile.read_bytes().replace(MODEL_PLACEHOLDER, model.encode()),
             packages: (source.folder / packages).read_bytes() if has_dependencies_file else b"",
         }
     return _stage(root, name, source, "source/", extra)

@@ -7,8 +7,10 @@ USER 0:0
 
 # Packages before code: a change of code alone installs nothing. The packages of the harness are
 # constraints: another version of one of them would cause errors only in production.
+# A package's setup.py may write to the cache, so each model has its own: @MODEL@ becomes the model's
+# name when the context is staged. A build argument would not do: Docker 20.10 expands none here.
 RUN --mount=type=bind,source=requirements.txt,target=/run/requirements.txt \
-    --mount=type=cache,target=/var/cache/pip \
+    --mount=type=cache,id=pip-@MODEL@,target=/var/cache/pip \
     { pip install --cache-dir /var/cache/pip --requirement /run/requirements.txt \
         --constraint /opt/venv/harness-constraints.txt && pip check; } \
     || { echo "The packages in the version's requirements.txt cannot be installed together with" \

@@ -232,6 +232,19 @@ def test_stage_without_requirements_writes_empty_file(root: Path) -> None:
     assert (stage(root) / "requirements.txt").read_bytes() == b""
 
 
+def test_stage_writes_name_of_model_into_dockerfile(root: Path) -> None:
+    (root / "harness/python/model.Dockerfile").write_text("RUN id=pip-@MODEL@ id=pip-@MODEL@\n")
+    assert (stage(root) / "Dockerfile").read_text() == "RUN id=pip-iris id=pip-iris\n"
+
+
+def test_models_share_no_cache_of_pip() -> None:
+    """Code of a package that pip builds may write to the cache that its build mounts."""
+    text = (ROOT / "harness/python/model.Dockerfile").read_text()
+    mounts = re.findall(r"--mount=type=cache\S*", text)
+    assert mounts
+    assert all("id=pip-@MODEL@," in mount for mount in mounts)
+
+
 def test_stage_complete_folder_is_unchanged(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = stage(root)
 
