@@ -98,6 +98,7 @@ def _env(paths: Paths) -> None:
 def _up(paths: Paths, name: str) -> None:
     is_built = all(tool.is_built(paths) for tool in go_tools.ALL_TOOLS)
     preflight.check(paths, is_built=is_built)
+    images.check_settings(paths)
     run_in_parallel(lambda: _build(paths), lambda: _download(paths))
     cluster.start(paths)
     _install_plugins(paths)

@@ -7,8 +7,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from local import mounts, versions
+from local.errors import SetupError
 from local.paths import Paths
 from local.progress import ReportProgress
 from local.shell import run
@@ -132,10 +134,30 @@ def _adjust_python(root: Path) -> None:
         "cert = /etc/ssl/certs/ca-certificates.crt",
         "disable-pip-version-check = true",
     ]
-    for setting in ("index-url", "extra-index-url", "trusted-host"):
-        value = os.environ.get(f"PIP_{setting.replace('-', '_').upper()}")
-        lines += [f"{setting} = {value}"] if value else []
+    lines += [f"{setting} = {value}" for setting, value in pip_settings().items()]
     (root / "etc/pip.conf").write_text("\n".join(lines) + "\n")
+
+
+def pip_settings() -> dict[str, str]:
+    """Return this machine's package index, which the images get.
+
+    Raises SetupError for an address with a password or token: every image would contain it.
+    """
+    settings: dict[str, str] = {}
+    for setting in ("index-url", "extra-index-url", "trusted-host"):
+        variable = f"PIP_{setting.replace('-', '_').upper()}"
+        value = os.environ.get(variable)
+        if not value:
+            continue
+        for address in value.split():
+            _, has_credentials, host = urlsplit(address).netloc.rpartition("@")
+            if has_credentials:
+                raise SetupError(
+                    f"{variable} has credentials for {host}, and each image would contain them",
+                    "set an address without user and password, such as that of a mirror or proxy",
+                )
+        settings[setting] = value
+    return settings
 
 
 def _adjust_rabbitmq(root: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from local import versions
 from local.build import go_tools, registry
-from local.build.debian_root import DebianRoot, python_root, rabbitmq_root
+from local.build.debian_root import DebianRoot, pip_settings, python_root, rabbitmq_root
 from local.build.wheel_programs import wheel_program
 from local.paths import Paths
 from local.progress import step
@@ -109,6 +109,16 @@ IMAGES = (
 def docker_environment(paths: Paths) -> Mapping[str, str]:
     """Return the environment variables of a Docker client of the local dockerd."""
     return {"DOCKER_HOST": f"unix://{paths.docker_socket}", "DOCKER_BUILDKIT": "1"}
+
+
+def check_settings(paths: Paths) -> None:
+    """Raise SetupError for settings of this machine that an image must not get.
+
+    An image that is built has its settings.
+    """
+    roots = [image.root for image in IMAGES if image.root is not None]
+    if any(not root.archive(paths).exists() for root in roots):
+        pip_settings()
 
 
 def download(paths: Paths) -> None:

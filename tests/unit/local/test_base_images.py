@@ -12,7 +12,8 @@ import pytest
 from components.languages import PYTHON, PYTHON_RUNTIMES, R
 from local import versions
 from local.build import debian_root, images
-from local.paths import ROOT
+from local.errors import SetupError
+from local.paths import ROOT, Paths
 
 NODE = "rabbit@message-broker-0.message-broker-nodes"
 FLAGS_OF_3_10 = "[classic_mirrored_queue_version,quorum_queue,stream_queue]."
@@ -55,6 +56,56 @@ def test_python_image_has_links_to_its_release(tmp_path: Path, release: str) -> 
         f"python{release}": f"/usr/bin/python{release}",
         "pip": "/usr/bin/pip3",
     }
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment without settings of pip; a test sets some."""
+    for name in list(os.environ):
+        if name.startswith("PIP_"):
+            monkeypatch.delenv(name)
+    return monkeypatch
+
+
+def test_images_get_the_package_index_of_the_machine(index: pytest.MonkeyPatch) -> None:
+    assert debian_root.pip_settings() == {}
+    index.setenv("PIP_INDEX_URL", "https://packages.example.com/simple")
+    index.setenv("PIP_TRUSTED_HOST", "packages.example.com:8080")
+    assert debian_root.pip_settings() == {
+        "index-url": "https://packages.example.com/simple",
+        "trusted-host": "packages.example.com:8080",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PIP_INDEX_URL", "https://me:hunter2@packages.example.com/simple"),
+        ("PIP_INDEX_URL", "https://hunter2@packages.example.com/simple"),
+        ("PIP_EXTRA_INDEX_URL", "https://a.example.com https://x:hunter2@packages.example.com"),
+    ],
+)
+def test_package_index_with_password_is_refused_before_the_build(
+    index: pytest.MonkeyPatch, paths: Paths, name: str, value: str
+) -> None:
+    index.setenv(name, value)
+    with pytest.raises(SetupError) as caught:
+        images.check_settings(paths)
+    assert str(caught.value).startswith(
+        f"{name} has credentials for packages.example.com, and each image would contain them\n"
+    )
+    assert "hunter2" not in str(caught.value)
+
+
+def test_settings_are_not_checked_once_images_are_built(
+    index: pytest.MonkeyPatch, paths: Paths
+) -> None:
+    index.setenv("PIP_INDEX_URL", "https://me:hunter2@packages.example.com/simple")
+    for image in images.IMAGES:
+        if image.root is not None:
+            image.root.archive(paths).parent.mkdir(parents=True, exist_ok=True)
+            image.root.archive(paths).touch()
+    images.check_settings(paths)
 
 
 @pytest.mark.parametrize(
