@@ -20,7 +20,7 @@ from local.progress import print_error, print_line, show_durations
 from local.pulumi import environment, offline_preview
 from local.pulumi.external_cluster import ExternalCluster
 from local.pulumi.plugins.install import install, needs_build
-from local.pulumi.stack import Stack, wait_and_show
+from local.pulumi.stack import Stack, stack_file, wait_and_show
 from local.shell import run_in_parallel
 
 LOCAL_STACK = "local"
@@ -135,7 +135,7 @@ def _up_external(paths: Paths, name: str, context: str) -> None:
     environment.pulumi(paths)  # report a missing pulumi before connecting to the cluster
     external = ExternalCluster(paths, context)
     _install_plugins(paths)
-    stack = Stack(paths, name, external.environment())
+    stack = Stack(paths, name, external.environment(stack_file(name)))
     stack.up()
     with external.public_endpoint(str(stack.outputs()["url"]), stack.namespace()) as base:
         wait_and_show(stack, base)
@@ -147,7 +147,9 @@ def _preview(paths: Paths, name: str, context: str) -> None:
     if not context and name != LOCAL_STACK:
         offline_preview.preview(paths, name)
         return
-    env = ExternalCluster(paths, context).environment() if context else environment.local(paths)
+    env = environment.local(paths)
+    if context:
+        env = ExternalCluster(paths, context).environment(stack_file(name))
     _install_plugins(paths)
     Stack(paths, name, env).preview()
 

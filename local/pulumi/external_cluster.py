@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+import yaml
 
 from local.errors import SetupError
 from local.paths import Paths
@@ -17,6 +18,28 @@ from local.shell import run
 REQUEST_TIMEOUT_SECONDS = 15
 
 _GET_UID = ["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"]
+
+
+def _has_own_encryption(backend: str, file: Path) -> bool:
+    """Return whether secrets are encrypted with something else than the public passphrase.
+
+    After `make env` the public one is in the environment. Pulumi Cloud and the key services of a
+    stack file need no passphrase.
+    """
+    if backend.startswith(("http://", "https://")):
+        return True
+    try:
+        stack = yaml.safe_load(file.read_text())
+    except yaml.YAMLError:
+        stack = None  # Pulumi reports it
+    if isinstance(stack, dict) and stack.get("secretsprovider", "passphrase") != "passphrase":
+        return True
+    public = environment.PASSPHRASE
+    passphrase = os.environ.get("PULUMI_CONFIG_PASSPHRASE")
+    if passphrase is not None:  # overrides the file
+        return passphrase.strip() not in ("", public.read_text().strip())
+    own = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    return own is not None and Path(own).resolve() != public.resolve()
 
 
 class ExternalCluster:
@@ -62,8 +85,11 @@ class ExternalCluster:
             self.paths.kubeconfig.exists() and self._get_uid(self.paths.kubeconfig)[0] == self.uid
         )
 
-    def environment(self) -> Mapping[str, str]:
-        """Return the variables of a stack on this cluster, whose UID is in the backend URL."""
+    def environment(self, file: Path) -> Mapping[str, str]:
+        """Return the variables of a stack on this cluster, whose UID is in the backend URL.
+
+        Raises SetupError if the stack of this file would be encrypted with the public passphrase.
+        """
         kubeconfig = {"KUBECONFIG": str(self.kubeconfig)}
         if self._is_local():
             return {**environment.local(self.paths), **kubeconfig}
@@ -72,8 +98,13 @@ class ExternalCluster:
         inherited = os.environ.get("PULUMI_BACKEND_URL")
         if not inherited or inherited == environment.local_backend(self.paths):
             variables["PULUMI_BACKEND_URL"] = f"file://{self.kubeconfig.parent}/{self.uid}"
-        if not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(os.environ):
-            variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(environment.PASSPHRASE)
+        if not _has_own_encryption(variables.get("PULUMI_BACKEND_URL", inherited or ""), file):
+            raise SetupError(
+                f"no passphrase for the secrets of {file.name}, and the state contains the "
+                "administrator's password of RabbitMQ; the passphrase in this repository is public",
+                "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to your own, with a "
+                "stack of your own (docs/operations.md)",
+            )
         return variables
 
     @contextmanager

@@ -122,7 +122,15 @@ def kubectl(paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     for name in list(os.environ):
         if name.startswith(("PULUMI_", "KUBECONFIG")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "own")
     return paths
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "Pulumi.mine.yaml"
+    file.write_text("config: {}\n")
+    return file
 
 
 def test_missing_context_error_lists_contexts(kubectl: Paths) -> None:
@@ -138,8 +146,8 @@ def test_unreachable_cluster_error_is_one_line(kubectl: Paths) -> None:
     )
 
 
-def test_external_cluster_has_its_own_backend(kubectl: Paths) -> None:
-    env = ExternalCluster(kubectl, "mine").environment()
+def test_external_cluster_has_its_own_backend(kubectl: Paths, file: Path) -> None:
+    env = ExternalCluster(kubectl, "mine").environment(file)
     assert env["PULUMI_BACKEND_URL"] == f"file://{kubectl.state}/clusters/uid-1"
     assert env["KUBECONFIG"] == f"{kubectl.state}/clusters/mine.kubeconfig"
     assert "DOCKER_HOST" not in env, "the user's Docker engine builds"
@@ -147,27 +155,98 @@ def test_external_cluster_has_its_own_backend(kubectl: Paths) -> None:
 
 
 @pytest.mark.parametrize(("uid", "is_local"), [("uid-1", True), ("uid-2", False)])
-def test_local_cluster_is_recognized_by_uid(kubectl: Paths, uid: str, is_local: bool) -> None:
+def test_local_cluster_is_recognized_by_uid(
+    kubectl: Paths, file: Path, uid: str, is_local: bool
+) -> None:
     kubectl.state.mkdir(exist_ok=True)
     kubectl.kubeconfig.write_text(uid)
-    env = ExternalCluster(kubectl, "mine").environment()
+    env = ExternalCluster(kubectl, "mine").environment(file)
     assert (env["PULUMI_BACKEND_URL"] == environment.local_backend(kubectl)) is is_local
     assert ("DOCKER_HOST" in env) is is_local
 
 
 def test_inherited_backend_and_passphrase_are_kept(
-    kubectl: Paths, monkeypatch: pytest.MonkeyPatch
+    kubectl: Paths, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULUMI_BACKEND_URL", "s3://state")
-    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "own")
-    env = ExternalCluster(kubectl, "mine").environment()
+    env = ExternalCluster(kubectl, "mine").environment(file)
     assert not {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(env)
 
 
 def test_external_cluster_does_not_inherit_local_backend(
-    kubectl: Paths, monkeypatch: pytest.MonkeyPatch
+    kubectl: Paths, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is in the environment after eval "$(make -s env)"."""
     monkeypatch.setenv("PULUMI_BACKEND_URL", environment.local_backend(kubectl))
-    env = ExternalCluster(kubectl, "mine").environment()
+    env = ExternalCluster(kubectl, "mine").environment(file)
     assert env["PULUMI_BACKEND_URL"].endswith("/clusters/uid-1")
+
+
+PUBLIC = environment.PASSPHRASE.read_text().strip()
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"PULUMI_CONFIG_PASSPHRASE": ""},
+        {"PULUMI_CONFIG_PASSPHRASE": PUBLIC},
+        {"PULUMI_CONFIG_PASSPHRASE": PUBLIC, "PULUMI_CONFIG_PASSPHRASE_FILE": "/etc/own"},
+        {"PULUMI_CONFIG_PASSPHRASE_FILE": str(environment.PASSPHRASE)},
+        {"PULUMI_BACKEND_URL": "s3://state"},
+    ],
+    ids=["none", "empty", "public", "public before file", "public file", "bucket"],
+)
+@pytest.mark.parametrize("provider", ["", "secretsprovider: passphrase\n"])
+def test_external_cluster_needs_own_passphrase(
+    kubectl: Paths,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    provider: str,
+) -> None:
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    file.write_text(f"{provider}config: {{}}\n")
+    with pytest.raises(SetupError) as caught:
+        ExternalCluster(kubectl, "mine").environment(file)
+    message = str(caught.value)
+    assert message.startswith("no passphrase for the secrets of Pulumi.mine.yaml, and the state")
+    assert "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE to your own" in message
+    assert PUBLIC not in message
+
+
+@pytest.mark.parametrize(
+    ("variables", "provider"),
+    [
+        ({"PULUMI_CONFIG_PASSPHRASE": "own"}, ""),
+        ({"PULUMI_CONFIG_PASSPHRASE_FILE": "/etc/own"}, ""),
+        ({}, "secretsprovider: awskms://alias/pulumi\n"),
+        ({"PULUMI_BACKEND_URL": "https://api.pulumi.com"}, ""),
+    ],
+    ids=["passphrase", "file", "key service", "Pulumi Cloud"],
+)
+def test_external_cluster_accepts_own_encryption(
+    kubectl: Paths,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    provider: str,
+) -> None:
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    file.write_text(f"{provider}config: {{}}\n")
+    env = ExternalCluster(kubectl, "mine").environment(file)
+    assert not {"PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"} & set(env)
+
+
+def test_local_cluster_by_its_context_uses_the_public_passphrase(
+    kubectl: Paths, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PULUMI_CONFIG_PASSPHRASE")
+    kubectl.state.mkdir(exist_ok=True)
+    kubectl.kubeconfig.write_text("uid-1")
+    env = ExternalCluster(kubectl, "mine").environment(file)
+    assert env["PULUMI_CONFIG_PASSPHRASE"] == PUBLIC
