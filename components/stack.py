@@ -41,7 +41,7 @@ def build(spec: StackSpec, root: Path, snapshot: ClusterSnapshot) -> None:
     """
     contents = keep_published(read_all(spec, root), snapshot.state, spec, root)
     _reject_changed_versions(contents, snapshot)
-    _log_changes(spec, snapshot)
+    _log_changes_and_warnings(spec, snapshot)
     snapshot.transfer_replicas(spec)
     log_failure_reasons(snapshot.cluster, snapshot.namespace)
     _declare(spec, root, contents, snapshot)
@@ -59,7 +59,7 @@ def _reject_changed_versions(
         raise pulumi.RunError(str(StackFileError(issues)))
 
 
-def _log_changes(spec: StackSpec, snapshot: ClusterSnapshot) -> None:
+def _log_changes_and_warnings(spec: StackSpec, snapshot: ClusterSnapshot) -> None:
     models = {name: desired_model(model_spec) for name, model_spec in spec.models.items()}
     lines = change_summary.summarize_changes(models, snapshot.state)
     if lines:
