@@ -3,8 +3,8 @@
 One worker at a time processes a version, which keeps its events in order; different versions are
 processed concurrently. A transition waits in one of three places:
 
-- `_unsaved`, in memory: not stored yet, at most `MAX_UNSAVED`; lost in a crash, and then found again
-  by the watch, which resumes before it.
+- `_unsaved`, in memory: not stored yet, at most `MAX_UNSAVED`; after a crash, the watch delivers it
+  again.
 - the outbox, in the cluster: stored events without the broker's confirmation.
 - `_waiting_for_broker`: versions with such events while the broker is unavailable.
 """

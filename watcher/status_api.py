@@ -133,13 +133,8 @@ class StatusApi:
             return _json({"error": "too many clients follow the events"}, 503, headers)
         if list(self._streams.values()).count(client) >= MAX_STREAMS_PER_CLIENT:
             headers = {"Retry-After": "5"}
-            return _json(
-                {
-                    "error": f"this client has {MAX_STREAMS_PER_CLIENT} event streams open, the limit"
-                },
-                429,
-                headers,
-            )
+            message = f"this client has {MAX_STREAMS_PER_CLIENT} event streams open, the limit"
+            return _json({"error": message}, 429, headers)
         if request.method == "HEAD":
             return web.Response(content_type="text/event-stream")
         response = web.StreamResponse(
