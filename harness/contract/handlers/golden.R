@@ -32,3 +32,18 @@ named <- function(x) list(half = x / 2, text = "x", large = x > 1)
 
 # Return a value that is JSON but not a table.
 deep <- function() list(a = list(list(b = 1)))
+
+# The functions below are called only in R.
+
+# Return objects with a class, within a list.
+classes <- function() {
+  list(
+    series = ts(c(1.5, 2), start = 2026), duration = as.difftime(2, units = "hours"),
+    counts = table(c("b", "a", "b")), crossed = table(c("a", "b"), c(TRUE, FALSE))
+  )
+}
+
+# Return one object with a class.
+series <- function() ts(c(1.5, 2), start = 2026)
+duration <- function() as.difftime(2, units = "hours")
+counts <- function() table(c("b", "a", "b"))
