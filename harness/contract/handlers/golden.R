@@ -35,6 +35,16 @@ deep <- function() list(a = list(list(b = 1)))
 
 # The functions below are called only in R.
 
+fit <- lm(mpg ~ wt, mtcars)
+
+# Predict for all rows of a table.
+predict_rows <- function(newdata) round(stats::predict(fit, as.data.frame(newdata)), 4)
+
+# Return the class of the argument, and whether it is missing.
+describe <- function(value, other = 0) {
+  list(class = class(value), missing = length(value) == 1 && is.na(value), other = is.null(other))
+}
+
 # Return objects with a class, within a list.
 classes <- function() {
   list(

@@ -37,6 +37,13 @@ ROUND_TRIP_VALUES = [
     [1.0, True],
     [[1.0, 2.0], [3.0, 4.0]],
     [{"a": 1.0}, {}],
+    [{"a": 1.0, "b": "x"}, {"a": None, "b": "y"}],
+    [{"a": None}],
+    [{"a": True}, {"a": "mixed"}],
+    [{"a": 1.0}, None],
+    [{"a": [1.0, 2.0]}, {"a": [3.0, 4.0]}],
+    [{}, {}],
+    [[{"a": 1.0}, {"a": 2.0}], "x"],
     {"ü": {"b": [1.0, {"c": None}]}},
 ]
 
@@ -45,6 +52,19 @@ ROUND_TRIP_VALUES = [
 def test_value_survives_round_trip(value: object) -> None:
     result = deserialize(serialize(("x",), [value]))
     assert json.loads(json_encoding.encode(result)) == {"x": value}
+
+
+def test_rows_of_equal_names_become_columns_in_order_of_first_row() -> None:
+    same_order = serialize(("x",), [[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]])
+    assert serialize(("x",), [[{"a": 1, "b": "x"}, {"b": "y", "a": 2}]]) == same_order
+    assert b"data.frame" in same_order
+
+
+@pytest.mark.parametrize(
+    "value", [[{"a": 1}, {"b": 1}], [{"a": [1]}], [{"a": {}}], [{"a": 1}, None], [{"a": 1}, 2]]
+)
+def test_other_array_of_objects_is_no_data_frame(value: object) -> None:
+    assert b"data.frame" not in serialize(("x",), [value])
 
 
 def test_integer_becomes_double() -> None:

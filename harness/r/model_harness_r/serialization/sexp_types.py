@@ -23,6 +23,7 @@ POINTER = 22
 MISSING_ARGUMENT = 251
 REFERENCE = 255  # to an earlier symbol
 
+IS_OBJECT = 0x100  # has a class
 HAS_ATTRIBUTES = 0x200
 HAS_TAG = 0x400
 TYPE_MASK = 0xFF
