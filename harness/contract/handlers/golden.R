@@ -40,6 +40,11 @@ fit <- lm(mpg ~ wt, mtcars)
 # Predict for all rows of a table.
 predict_rows <- function(newdata) round(stats::predict(fit, as.data.frame(newdata)), 4)
 
+# Predict for one row.
+predict_row <- function(wt, hp = 100) {
+  round(stats::predict(lm(mpg ~ wt + hp, mtcars), data.frame(wt = wt, hp = hp)), 4)
+}
+
 # Return the class of the argument, and whether it is missing.
 describe <- function(value, other = 0) {
   list(class = class(value), missing = length(value) == 1 && is.na(value), other = is.null(other))

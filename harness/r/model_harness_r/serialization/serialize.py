@@ -82,6 +82,13 @@ class NA(Enum):
     LOGICAL = struct.pack("<iii", LOGICAL, 1, NA_INTEGER)
 
 
+def na_of_column(kind: type) -> NA:
+    """Return NA for a column by the kind of its other cells, see `null_cells`."""
+    if kind is float or kind is type(None):
+        return NA.NUMBER
+    return NA.TEXT if kind is str else NA.LOGICAL
+
+
 def serialize(names: tuple[str, ...], values: Collection[object]) -> bytes:
     """Return a serialized list of arguments; the name of an unnamed argument is empty.
 
