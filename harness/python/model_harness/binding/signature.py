@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from model_harness.binding import type_hints
+from model_harness.binding.null_cells import NullCell
 from model_harness.binding.type_hints import ANY, JSON_NAMES, Binding, ConversionError, Hint
 from model_harness.errors import RequestError, StartupError, first_errors, truncate
 
@@ -34,9 +35,11 @@ class Signature:
         description: str = "",
         returns: Hint = ANY,
         warnings: Sequence[str] = (),
+        null_cell: NullCell | None = None,
     ) -> None:
         """Create it. `accepts_extra` is `**kwargs`, `accepts_varargs` is `*args`.
 
+        `null_cell` replaces null in the rows of tables, where the language has a value for that.
         `warnings` are sentences about hints that are not checked.
         """
         self.parameters = {p.name: p for p in parameters}
@@ -45,6 +48,7 @@ class Signature:
         self.description = description
         self.returns = returns
         self.warnings = warnings
+        self.null_cell = null_cell
         self.order = [p.name for p in parameters if not p.keyword_only]
         self.names = frozenset(self.parameters)
         self.required = frozenset(p.name for p in parameters if p.required)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import cast
 
+from model_harness.binding import null_cells
 from model_harness.binding.signature import Signature
 from model_harness.binding.type_hints import ANY, Binding
 from model_harness.errors import MAX_ERRORS, RequestError, first_errors, truncate
@@ -65,6 +66,8 @@ def bind_records(rows: list[NamedValues], params: NamedValues, signature: Signat
         except RequestError as error:
             raise _with_row(number, error) from None
     signature.check_values(params)
+    if signature.null_cell is not None:
+        null_cells.fill_rows(rows, signature.null_cell)
     return Rows(len(rows), lambda number: ([], {**rows[number], **params}))
 
 
@@ -85,6 +88,8 @@ def bind_columns(
     signature.check_values(params)
     for name, values in table.items():
         _check_column(name, values, signature)
+        if signature.null_cell is not None:
+            null_cells.fill_column(values, signature.null_cell)
     items = list(table.items())
 
     def call(number: int) -> Arguments:
@@ -129,6 +134,11 @@ def bind_positional(rows: list[object], params: NamedValues, signature: Signatur
         _check_column_at(position, rows, signature)
     signature.check_values(params)
     values = cast("list[list[object]]", rows)
+    if signature.null_cell is not None:
+        if lists:
+            null_cells.fill_rows(values, signature.null_cell)
+        else:
+            null_cells.fill_column(rows, signature.null_cell)
     if lists:
         return Rows(len(rows), lambda number: (values[number], params))
     return Rows(len(rows), lambda number: ([rows[number]], params))
