@@ -45,9 +45,13 @@ def _outputs(return_hint: object) -> dict[str, object]:
 
 def _field_hints(record: object) -> dict[str, object]:
     try:
-        return typing.get_type_hints(record)
+        hints = typing.get_type_hints(record)
     except Exception:  # noqa: BLE001 - evaluating hints runs code of the user, which may raise anything
         return {}
+    if hasattr(record, "__struct_fields__"):  # of msgspec, which may rename fields
+        renamed: tuple[str, ...] = getattr(record, "__struct_encode_fields__", ())
+        return {new: hints[old] for old, new in zip(record.__struct_fields__, renamed, strict=True)}
+    return hints
 
 
 def is_record(source: object) -> bool:
@@ -56,6 +60,7 @@ def is_record(source: object) -> bool:
         dataclasses.is_dataclass(source)
         or typing.is_typeddict(source)
         or hasattr(source, "model_validate")
+        or hasattr(source, "__struct_fields__")
     )
 
 
