@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from model_harness.binding import type_hints
-from model_harness.binding.type_hints import ANY, JSON_NAMES, Binding, ConversionError, Hint
+from model_harness.binding.conversion import JSON_NAMES, ConversionError
+from model_harness.binding.type_hints import ANY, Binding, Hint
 from model_harness.errors import RequestError, StartupError, first_errors, truncate
 
 

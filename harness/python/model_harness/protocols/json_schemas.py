@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from typing import cast
 
-from model_harness.binding import type_hints
+from model_harness.binding import msgspec_hints, pydantic_hints, type_hints
 from model_harness.binding.type_hints import Binding, Hint
 
 Schema = dict[str, object]
@@ -19,9 +19,9 @@ def schemas_of(hints: Sequence[Hint]) -> tuple[list[Schema], dict[str, Schema]]:
     for number, hint in enumerate(hints):
         if hint.is_array:
             schemas[number] = _array_schema(hint)
-        elif type_hints.is_pydantic_type(hint.source):
+        elif pydantic_hints.is_pydantic_type(hint.source):
             schemas[number] = _pydantic_schema(hint.source, shared)
-        elif hint.source not in type_hints.UNTYPED and type_hints.is_msgspec_type(hint.source):
+        elif hint.source not in type_hints.UNTYPED and msgspec_hints.is_msgspec_type(hint.source):
             by_msgspec.append(number)
     if by_msgspec:
         import msgspec  # noqa: PLC0415 - only the OpenAPI document needs it
