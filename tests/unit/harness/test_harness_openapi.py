@@ -103,6 +103,25 @@ def test_document_of_signature_without_hints_is_valid() -> None:
     openapi_spec_validator.validate(document)
 
 
+class Arbitrary(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    x: int
+    array: np.ndarray
+
+
+def test_document_leaves_out_what_pydantic_cannot_describe() -> None:
+    def mixed(a: list[Arbitrary]) -> tuple[Point, np.ndarray]: ...
+    def model() -> Arbitrary: ...
+    def function() -> dict[str, Callable[[Point], int]]: ...
+
+    for each in (mixed, model, function):
+        openapi_spec_validator.validate(document_of(each))
+    schemas = document_of(mixed)["components"]["schemas"]
+    assert schemas["Arbitrary"]["properties"]["x"] == {"title": "X", "type": "integer"}
+    assert schemas["Arbitrary"]["properties"]["array"] == {"title": "Array"}
+    assert "Point" in schemas
+
+
 @pytest.mark.parametrize(
     ("function", "body", "is_valid"),
     [

@@ -4,6 +4,7 @@ import datetime
 import decimal
 import enum
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -16,7 +17,8 @@ import pydantic
 import pytest
 from model_harness.binding.signature import Signature
 from model_harness.binding.type_hints import Binding
-from model_harness.errors import RequestError
+from model_harness.errors import RequestError, StartupError
+from model_harness.protocols import mlflow
 from model_harness.protocols.domino import Domino
 from model_harness.settings import Settings
 
@@ -46,6 +48,10 @@ class Holder:
 
 class Colour(enum.Enum):
     RED = "red"
+
+
+class Text(enum.StrEnum):
+    A = "a"
 
 
 class Broken:
@@ -187,6 +193,84 @@ def test_null_is_accepted_where_default_is_none() -> None:
     assert DOMINO.arguments(b'{"data": {"petal": null}}', Signature.of(function, "f"))[1] == {
         "petal": None
     }
+
+
+def numpy_default(x: float = np.float64(1), n: int = np.int64(2), s: str = Text.A):
+    return x, n, s
+
+
+def features(scale: float = 1.0, **features: float):
+    return scale, features
+
+
+def petals(**petals: Petal):
+    return petals
+
+
+@pytest.mark.parametrize(
+    ("function", "data", "errors"),
+    [
+        (numpy_default, {"x": "a"}, ["argument 'x' must be a number, not a string"]),
+        (numpy_default, {"n": "a"}, ["argument 'n' must be a whole number, not a string"]),
+        (numpy_default, {"s": 1}, ["argument 's' must be a string, not a whole number"]),
+        (features, {"a": 1, "b": "x"}, ["argument 'b' must be a number, not a string"]),
+        (features, {"scale": 2, "b": None}, ["argument 'b' must be a number, not null"]),
+        (petals, {"p": {"length": "x"}}, ["argument 'p'.length: expected `float`, got `str`"]),
+    ],
+)
+def test_wrong_value_of_default_or_keywords_is_refused(
+    function: Callable[..., object], data: dict, errors: list[str]
+) -> None:
+    signature = Signature.of(function, "f")
+    with pytest.raises(RequestError) as caught:
+        DOMINO.arguments(json.dumps({"data": data}).encode(), signature)
+    assert caught.value.errors == errors
+    with pytest.raises(RequestError) as caught:
+        mlflow.arguments(json.dumps({"instances": [data]}).encode(), signature)
+    assert caught.value.errors == [f"row 0: {error}" for error in errors]
+    columns = {name: [value] for name, value in data.items()}
+    with pytest.raises(RequestError) as caught:
+        mlflow.arguments(json.dumps({"inputs": columns}).encode(), signature)
+    assert caught.value.errors == [f"row 0: {error}" for error in errors]
+
+
+def test_values_of_keywords_are_converted() -> None:
+    body = json.dumps({"data": {"p": {"length": 1}}}).encode()
+    assert DOMINO.arguments(body, Signature.of(petals, "f"))[1] == {"p": Petal(1.0)}
+
+
+@dataclass
+class Exits:
+    x: int
+
+    def __post_init__(self) -> None:
+        sys.exit(self.x)
+
+
+class ExitsInModel(pydantic.BaseModel):
+    x: int
+
+    @pydantic.field_validator("x")
+    @classmethod
+    def check(cls, x: int) -> int:
+        raise KeyboardInterrupt(x)
+
+
+@pytest.mark.parametrize("hint", [Exits, ExitsInModel, list[Exits]])
+def test_exit_of_user_class_is_an_error_of_the_function(hint: object) -> None:
+    value = [{"x": 3}] if hint == list[Exits] else {"x": 3}
+    with pytest.raises(RequestError, match=r"(SystemExit|KeyboardInterrupt): 3") as caught:
+        convert(hint, value)
+    assert caught.value.status == 500
+
+
+@pytest.mark.parametrize("hint", [dict[str, Point | np.ndarray], list[Point | Broken]])
+def test_hint_that_pydantic_refuses_ends_start(hint: object) -> None:
+    def function(x): ...
+
+    function.__annotations__ = {"x": hint}
+    with pytest.raises(StartupError, match=r"handler m:f: argument 'x': pydantic refuses the hint"):
+        Signature.of(function, "handler m:f")
 
 
 def all_lists(a: list, b: list[float], c: np.ndarray, d: pd.Series, e: list | None = None): ...

@@ -1,6 +1,7 @@
 """Convert and describe dataclasses, TypedDict, `list[int]`, dates and more by msgspec."""
 
 from model_harness.binding.conversion import ConversionError, Converter
+from model_harness.errors import RequestError
 
 
 def is_msgspec_type(source: object) -> bool:
@@ -27,5 +28,7 @@ def converter(source: object) -> Converter:
             raise ConversionError((path.rstrip("`"), message)) from None
         except Exception as error:  # noqa: BLE001 - raised by a __post_init__ of the user
             raise ConversionError(("", f"{type(error).__name__}: {error}")) from None
+        except BaseException as error:  # sys.exit() of the user is an error of the function
+            raise RequestError(500, f"{type(error).__name__}: {error}") from error
 
     return convert

@@ -2,8 +2,11 @@
 
 import sys
 import typing
+from contextlib import suppress
+from typing import cast
 
-from model_harness.binding.conversion import ConversionError, Converter
+from model_harness.binding.conversion import ConversionError, Converter, UnsupportedHintError
+from model_harness.errors import RequestError
 
 
 def is_pydantic_type(source: object) -> bool:
@@ -24,9 +27,13 @@ def is_pydantic_type(source: object) -> bool:
 
 
 def converter(source: object) -> Converter:
-    """Return the converter of a hint."""
+    """Return the converter of a hint. Raise UnsupportedHintError where pydantic refuses it."""
     pydantic = sys.modules["pydantic"]
-    adapter = pydantic.TypeAdapter(source)
+    try:
+        adapter = pydantic.TypeAdapter(source)
+    except Exception as error:  # classes of the user may raise anything
+        reason = str(error).partition("\n")[0]
+        raise UnsupportedHintError(f"pydantic refuses the hint: {reason}") from error
 
     def convert(value: object) -> object:
         try:
@@ -36,9 +43,29 @@ def converter(source: object) -> Converter:
             raise ConversionError(*mistakes) from None
         except Exception as error:  # noqa: BLE001 - raised by a validator of the user
             raise ConversionError(("", f"{type(error).__name__}: {error}")) from None
+        except BaseException as error:  # sys.exit() of the user is an error of the function
+            raise RequestError(500, f"{type(error).__name__}: {error}") from error
         return converted
 
     return convert
+
+
+def schema(source: object, ref_template: str) -> dict[str, object]:
+    """Return the JSON Schema of a hint; empty in each place that pydantic cannot describe."""
+    pydantic = sys.modules["pydantic"]
+
+    class Tolerant(pydantic.json_schema.GenerateJsonSchema):  # type: ignore[misc,name-defined] # Any
+        def handle_invalid_for_json_schema(self, *_: object) -> dict[str, object]:
+            return {}
+
+    for options in ({}, {"config": {"arbitrary_types_allowed": True}}):
+        with suppress(Exception):  # classes of the user may raise anything
+            adapter = pydantic.TypeAdapter(source, **options)
+            described: object = adapter.json_schema(
+                ref_template=ref_template, schema_generator=Tolerant
+            )
+            return cast("dict[str, object]", described)
+    return {}
 
 
 def _path_part(key: object) -> str:

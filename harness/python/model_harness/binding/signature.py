@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from model_harness.binding import type_hints
-from model_harness.binding.conversion import JSON_NAMES, ConversionError
+from model_harness.binding.conversion import JSON_NAMES, ConversionError, UnsupportedHintError
 from model_harness.binding.type_hints import ANY, Binding, Hint
 from model_harness.errors import RequestError, StartupError, first_errors, truncate
 
@@ -31,6 +31,7 @@ class Signature:
         parameters: Sequence[Parameter],
         *,
         accepts_extra: bool = False,
+        extra: Hint = ANY,
         accepts_varargs: bool = False,
         description: str = "",
         returns: Hint = ANY,
@@ -38,10 +39,11 @@ class Signature:
     ) -> None:
         """Create it. `accepts_extra` is `**kwargs`, `accepts_varargs` is `*args`.
 
-        `warnings` are sentences about hints that are not checked.
+        `extra` is the hint of each value of `**kwargs`; `warnings` are sentences about hints that are not checked.
         """
         self.parameters = {p.name: p for p in parameters}
         self.accepts_extra = accepts_extra
+        self._extra = extra if extra.is_checked else None
         self.accepts_varargs = accepts_varargs
         self.description = description
         self.returns = returns
@@ -74,9 +76,15 @@ class Signature:
             )
         hints, warnings = _resolve_hints(function)
         named = {inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY}
+        extra = [p.name for p in parameters if p.kind is p.VAR_KEYWORD]
         return cls(
-            [_parameter(p, hints.get(p.name, p.empty)) for p in parameters if p.kind in named],
-            accepts_extra=any(p.kind is p.VAR_KEYWORD for p in parameters),
+            [
+                _parameter(p, hints.get(p.name, p.empty), label)
+                for p in parameters
+                if p.kind in named
+            ],
+            accepts_extra=bool(extra),
+            extra=_parse_hint(extra[0], hints.get(extra[0], ANY.source), label) if extra else ANY,
             accepts_varargs=any(p.kind is p.VAR_POSITIONAL for p in parameters),
             description=inspect.getdoc(function) or "",
             returns=Hint(hints.get("return", inspect.Parameter.empty)),
@@ -90,6 +98,8 @@ class Signature:
         """
         if arguments.keys() != self.names:
             self.check_names(arguments)
+            if self._extra is not None:
+                self._check_extra(arguments, self._extra)
         # Inlined check_values: every plain call takes this path.
         for name, json_types in self._checks:
             if name in arguments and type(arguments[name]) not in json_types:
@@ -125,11 +135,26 @@ class Signature:
 
     def check_values(self, arguments: dict[str, object]) -> None:
         """Check values and convert them in place. Raise RequestError(400)."""
+        if self._extra is not None:
+            self._check_extra(arguments, self._extra)
         for name, json_types in self._checks:
             if name in arguments and type(arguments[name]) not in json_types:
                 raise RequestError(400, *self._type_errors(arguments))
         if self._conversions:
             self._convert(arguments)
+
+    def hint_of(self, name: str) -> Hint:
+        """Return the hint of an argument, which may be one of `**kwargs`."""
+        parameter = self.parameters.get(name)
+        return parameter.hint if parameter is not None else self._extra or ANY
+
+    def _check_extra(self, arguments: dict[str, object], hint: Hint) -> None:
+        """Check the values of `**kwargs` and convert them in place."""
+        names = [name for name in arguments if name not in self.names]
+        if names:
+            extra = {name: arguments[name] for name in names}
+            Signature([Parameter(name, hint=hint) for name in names]).check_values(extra)
+            arguments |= extra
 
     def _convert(self, arguments: dict[str, object]) -> None:
         errors = []
@@ -199,10 +224,17 @@ def _binding_of(parameters: Sequence[Parameter]) -> Binding:
     return Binding.COLUMN if bindings == {Binding.COLUMN} else Binding.VALUE
 
 
-def _parameter(parameter: inspect.Parameter, source: object) -> Parameter:
+def _parse_hint(name: str, source: object, label: str) -> Hint:
+    try:
+        return type_hints.parse(source)
+    except UnsupportedHintError as error:
+        raise StartupError(f"{label}: argument {name!r}: {error}") from error
+
+
+def _parameter(parameter: inspect.Parameter, source: object, label: str) -> Parameter:
     required = parameter.default is parameter.empty
-    hint = type_hints.parse(source)
-    if not required and hint.json_types and type(parameter.default) not in hint.json_types:
+    hint = _parse_hint(parameter.name, source, label)
+    if not required and hint.json_types and not _has_type(parameter.default, hint.json_types):
         # `x: float = None`: the hint is not meant strictly.
         hint = Hint(source, binding=hint.binding)
     return Parameter(
@@ -212,6 +244,15 @@ def _parameter(parameter: inspect.Parameter, source: object) -> Parameter:
         default=None if required else parameter.default,
         hint=hint,
     )
+
+
+def _has_type(default: object, json_types: tuple[type, ...]) -> bool:
+    """Return whether a default is one of these types, of a subclass, or numpy's of the same."""
+    if type(default).__module__ == "numpy" and hasattr(default, "item"):
+        default = default.item()
+    if isinstance(default, bool):  # a subclass of int
+        return bool in json_types
+    return isinstance(default, json_types)
 
 
 def _resolve_hints(function: Callable[..., object]) -> tuple[dict[str, object], list[str]]:

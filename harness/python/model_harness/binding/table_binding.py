@@ -15,7 +15,7 @@ from itertools import islice
 from typing import cast
 
 from model_harness.binding.signature import Signature
-from model_harness.binding.type_hints import ANY, Binding
+from model_harness.binding.type_hints import Binding
 from model_harness.errors import MAX_ERRORS, RequestError, first_errors, truncate
 
 Arguments = tuple[list[object], dict[str, object]]
@@ -208,7 +208,7 @@ def _check_column(
 
     `numbers` are the row numbers, where not every row has a value.
     """
-    hint = signature.parameters[name].hint if name in signature.parameters else ANY
+    hint = signature.hint_of(name)
     if not hint.is_checked or (
         hint.convert is None and set(map(type, values)) <= set(hint.json_types)
     ):

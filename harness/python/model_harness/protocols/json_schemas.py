@@ -1,6 +1,5 @@
 """JSON Schemas of type hints, by msgspec, pydantic, or a short description."""
 
-import sys
 from collections.abc import Sequence
 from typing import cast
 
@@ -42,7 +41,6 @@ def _array_schema(hint: Hint) -> Schema:
 
 
 def _pydantic_schema(source: object, shared: dict[str, Schema]) -> Schema:
-    adapter = sys.modules["pydantic"].TypeAdapter(source)
-    schema = cast("Schema", adapter.json_schema(ref_template=REFERENCE + "{model}"))
+    schema = pydantic_hints.schema(source, REFERENCE + "{model}")
     shared |= cast("dict[str, Schema]", schema.pop("$defs", {}))
     return schema
