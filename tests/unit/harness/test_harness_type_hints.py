@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 import msgspec
 import numpy as np
@@ -16,9 +16,10 @@ import pandas as pd
 import pydantic
 import pytest
 from model_harness.binding.signature import Signature
+from model_harness.binding.table_binding import Invocation, Rows
 from model_harness.binding.type_hints import Binding
 from model_harness.errors import RequestError, StartupError
-from model_harness.protocols import mlflow
+from model_harness.protocols import mlflow, open_inference
 from model_harness.protocols.domino import Domino
 from model_harness.settings import Settings
 
@@ -50,6 +51,20 @@ class Colour(enum.Enum):
     RED = "red"
 
 
+class Level(enum.IntEnum):
+    HIGH = 2
+
+
+class Counted(msgspec.Struct, rename="camel"):
+    count_of: int
+    share: float
+
+
+class Numbered(NamedTuple):
+    number: int
+    share: float
+
+
 class Text(enum.StrEnum):
     A = "a"
 
@@ -68,6 +83,20 @@ def convert(hint: object, value: object) -> object:
     body = json.dumps({"data": {"x": value}}).encode()
     positional, named = DOMINO.arguments(body, Signature.of(function, "f"))
     return function(*positional, **named)
+
+
+def count(n: int):
+    return n
+
+
+def count_all(n: list[int]):
+    return n
+
+
+def results(function: Callable[..., object], invocation: Invocation) -> object:
+    if isinstance(invocation, Rows):
+        return [function(*positional, **named) for positional, named in invocation.calls]
+    return function(*invocation[0], **invocation[1])
 
 
 @pytest.mark.parametrize(
@@ -90,13 +119,28 @@ def convert(hint: object, value: object) -> object:
         (list[Point], [{"x": 1, "tags": ["t"]}], [Point(x=1, tags=["t"])]),
         (Holder, {"point": {"x": 1}}, Holder(Point(x=1))),
         (Any, {"a": [1]}, {"a": [1]}),
+        (int, 1.0, 1),
+        (int | None, -0.0, 0),
+        (int | str, 2.0, 2),
+        (float | int, 1.0, 1.0),
+        (list[int], [1.0, 2], [1, 2]),
+        (list[list[int]], [[1.0], [2]], [[1], [2]]),
+        (dict[str, int | None], {"a": 1.0}, {"a": 1}),
+        (tuple[float, int], [1.0, 1.0], (1.0, 1)),
+        (tuple[int, ...], [1.0], (1,)),
+        (Literal[1, "a"], 1.0, 1),
+        (Level, 2.0, Level.HIGH),
+        (Annotated[int, msgspec.Meta(ge=1)], 1.0, 1),
+        (Counted, {"countOf": 1.0, "share": 1.0}, Counted(1, 1.0)),
+        (Numbered, [1.0, 2.0], Numbered(1, 2.0)),
+        (Place, {"city": "Ulm", "zip": 89073.0}, {"city": "Ulm", "zip": 89073}),
         (Broken, {"a": 1}, {"a": 1}),
         (Callable[[int], int], "f", "f"),
     ],
 )
 def test_value_is_converted_to_hint(hint: object, value: object, expected: object) -> None:
     argument = convert(hint, value)
-    assert (type(argument), argument) == (type(expected), expected)
+    assert (type(argument), repr(argument)) == (type(expected), repr(expected))
 
 
 @pytest.mark.parametrize(
@@ -113,6 +157,9 @@ def test_value_is_converted_to_hint(hint: object, value: object, expected: objec
         (Literal["a"], "b", ["argument 'x': invalid enum value 'b'"]),
         (list[int], [1, 2.5], ["argument 'x'[1]: expected `int`, got `float`"]),
         (float | None, "a", ["argument 'x' must be a number or null, not a string"]),
+        (int, 1.5, ["argument 'x' must be a whole number, not a number"]),
+        (int, 1e300, ["argument 'x' must be a whole number, not a number"]),
+        (list[int], [1.0, 1e300], ["argument 'x'[1]: expected `int`, got `float`"]),
         (int | str, [], ["argument 'x' must be a whole number or a string, not an array"]),
         (Annotated[int, msgspec.Meta(ge=1)], 0, ["argument 'x': expected `int` >= 1"]),
         (
@@ -271,6 +318,35 @@ def test_hint_that_pydantic_refuses_ends_start(hint: object) -> None:
     function.__annotations__ = {"x": hint}
     with pytest.raises(StartupError, match=r"handler m:f: argument 'x': pydantic refuses the hint"):
         Signature.of(function, "handler m:f")
+
+
+@pytest.mark.parametrize(
+    ("function", "request_", "expected"),
+    [
+        (count, {"instances": [{"n": 1.0}, {"n": 2}]}, [1, 2]),
+        (count, {"instances": [1.0, 2]}, [1, 2]),
+        (count, {"inputs": {"n": [1.0, 2.0]}}, [1, 2]),
+        (count_all, {"inputs": {"n": [1.0, 2.0]}}, [1, 2]),
+    ],
+)
+def test_whole_float_in_table_is_an_integer(
+    function: Callable[..., object], request_: dict, expected: list[int]
+) -> None:
+    invocation = mlflow.arguments(json.dumps(request_).encode(), Signature.of(function, "f"))
+    assert repr(results(function, invocation)) == repr(expected)
+
+
+@pytest.mark.parametrize("function", [count, count_all])
+def test_whole_float_in_tensor_is_an_integer(function: Callable[..., object]) -> None:
+    tensor = {"name": "n", "datatype": "FP32", "shape": [2], "data": [1, 2]}
+    body = json.dumps({"inputs": [tensor]}).encode()
+    invocation, _ = open_inference.arguments(body, None, Signature.of(function, "f"), {})
+    assert repr(results(function, invocation)) == "[1, 2]"
+
+
+def test_whole_float_by_position_is_an_integer() -> None:
+    positional, _ = DOMINO.arguments(b'{"parameters": [1.0]}', Signature.of(count, "f"))
+    assert repr(positional) == "[1]"
 
 
 def all_lists(a: list, b: list[float], c: np.ndarray, d: pd.Series, e: list | None = None): ...

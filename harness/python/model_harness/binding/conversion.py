@@ -12,7 +12,15 @@ JSON_NAMES: dict[type, str] = {
     float: "a number",
     types.NoneType: "null",
 }
+_END_OF_INTEGERS = 2.0**63  # integers have 64 bits
 Converter = Callable[[object], object]
+
+
+def whole(value: object) -> object:
+    """Return 1 for 1.0: JSON has one kind of numbers. Return any other value unchanged."""
+    if type(value) is float and value.is_integer() and abs(value) < _END_OF_INTEGERS:
+        return int(value)
+    return value
 
 
 class ConversionError(Exception):

@@ -1,7 +1,17 @@
 """Convert and describe dataclasses, TypedDict, `list[int]`, dates and more by msgspec."""
 
-from model_harness.binding.conversion import ConversionError, Converter
+import functools
+import itertools
+import types
+import typing
+from collections.abc import Iterable
+from enum import Enum
+from typing import cast
+
+from model_harness.binding.conversion import ConversionError, Converter, whole
 from model_harness.errors import RequestError
+
+_WRONG_FLOAT = "got `float`"
 
 
 def is_msgspec_type(source: object) -> bool:
@@ -21,7 +31,12 @@ def converter(source: object) -> Converter:
 
     def convert(value: object) -> object:
         try:
-            return msgspec.convert(value, source)
+            try:
+                return msgspec.convert(value, source)
+            except msgspec.ValidationError as error:
+                if _WRONG_FLOAT not in str(error):
+                    raise
+            return msgspec.convert(_whole_numbers(value, source), source)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at `$")
             message = message[:1].lower() + message[1:]
@@ -32,3 +47,56 @@ def converter(source: object) -> Converter:
             raise RequestError(500, f"{type(error).__name__}: {error}") from error
 
     return convert
+
+
+def _whole_numbers(value: object, source: object) -> object:
+    """Return the value with 1 instead of 1.0 in each place whose hint is an integer."""
+    origin, parts = typing.get_origin(source), typing.get_args(source)
+    if origin in {typing.Annotated, typing.Required, typing.NotRequired}:
+        return _whole_numbers(value, parts[0])
+    if origin in {typing.Union, types.UnionType}:
+        for member in () if float in parts else parts:
+            value = _whole_numbers(value, member)
+        return value
+    if type(value) is list:
+        return [
+            _whole_numbers(v, part)
+            for v, part in zip(value, _items(source, len(value)), strict=True)
+        ]
+    if type(value) is dict:
+        fields = _fields(source)
+        rest = parts[1] if len(parts) == 2 else None  # noqa: PLR2004 - of a mapping
+        return {name: _whole_numbers(v, fields.get(name, rest)) for name, v in value.items()}
+    is_integer = isinstance(source, type) and issubclass(source, int | Enum)
+    return whole(value) if is_integer or origin is typing.Literal else value
+
+
+def _items(source: object, count: int) -> Iterable[object]:
+    """Return the hints of the items of an array."""
+    origin, parts = typing.get_origin(source), typing.get_args(source)
+    if origin is tuple and parts[-1:] != (...,):
+        return [*parts, *[None] * count][:count]
+    if hasattr(source, "_fields"):  # of a NamedTuple
+        return [*_fields(source).values(), *[None] * count][:count]
+    return itertools.repeat(parts[0] if parts else None, count)
+
+
+@functools.cache
+def _class_fields(source: type) -> dict[str, object]:
+    try:
+        hints = typing.get_type_hints(source, include_extras=True)
+    except Exception:  # noqa: BLE001 - evaluating hints runs code of the user
+        return {}
+    names = zip(
+        getattr(source, "__struct_fields__", ()),
+        getattr(source, "__struct_encode_fields__", ()),
+        strict=True,
+    )
+    return hints | {new: hints[old] for old, new in names}  # msgspec may rename fields
+
+
+def _fields(source: object) -> dict[str, object]:
+    """Return the hints of the fields of a class; none for any other hint."""
+    origin = typing.get_origin(source) or source
+    is_record = isinstance(origin, type) and origin.__module__ != "builtins"
+    return _class_fields(cast("type", origin)) if is_record else {}

@@ -7,7 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from model_harness.binding import type_hints
-from model_harness.binding.conversion import JSON_NAMES, ConversionError, UnsupportedHintError
+from model_harness.binding.conversion import (
+    JSON_NAMES,
+    ConversionError,
+    UnsupportedHintError,
+    whole,
+)
 from model_harness.binding.type_hints import ANY, Binding, Hint
 from model_harness.errors import RequestError, StartupError, first_errors, truncate
 
@@ -39,7 +44,8 @@ class Signature:
     ) -> None:
         """Create it. `accepts_extra` is `**kwargs`, `accepts_varargs` is `*args`.
 
-        `extra` is the hint of each value of `**kwargs`; `warnings` are sentences about hints that are not checked.
+        `extra` is the hint of each value of `**kwargs`, `warnings` are sentences about hints that
+        are not checked.
         """
         self.parameters = {p.name: p for p in parameters}
         self.accepts_extra = accepts_extra
@@ -103,7 +109,8 @@ class Signature:
         # Inlined check_values: every plain call takes this path.
         for name, json_types in self._checks:
             if name in arguments and type(arguments[name]) not in json_types:
-                raise RequestError(400, *self._type_errors(arguments))
+                self._check_types(arguments)
+                break
         if self._conversions:
             self._convert(arguments)
 
@@ -113,12 +120,13 @@ class Signature:
         Raise RequestError(400) that names every missing, surplus or wrong argument.
         """
         bound = dict(zip(self.order, arguments, strict=False))
+        self._adapt(bound)
         errors = [*self._count_errors(len(arguments), subject, ()), *self._type_errors(bound)]
         if errors:
             raise RequestError(400, *errors)
         if self._conversions:
             self._convert(bound)
-            arguments[: len(bound)] = bound.values()
+        arguments[: len(bound)] = bound.values()
 
     def check_count(self, count: int, subject: str, named: Collection[str]) -> None:
         """Raise RequestError(400) unless `count` positional values and `named` make a call."""
@@ -139,9 +147,24 @@ class Signature:
             self._check_extra(arguments, self._extra)
         for name, json_types in self._checks:
             if name in arguments and type(arguments[name]) not in json_types:
-                raise RequestError(400, *self._type_errors(arguments))
+                self._check_types(arguments)
+                break
         if self._conversions:
             self._convert(arguments)
+
+    def _check_types(self, arguments: dict[str, object]) -> None:
+        """Turn 1.0 into 1 for an `int`, in place. Raise RequestError(400) for other mistakes."""
+        self._adapt(arguments)
+        errors = self._type_errors(arguments)
+        if errors:
+            raise RequestError(400, *errors)
+
+    def _adapt(self, arguments: dict[str, object]) -> None:
+        for name, json_types in self._checks:
+            if name in arguments and type(arguments[name]) not in json_types:
+                value = whole(arguments[name])
+                if type(value) in json_types:
+                    arguments[name] = value
 
     def hint_of(self, name: str) -> Hint:
         """Return the hint of an argument, which may be one of `**kwargs`."""

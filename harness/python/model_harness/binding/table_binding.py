@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import cast
 
+from model_harness.binding.conversion import whole
 from model_harness.binding.signature import Signature
 from model_harness.binding.type_hints import Binding
 from model_harness.errors import MAX_ERRORS, RequestError, first_errors, truncate
@@ -209,10 +210,15 @@ def _check_column(
     `numbers` are the row numbers, where not every row has a value.
     """
     hint = signature.hint_of(name)
-    if not hint.is_checked or (
-        hint.convert is None and set(map(type, values)) <= set(hint.json_types)
-    ):
+    if not hint.is_checked:
         return
+    if hint.convert is None:
+        types = set(map(type, values))
+        if float in types and int in hint.json_types and float not in hint.json_types:
+            values[:] = map(whole, values)
+            types = set(map(type, values))
+        if types <= set(hint.json_types):
+            return
     for position, value in enumerate(values):
         argument = {name: value}
         try:
