@@ -261,7 +261,7 @@ def petals(**petals: Petal):
         (numpy_default, {"n": "a"}, ["argument 'n' must be a whole number, not a string"]),
         (numpy_default, {"s": 1}, ["argument 's' must be a string, not a whole number"]),
         (features, {"a": 1, "b": "x"}, ["argument 'b' must be a number, not a string"]),
-        (features, {"scale": 2, "b": None}, ["argument 'b' must be a number, not null"]),
+        (features, {"scale": 2, "b": True}, ["argument 'b' must be a number, not true or false"]),
         (petals, {"p": {"length": "x"}}, ["argument 'p'.length: expected `float`, got `str`"]),
     ],
 )
@@ -347,6 +347,74 @@ def test_whole_float_in_tensor_is_an_integer(function: Callable[..., object]) ->
 def test_whole_float_by_position_is_an_integer() -> None:
     positional, _ = DOMINO.arguments(b'{"parameters": [1.0]}', Signature.of(count, "f"))
     assert repr(positional) == "[1]"
+
+
+def share(x: float):
+    return x
+
+
+def limited(x: Annotated[float, msgspec.Meta(description="a share")]):
+    return x
+
+
+def optional(x: float | None):
+    return x
+
+
+def shares(x: list[float]):
+    return x
+
+
+def optional_shares(x: list[float] | None):
+    return x
+
+
+def keywords(**x: float):
+    return x["x"]
+
+
+def matrix(x: list[list[float]]):
+    return [row[0] for row in x]
+
+
+@pytest.mark.parametrize(
+    ("function", "request_", "expected"),
+    [
+        (share, {"instances": [{"x": 1}, {"x": None}]}, "[1, nan]"),
+        (share, {"instances": [1, None]}, "[1, nan]"),
+        (share, {"instances": [[1], [None]]}, "[1, nan]"),
+        (share, {"inputs": {"x": [1, None]}}, "[1, nan]"),
+        (limited, {"inputs": {"x": [1.5, None]}}, "[1.5, nan]"),
+        (limited, {"dataframe_records": [{"x": None}]}, "[nan]"),
+        (shares, {"inputs": {"x": [1.5, None]}}, "[1.5, nan]"),
+        (shares, {"dataframe_records": [{"x": None}]}, "[nan]"),
+        (optional_shares, {"inputs": {"x": [1.5, None]}}, "[1.5, nan]"),
+        (matrix, {"instances": [[1.5], [None]]}, "[1.5, nan]"),
+        (keywords, {"inputs": {"x": [1.5, None]}}, "[1.5, nan]"),
+        (optional, {"inputs": {"x": [1, None]}}, "[1, None]"),
+    ],
+)
+def test_null_in_table_is_nan_for_a_float(
+    function: Callable[..., object], request_: dict, expected: str
+) -> None:
+    invocation = mlflow.arguments(json.dumps(request_).encode(), Signature.of(function, "f"))
+    assert repr(results(function, invocation)) == expected
+
+
+@pytest.mark.parametrize("function", [share, limited, shares, optional_shares, keywords])
+def test_null_in_tensor_is_nan_for_a_float(function: Callable[..., object]) -> None:
+    tensor = {"name": "x", "datatype": "FP32", "shape": [2], "data": [1.5, None]}
+    body = json.dumps({"inputs": [tensor]}).encode()
+    invocation, _ = open_inference.arguments(body, None, Signature.of(function, "f"), {})
+    assert repr(results(function, invocation)) == "[1.5, nan]"
+
+
+@pytest.mark.parametrize("function", [share, shares])
+def test_null_is_no_float_in_an_object_or_in_params(function: Callable[..., object]) -> None:
+    with pytest.raises(RequestError):
+        DOMINO.arguments(b'{"data": {"x": null}}', Signature.of(function, "f"))
+    with pytest.raises(RequestError):
+        mlflow.arguments(b'{"instances": [{}], "params": {"x": null}}', Signature.of(function, "f"))
 
 
 def all_lists(a: list, b: list[float], c: np.ndarray, d: pd.Series, e: list | None = None): ...

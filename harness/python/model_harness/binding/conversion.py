@@ -12,8 +12,17 @@ JSON_NAMES: dict[type, str] = {
     float: "a number",
     types.NoneType: "null",
 }
+NAN = float("nan")
 _END_OF_INTEGERS = 2.0**63  # integers have 64 bits
 Converter = Callable[[object], object]
+
+
+def nan_for_null(value: object, depth: int) -> object:
+    """Return NaN for null, also in lists that are nested as deep as the hint says."""
+    if depth and type(value) is list:
+        is_flat = depth == 1 and None not in value
+        return value if is_flat else [nan_for_null(item, depth - 1) for item in value]
+    return NAN if value is None and not depth else value
 
 
 def whole(value: object) -> object:

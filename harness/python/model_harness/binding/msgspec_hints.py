@@ -51,6 +51,8 @@ def converter(source: object) -> Converter:
 
 def _whole_numbers(value: object, source: object) -> object:
     """Return the value with 1 instead of 1.0 in each place whose hint is an integer."""
+    if source is None:
+        return value
     origin, parts = typing.get_origin(source), typing.get_args(source)
     if origin in {typing.Annotated, typing.Required, typing.NotRequired}:
         return _whole_numbers(value, parts[0])

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from model_harness.binding import type_hints
 from model_harness.binding.conversion import (
     JSON_NAMES,
+    NAN,
     ConversionError,
     UnsupportedHintError,
+    nan_for_null,
     whole,
 )
 from model_harness.binding.type_hints import ANY, Binding, Hint
@@ -63,6 +65,9 @@ class Signature:
             (p.name, p.hint.convert, not p.required and p.default is None)
             for p in parameters
             if p.hint.convert is not None
+        ]
+        self._floats = [
+            (p.name, p.hint.float_depth) for p in parameters if p.hint.float_depth is not None
         ]
         self.binding = _binding_of(parameters)
 
@@ -140,6 +145,17 @@ class Signature:
         errors += self._missing_errors(name for name in self.required if name not in arguments)
         if errors:
             raise RequestError(400, *errors)
+
+    def check_cells(self, cells: dict[str, object]) -> None:
+        """Check values of a table, like check_values; for a float, null is NaN."""
+        for name, depth in self._floats:
+            if name in cells:
+                value = cells[name]
+                if value is None or type(value) is list:
+                    cells[name] = nan_for_null(value, depth)
+        if self._extra is not None and self._extra.float_depth == 0:
+            cells |= {n: NAN for n, v in cells.items() if v is None and n not in self.names}
+        self.check_values(cells)
 
     def check_values(self, arguments: dict[str, object]) -> None:
         """Check values and convert them in place. Raise RequestError(400)."""

@@ -12,9 +12,10 @@ parameter receives them unchanged, as a matrix. `params` are arguments that ever
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
+from types import NoneType
 from typing import cast
 
-from model_harness.binding.conversion import whole
+from model_harness.binding.conversion import NAN, whole
 from model_harness.binding.signature import Signature
 from model_harness.binding.type_hints import Binding
 from model_harness.errors import MAX_ERRORS, RequestError, first_errors, truncate
@@ -62,7 +63,7 @@ def bind_records(rows: list[NamedValues], params: NamedValues, signature: Signat
             if row.keys() != checked_names:
                 _check_names(row, params, signature)
                 checked_names = row.keys()
-            signature.check_values(row)
+            signature.check_cells(row)
         except RequestError as error:
             raise _with_row(number, error) from None
     signature.check_values(params)
@@ -104,8 +105,9 @@ def bind_whole_columns(
             message = f"argument {name!r} takes one value, not a column; send it as a parameter"
             raise RequestError(400, message)
     _check_names(values, params, signature)
+    signature.check_cells(values)
+    signature.check_values(params)
     arguments = {**values, **params}
-    signature.check_values(arguments)
     return [], arguments
 
 
@@ -214,6 +216,9 @@ def _check_column(
         return
     if hint.convert is None:
         types = set(map(type, values))
+        if NoneType in types and hint.float_depth == 0:
+            values[:] = [NAN if value is None else value for value in values]
+            types = set(map(type, values))
         if float in types and int in hint.json_types and float not in hint.json_types:
             values[:] = map(whole, values)
             types = set(map(type, values))
@@ -222,7 +227,7 @@ def _check_column(
     for position, value in enumerate(values):
         argument = {name: value}
         try:
-            signature.check_values(argument)
+            signature.check_cells(argument)
         except RequestError as error:
             raise _with_row(position if numbers is None else numbers[position], error) from None
         values[position] = argument[name]

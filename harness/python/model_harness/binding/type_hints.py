@@ -44,6 +44,7 @@ class Hint:
     json_types: tuple[type, ...] = ()  # the accepted types; empty: not compared
     convert: Converter | None = None  # raises ConversionError
     binding: Binding = Binding.VALUE
+    float_depth: int | None = None  # 0: a float, 1: a list of them, ..: null in a table is NaN
     is_array: bool = False  # of numpy or pandas: `convert` accepts arrays of numpy, too
 
     @property
@@ -71,7 +72,8 @@ def parse(source: object) -> Hint:
     json_types = _json_types(source)
     if json_types:
         binding = Binding.COLUMN if list in json_types else Binding.VALUE
-        return Hint(source, json_types, binding=binding)
+        is_float = float in json_types and types.NoneType not in json_types
+        return Hint(source, json_types, binding=binding, float_depth=0 if is_float else None)
     for member in _members(source):
         to_array = array_hints.converter(member)
         if to_array is not None:
@@ -81,7 +83,22 @@ def parse(source: object) -> Hint:
     if convert is None:
         return Hint(source)
     is_list = any(typing.get_origin(member) is list for member in _members(source))
-    return Hint(source, convert=convert, binding=Binding.COLUMN if is_list else Binding.VALUE)
+    binding = Binding.COLUMN if is_list else Binding.VALUE
+    return Hint(source, convert=convert, binding=binding, float_depth=_float_depth(source))
+
+
+def _float_depth(source: object) -> int | None:
+    """Return how many lists are around a float; None for any other hint."""
+    origin, parts = typing.get_origin(source), typing.get_args(source)
+    if source is float:
+        return 0
+    if origin is typing.Annotated:
+        return _float_depth(parts[0])
+    if origin is list:
+        depth = _float_depth(parts[0])
+        return None if depth is None else depth + 1
+    lists = [member for member in _members(source) if typing.get_origin(member) is list]
+    return _float_depth(lists[0]) if lists else None
 
 
 def _members(source: object) -> tuple[object, ...]:
