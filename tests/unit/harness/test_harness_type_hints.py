@@ -349,6 +349,9 @@ def test_whole_float_by_position_is_an_integer() -> None:
     assert repr(positional) == "[1]"
 
 
+def untyped(a, b): ...
+
+
 def share(x: float):
     return x
 
@@ -417,12 +420,99 @@ def test_null_is_no_float_in_an_object_or_in_params(function: Callable[..., obje
         mlflow.arguments(b'{"instances": [{}], "params": {"x": null}}', Signature.of(function, "f"))
 
 
+def chat(model_input: list[Point]):
+    return [point.x for point in model_input]
+
+
+def chat_dicts(model_input: list[dict], suffix: str = ""):
+    return [row["x"] for row in model_input]
+
+
+def chat_structs(model_input: list[Petal] | None):
+    return [petal.length for petal in model_input]
+
+
+def one_point(point: Point, scale: int = 1):
+    return point.x * scale
+
+
+def one_petal(*, petal: Petal):
+    return petal.length
+
+
+def one_dict(row: dict[str, int]):
+    return row["x"]
+
+
+def one_typed_dict(row: Annotated[Place, "a place"] = None):
+    return row["city"]
+
+
+ROWS = [{"x": 1}, {"x": 2, "tags": ["t"]}]
+
+
+@pytest.mark.parametrize("table", ["inputs", "instances", "dataframe_records"])
+@pytest.mark.parametrize(
+    ("function", "rows", "params", "expected"),
+    [
+        (chat, ROWS, {}, [1, 2]),
+        (chat, [{"model_input": {"x": 1}}, {"model_input": {"x": 2}}], {}, [1, 2]),
+        (chat_dicts, ROWS, {"suffix": "a"}, [1, 2]),
+        (chat_structs, [{"length": 1}], {}, [1.0]),
+        (one_point, ROWS, {"scale": 2}, [2, 4]),
+        (one_point, [{"point": {"x": 3}, "scale": 2}], {}, [6]),
+        (one_petal, [{"length": 1}, {"length": 2}], {}, [1.0, 2.0]),
+        (one_dict, [{"x": 1}, {"x": 2.0, "y": 3}], {}, [1, 2]),
+        (one_typed_dict, [{"city": "Ulm"}], {}, ["Ulm"]),
+    ],
+)
+def test_single_argument_takes_rows_with_other_names(
+    function: Callable[..., object], rows: list, params: dict, table: str, expected: list
+) -> None:
+    body = json.dumps({table: rows, "params": params}).encode()
+    invocation = mlflow.arguments(body, Signature.of(function, "f"))
+    assert results(function, invocation) == expected
+
+
+@pytest.mark.parametrize("function", [chat, chat_dicts, one_point, one_dict])
+def test_single_argument_takes_rows_of_columns(function: Callable[..., object]) -> None:
+    split = {"columns": ["x"], "data": [[1], [2]]}
+    for request in ({"inputs": {"x": [1, 2]}}, {"dataframe_split": split}):
+        body = json.dumps(request).encode()
+        invocation = mlflow.arguments(body, Signature.of(function, "f"))
+        assert results(function, invocation) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("function", "errors"),
+    [
+        (chat, ["argument 'model_input'[1].x: Field required"]),
+        (one_point, ["row 1: argument 'point'.x: Field required"]),
+        (count_all, ["argument 'x' is unknown; the function takes n", "argument 'n' is missing"]),
+        (
+            untyped,
+            [
+                "row 0: argument 'x' is unknown; the function takes a, b",
+                "row 0: argument 'a' is missing",
+                "row 0: argument 'b' is missing",
+            ],
+        ),
+    ],
+)
+def test_wrong_row_of_single_argument_is_reported(
+    function: Callable[..., object], errors: list[str]
+) -> None:
+    rows = [{"x": 1}, {} if function in {chat, one_point} else {"x": 2}]
+    with pytest.raises(RequestError) as caught:
+        mlflow.arguments(json.dumps({"inputs": rows}).encode(), Signature.of(function, "f"))
+    assert caught.value.errors == errors
+
+
 def all_lists(a: list, b: list[float], c: np.ndarray, d: pd.Series, e: list | None = None): ...
 def one_value(a: list, b: float): ...
 def value_with_default(a: list, b: float = 1): ...
 def one_frame(frame: pd.DataFrame, k: int = 1): ...
 def frame_and_value(frame: pd.DataFrame, k: int): ...
-def untyped(a, b): ...
 def no_arguments(): ...
 
 

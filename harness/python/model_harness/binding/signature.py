@@ -70,6 +70,7 @@ class Signature:
             (p.name, p.hint.float_depth) for p in parameters if p.hint.float_depth is not None
         ]
         self.binding = _binding_of(parameters)
+        self.row_argument, self.rows_argument = _row_arguments(parameters, self.binding)
 
     @classmethod
     def of(cls, function: Callable[..., object], label: str) -> "Signature":
@@ -261,6 +262,19 @@ def _binding_of(parameters: Sequence[Parameter]) -> Binding:
     ):
         return Binding.FRAME
     return Binding.COLUMN if bindings == {Binding.COLUMN} else Binding.VALUE
+
+
+def _row_arguments(
+    parameters: Sequence[Parameter], binding: Binding
+) -> tuple[str | None, str | None]:
+    """Return the single argument that takes a whole row with names, or a list of such rows."""
+    single = [p for p in parameters if p.required] or list(parameters)
+    if len(single) != 1:
+        return None, None
+    name, hint = single[0].name, single[0].hint
+    if binding is Binding.VALUE:
+        return name if hint.takes_object else None, None
+    return None, name if hint.takes_rows else None
 
 
 def _parse_hint(name: str, source: object, label: str) -> Hint:

@@ -7,7 +7,9 @@
 | anything else | one row, its values by name | one per row; the result is a list |
 
 Rows without names (lists or single values) are bound by position; a function with a single column
-parameter receives them unchanged, as a matrix. `params` are arguments that every row shares.
+parameter receives them unchanged, as a matrix. So does a function with a single parameter that
+takes rows with names (`list[Message]`, or `Message` for one row) whose names are others. `params`
+are arguments that every row shares.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -50,6 +52,10 @@ def bind_records(rows: list[NamedValues], params: NamedValues, signature: Signat
             raise RequestError(400, f"row {number} is not an object, as the first one is")
     if signature.binding is Binding.FRAME:
         return _bind_frame(rows, params, signature)
+    if rows and _is_other(signature.rows_argument, rows[0], params):
+        return bind_whole_columns({cast("str", signature.rows_argument): rows}, params, signature)
+    if rows and _is_other(signature.row_argument, rows[0], params):
+        rows = [{cast("str", signature.row_argument): row} for row in rows]
     if signature.binding is Binding.COLUMN and rows:
         for number, row in enumerate(rows):
             if row.keys() != rows[0].keys():
@@ -81,6 +87,13 @@ def bind_columns(
         raise RequestError(400, f"the columns differ in their number of values: {sizes}"[:1000])
     if signature.binding is Binding.FRAME:
         return _bind_frame(table, params, signature)
+    argument = signature.rows_argument or signature.row_argument
+    if table and _is_other(argument, table, params):
+        names = list(table)
+        rows = [
+            dict(zip(names, values, strict=True)) for values in zip(*table.values(), strict=True)
+        ]
+        return bind_records(rows, params, signature)
     if signature.binding is Binding.COLUMN:
         return bind_whole_columns({**table}, params, signature)
     _check_names(table, params, signature)
@@ -135,6 +148,11 @@ def bind_positional(rows: list[object], params: NamedValues, signature: Signatur
     if lists:
         return Rows(len(rows), lambda number: (values[number], params))
     return Rows(len(rows), lambda number: ([rows[number]], params))
+
+
+def _is_other(argument: str | None, names: Collection[str], params: NamedValues) -> bool:
+    """Return whether the names are not the one of the argument that takes whole rows."""
+    return argument is not None and argument not in names and argument not in params
 
 
 def matrix_argument(signature: Signature) -> str | None:

@@ -7,9 +7,11 @@ that none of them supports is not checked. None of these packages is imported un
 it: code that hints a numpy array has imported numpy.
 """
 
+import dataclasses
 import inspect
 import types
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -62,6 +64,19 @@ class Hint:
         ]
         return " or ".join(names)
 
+    @property
+    def takes_object(self) -> bool:
+        """Return whether a row with names can be the value: a dict or a class with fields."""
+        return _takes_object(self.source)
+
+    @property
+    def takes_rows(self) -> bool:
+        """Return whether a list of rows with names can be the value."""
+        return any(
+            typing.get_origin(member) is list and _takes_object(typing.get_args(member)[0])
+            for member in _members(self.source)
+        )
+
 
 ANY = Hint()
 UNTYPED = (inspect.Parameter.empty, typing.Any, object)
@@ -85,6 +100,27 @@ def parse(source: object) -> Hint:
     is_list = any(typing.get_origin(member) is list for member in _members(source))
     binding = Binding.COLUMN if is_list else Binding.VALUE
     return Hint(source, convert=convert, binding=binding, float_depth=_float_depth(source))
+
+
+def _takes_object(source: object) -> bool:
+    for member in _members(source):
+        if typing.get_origin(member) is typing.Annotated:
+            return _takes_object(typing.get_args(member)[0])
+        origin = typing.get_origin(member) or member
+        if isinstance(origin, type) and (issubclass(origin, Mapping) or is_record(origin)):
+            return True
+    return False
+
+
+def is_record(source: object) -> bool:
+    """Return whether a hint is a class with fields, which JSON sends as an object."""
+    return isinstance(source, type) and (
+        dataclasses.is_dataclass(source)
+        or typing.is_typeddict(source)
+        or hasattr(source, "model_validate")  # of pydantic
+        or hasattr(source, "__struct_fields__")  # of msgspec
+        or hasattr(source, "__attrs_attrs__")
+    )
 
 
 def _float_depth(source: object) -> int | None:

@@ -1,11 +1,10 @@
 """The metadata of a model in the Open Inference Protocol, from the signature of the function."""
 
-import dataclasses
 import typing
 from collections.abc import Hashable, Mapping
 
 from model_harness.binding.signature import Signature
-from model_harness.binding.type_hints import Binding
+from model_harness.binding.type_hints import Binding, is_record
 from model_harness.protocols.tensor_results import UNNAMED_OUTPUT
 
 
@@ -52,16 +51,6 @@ def _field_hints(record: object) -> dict[str, object]:
         renamed: tuple[str, ...] = getattr(record, "__struct_encode_fields__", ())
         return {new: hints[old] for old, new in zip(record.__struct_fields__, renamed, strict=True)}
     return hints
-
-
-def is_record(source: object) -> bool:
-    """Return whether a hint is a class whose fields become outputs."""
-    return isinstance(source, type) and (
-        dataclasses.is_dataclass(source)
-        or typing.is_typeddict(source)
-        or hasattr(source, "model_validate")
-        or hasattr(source, "__struct_fields__")
-    )
 
 
 def _datatype(source: object) -> str:
