@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 import jsonschema
 import numpy as np
@@ -120,6 +120,27 @@ def test_document_leaves_out_what_pydantic_cannot_describe() -> None:
     assert schemas["Arbitrary"]["properties"]["x"] == {"title": "X", "type": "integer"}
     assert schemas["Arbitrary"]["properties"]["array"] == {"title": "Array"}
     assert "Point" in schemas
+
+
+def test_document_has_limits_of_pydantic() -> None:
+    def function(
+        a: pydantic.PositiveInt = 1,
+        b: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.5,
+        c: int = pydantic.Field(5, gt=2),
+        d: str = pydantic.Field(max_length=3),
+    ): ...
+
+    document = document_of(function)
+    openapi_spec_validator.validate(document)
+    request = document["paths"]["/model"]["post"]["requestBody"]["content"]["application/json"]
+    data = request["schema"]["oneOf"][0]["properties"]["data"]
+    assert data["properties"] == {
+        "a": {"type": "integer", "exclusiveMinimum": 0, "default": 1},
+        "b": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+        "c": {"type": "integer", "exclusiveMinimum": 2, "default": 5},
+        "d": {"type": "string", "maxLength": 3},
+    }
+    assert data["required"] == ["d"]
 
 
 @pytest.mark.parametrize(

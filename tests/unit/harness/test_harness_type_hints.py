@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
+import annotated_types
 import msgspec
 import numpy as np
 import numpy.typing as npt
@@ -418,6 +419,87 @@ def test_null_is_no_float_in_an_object_or_in_params(function: Callable[..., obje
         DOMINO.arguments(b'{"data": {"x": null}}', Signature.of(function, "f"))
     with pytest.raises(RequestError):
         mlflow.arguments(b'{"instances": [{}], "params": {"x": null}}', Signature.of(function, "f"))
+
+
+@pydantic.dataclasses.dataclass
+class Validated:
+    x: int
+
+    @pydantic.field_validator("x")
+    @classmethod
+    def check(cls, x: int) -> int:
+        if x > 3:
+            raise ValueError("too large")
+        return x
+
+
+@dataclass
+class WithLimit:
+    share: Annotated[float, pydantic.Field(le=1)]
+
+
+def positive(x: pydantic.PositiveInt = 1): ...
+def between(x: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.5): ...
+def constrained(x: pydantic.conint(gt=3) = 5): ...
+def url(x: pydantic.HttpUrl = None): ...
+def limit(x: Annotated[int, annotated_types.Gt(0)]): ...
+def interval(x: list[Annotated[int, annotated_types.Interval(ge=1, le=3)]]): ...
+def text(x: Annotated[str, annotated_types.Len(2, 3)]): ...
+def validated(x: Validated): ...
+def with_limit(x: WithLimit): ...
+def fastapi(x: int = pydantic.Field(gt=0)): ...
+def fastapi_default(x: int = pydantic.Field(5, gt=0)): ...
+def fastapi_unhinted(x=pydantic.Field(pattern="^a")): ...  # noqa: B008 - FastAPI writes it so
+def keyword_limits(**x: Annotated[int, pydantic.Field(gt=0)]): ...
+
+
+LIMITED = [
+    (positive, [1, 2.0], [0, "a", None]),
+    (between, [0, 1, 0.5], [1.5, -1, "a"]),
+    (constrained, [4], [3]),
+    (url, ["http://a.example", None], ["a"]),
+    (limit, [1], [0, None]),
+    (interval, [[1, 3]], [[0], [4]]),
+    (text, ["ab", "abc"], ["a", "abcd"]),
+    (validated, [{"x": 3}], [{"x": 4}, {}]),
+    (with_limit, [{"share": 1}], [{"share": 2}]),
+    (fastapi, [1], [0, "a", None]),
+    (fastapi_default, [1], [0]),
+    (fastapi_unhinted, ["ab"], ["b", 1]),
+    (keyword_limits, [1], [0]),
+]
+
+
+@pytest.mark.parametrize(("function", "right", "wrong"), LIMITED, ids=lambda v: str(v)[:30])
+def test_limits_of_pydantic_are_checked(
+    function: Callable[..., object], right: list, wrong: list
+) -> None:
+    signature = Signature.of(function, "f")
+    for value in right:
+        signature.check_named({"x": value})
+    for value in wrong:
+        with pytest.raises(RequestError) as caught:
+            signature.check_named({"x": value})
+        assert caught.value.status == 400
+        assert caught.value.errors[0].startswith("argument 'x'")
+
+
+def test_field_as_default_is_required_or_has_its_default() -> None:
+    def function(a, n: int = pydantic.Field(gt=0), *, m: list = pydantic.Field([1], min_length=1)):
+        return a, n, m
+
+    signature = Signature.of(function, "f")
+    assert signature.required == {"a", "n"}
+    with pytest.raises(RequestError, match="argument 'n' is missing"):
+        signature.check_named({"a": 1})
+    call = signature.with_field_defaults(function)
+    assert call(1, 2) == (1, 2, [1])
+    assert call(a=1, n=2, m=[3]) == (1, 2, [3])
+    assert call(1, n=2)[2] is not call(1, n=2)[2]
+
+
+def test_function_without_fields_is_called_directly() -> None:
+    assert Signature.of(share, "f").with_field_defaults(share) is share
 
 
 def chat(model_input: list[Point]):

@@ -1,13 +1,12 @@
 """Convert and describe dataclasses, TypedDict, `list[int]`, dates and more by msgspec."""
 
-import functools
 import itertools
 import types
 import typing
 from collections.abc import Iterable
 from enum import Enum
-from typing import cast
 
+from model_harness.binding.class_fields import fields_of, is_named_tuple
 from model_harness.binding.conversion import ConversionError, Converter, whole
 from model_harness.errors import RequestError
 
@@ -66,7 +65,7 @@ def _whole_numbers(value: object, source: object) -> object:
             for v, part in zip(value, _items(source, len(value)), strict=True)
         ]
     if type(value) is dict:
-        fields = _fields(source)
+        fields = fields_of(source)
         rest = parts[1] if len(parts) == 2 else None  # noqa: PLR2004 - of a mapping
         return {name: _whole_numbers(v, fields.get(name, rest)) for name, v in value.items()}
     is_integer = isinstance(source, type) and issubclass(source, int | Enum)
@@ -78,27 +77,6 @@ def _items(source: object, count: int) -> Iterable[object]:
     origin, parts = typing.get_origin(source), typing.get_args(source)
     if origin is tuple and parts[-1:] != (...,):
         return [*parts, *[None] * count][:count]
-    if hasattr(source, "_fields"):  # of a NamedTuple
-        return [*_fields(source).values(), *[None] * count][:count]
+    if is_named_tuple(source):
+        return [*fields_of(source).values(), *[None] * count][:count]
     return itertools.repeat(parts[0] if parts else None, count)
-
-
-@functools.cache
-def _class_fields(source: type) -> dict[str, object]:
-    try:
-        hints = typing.get_type_hints(source, include_extras=True)
-    except Exception:  # noqa: BLE001 - evaluating hints runs code of the user
-        return {}
-    names = zip(
-        getattr(source, "__struct_fields__", ()),
-        getattr(source, "__struct_encode_fields__", ()),
-        strict=True,
-    )
-    return hints | {new: hints[old] for old, new in names}  # msgspec may rename fields
-
-
-def _fields(source: object) -> dict[str, object]:
-    """Return the hints of the fields of a class; none for any other hint."""
-    origin = typing.get_origin(source) or source
-    is_record = isinstance(origin, type) and origin.__module__ != "builtins"
-    return _class_fields(cast("type", origin)) if is_record else {}

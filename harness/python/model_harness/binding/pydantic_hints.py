@@ -5,25 +5,42 @@ import typing
 from contextlib import suppress
 from typing import cast
 
+from model_harness.binding.class_fields import fields_of
 from model_harness.binding.conversion import ConversionError, Converter, UnsupportedHintError
 from model_harness.errors import RequestError
 
+_PACKAGES = {"pydantic", "annotated_types"}
+_CORE_SCHEMA = ("__get_pydantic_core_schema__", "__pydantic_core_schema__")
+
 
 def is_pydantic_type(source: object) -> bool:
-    """Return whether the hint, or a field of a class in it, is a pydantic model."""
+    """Return whether pydantic defines the hint, a limit in it, or a field of a class in it.
+
+    So `PositiveInt`, `HttpUrl`, `Annotated[float, Field(ge=0)]`, models and their dataclasses.
+    """
     if "pydantic" not in sys.modules:
         return False
-    model = sys.modules["pydantic"].BaseModel
     pending, visited = [source], set()
     while pending:
         part = pending.pop()
-        if isinstance(part, type) and typing.get_origin(part) is None and issubclass(part, model):
+        if any(hasattr(part, name) for name in _CORE_SCHEMA) or is_limit(part):
             return True
         if id(part) not in visited:
             visited.add(id(part))
             pending += typing.get_args(part)
-            pending += getattr(part, "__annotations__", {}).values()
+            pending += fields_of(part).values()
     return False
+
+
+def is_limit(metadata: object) -> bool:
+    """Return whether it is an object in `Annotated` that limits values."""
+    return type(metadata).__module__.partition(".")[0] in _PACKAGES
+
+
+def is_field(default: object) -> bool:
+    """Return whether the default of a parameter is `Field(..)`, as FastAPI writes limits."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(default, pydantic.fields.FieldInfo)
 
 
 def converter(source: object) -> Converter:

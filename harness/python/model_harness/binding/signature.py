@@ -1,12 +1,14 @@
 """The signature of the function: checked once at the start, then matched with each request."""
 
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from model_harness.binding import type_hints
+from model_harness.binding import pydantic_hints, type_hints
 from model_harness.binding.conversion import (
     JSON_NAMES,
     NAN,
@@ -27,6 +29,7 @@ class Parameter:
     required: bool = True
     keyword_only: bool = False  # cannot be passed by position
     default: object = None  # of a parameter that is not required
+    field: object = None  # pydantic's Field(..), which is the default in Python
     hint: Hint = ANY
 
 
@@ -102,6 +105,27 @@ class Signature:
             returns=Hint(hints.get("return", inspect.Parameter.empty)),
             warnings=warnings,
         )
+
+    def with_field_defaults(self, function: Callable[..., object]) -> Callable[..., object]:
+        """Return the function with the defaults that `Field(..)` stands for.
+
+        Python passes the `Field(..)` itself.
+        """
+        fields = [
+            (p.name, self.order.index(p.name) if p.name in self.order else sys.maxsize, p.field)
+            for p in self.parameters.values()
+            if p.field is not None and not p.required
+        ]
+        if not fields:
+            return function
+
+        def call(*positional: object, **named: object) -> object:
+            for name, position, field in fields:
+                if position >= len(positional) and name not in named:
+                    named[name] = field.get_default(call_default_factory=True)  # type: ignore[attr-defined] # pydantic's
+            return function(*positional, **named)
+
+        return call
 
     def check_named(self, arguments: dict[str, object]) -> None:
         """Check arguments by name and convert them in place.
@@ -285,6 +309,8 @@ def _parse_hint(name: str, source: object, label: str) -> Hint:
 
 
 def _parameter(parameter: inspect.Parameter, source: object, label: str) -> Parameter:
+    if pydantic_hints.is_field(parameter.default):
+        return _field_parameter(parameter, source, label)
     required = parameter.default is parameter.empty
     hint = _parse_hint(parameter.name, source, label)
     if not required and hint.json_types and not _has_type(parameter.default, hint.json_types):
@@ -296,6 +322,21 @@ def _parameter(parameter: inspect.Parameter, source: object, label: str) -> Para
         keyword_only=parameter.kind is parameter.KEYWORD_ONLY,
         default=None if required else parameter.default,
         hint=hint,
+    )
+
+
+def _field_parameter(parameter: inspect.Parameter, source: object, label: str) -> Parameter:
+    """Return a parameter whose default is pydantic's `Field(gt=0)`, as in FastAPI."""
+    field = parameter.default
+    limited = typing.Annotated[Any if source in type_hints.UNTYPED else source, field]  # type: ignore[valid-type] # evaluated at run time
+    required = field.is_required()
+    return Parameter(
+        parameter.name,
+        required=required,
+        keyword_only=parameter.kind is parameter.KEYWORD_ONLY,
+        default=None if required else field.get_default(call_default_factory=True),
+        hint=_parse_hint(parameter.name, limited, label),
+        field=field,
     )
 
 

@@ -7,7 +7,6 @@ that none of them supports is not checked. None of these packages is imported un
 it: code that hints a numpy array has imported numpy.
 """
 
-import dataclasses
 import inspect
 import types
 import typing
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from model_harness.binding import array_hints, msgspec_hints, pydantic_hints
+from model_harness.binding.class_fields import is_record
 from model_harness.binding.conversion import JSON_NAMES, Converter
 
 # The types that JSON distinguishes. `True` is not a number.
@@ -104,23 +104,10 @@ def parse(source: object) -> Hint:
 
 def _takes_object(source: object) -> bool:
     for member in _members(source):
-        if typing.get_origin(member) is typing.Annotated:
-            return _takes_object(typing.get_args(member)[0])
         origin = typing.get_origin(member) or member
         if isinstance(origin, type) and (issubclass(origin, Mapping) or is_record(origin)):
             return True
     return False
-
-
-def is_record(source: object) -> bool:
-    """Return whether a hint is a class with fields, which JSON sends as an object."""
-    return isinstance(source, type) and (
-        dataclasses.is_dataclass(source)
-        or typing.is_typeddict(source)
-        or hasattr(source, "model_validate")  # of pydantic
-        or hasattr(source, "__struct_fields__")  # of msgspec
-        or hasattr(source, "__attrs_attrs__")
-    )
 
 
 def _float_depth(source: object) -> int | None:
@@ -138,7 +125,9 @@ def _float_depth(source: object) -> int | None:
 
 
 def _members(source: object) -> tuple[object, ...]:
-    """Return the members of a union without None, or the hint itself."""
+    """Return the members of a union without None, or the hint itself; without metadata."""
+    if typing.get_origin(source) is typing.Annotated:
+        return _members(typing.get_args(source)[0])
     if typing.get_origin(source) in {typing.Union, types.UnionType}:
         return tuple(member for member in typing.get_args(source) if member is not types.NoneType)
     return (source,)

@@ -3,8 +3,9 @@
 import typing
 from collections.abc import Hashable, Mapping
 
+from model_harness.binding.class_fields import fields_of, is_record
 from model_harness.binding.signature import Signature
-from model_harness.binding.type_hints import Binding, is_record
+from model_harness.binding.type_hints import Binding
 from model_harness.protocols.tensor_results import UNNAMED_OUTPUT
 
 
@@ -28,29 +29,18 @@ def describe(signature: Signature, model: str, version: str) -> dict[str, object
     }
 
 
-def _outputs(return_hint: object) -> dict[str, object]:
+def _outputs(return_hint: object) -> Mapping[str, object]:
     """Return the names and hints of the outputs.
 
     There are none where the hint is a mapping without known names: only the responses have them,
     and a single output of another name would be wrong.
     """
     if is_record(return_hint):
-        return _field_hints(return_hint)
+        return fields_of(return_hint)
     origin = typing.get_origin(return_hint) or return_hint
     if isinstance(origin, type) and (issubclass(origin, Mapping) or origin.__name__ == "DataFrame"):
         return {}
     return {UNNAMED_OUTPUT: return_hint}
-
-
-def _field_hints(record: object) -> dict[str, object]:
-    try:
-        hints = typing.get_type_hints(record)
-    except Exception:  # noqa: BLE001 - evaluating hints runs code of the user, which may raise anything
-        return {}
-    if hasattr(record, "__struct_fields__"):  # of msgspec, which may rename fields
-        renamed: tuple[str, ...] = getattr(record, "__struct_encode_fields__", ())
-        return {new: hints[old] for old, new in zip(record.__struct_fields__, renamed, strict=True)}
-    return hints
 
 
 def _datatype(source: object) -> str:
@@ -63,5 +53,6 @@ def _datatype(source: object) -> str:
             return datatypes[part]
         if isinstance(part, str | int):  # of a Literal
             return datatypes[type(part)]
-        pending += typing.get_args(part)
+        parts = typing.get_args(part)
+        pending += parts[:1] if typing.get_origin(part) is typing.Annotated else parts
     return "FP64"

@@ -169,7 +169,10 @@ def _check(settings: Settings, target: object) -> Handler:
             f"handler {label} is async and uses no threads: up to {settings.in_flight} calls "
             f"run at a time (limits.inFlight); remove threads: {settings.threads}"
         )
-    function = cast("Callable[..., object]", target)
+    signature = Signature.of(cast("Callable[..., object]", target), f"handler {label}")
+    for warning in signature.warnings:
+        logger.warning("handler %s: argument %s", label, warning)
+    function = signature.with_field_defaults(cast("Callable[..., object]", target))
 
     # what loading set in context variables, for example by decimal.setcontext or numpy.seterr
     context = contextvars.copy_context()
@@ -185,9 +188,6 @@ def _check(settings: Settings, target: object) -> Handler:
         else:
             scheduler.set_function(_run_in_context_of_thread(function, context))
 
-    signature = Signature.of(function, f"handler {label}")
-    for warning in signature.warnings:
-        logger.warning("handler %s: argument %s", label, warning)
     return Handler(label, signature, connect)
 
 
