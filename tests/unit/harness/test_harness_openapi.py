@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypedDict
 
 import jsonschema
@@ -120,6 +120,30 @@ def test_document_leaves_out_what_pydantic_cannot_describe() -> None:
     assert schemas["Arbitrary"]["properties"]["x"] == {"title": "X", "type": "integer"}
     assert schemas["Arbitrary"]["properties"]["array"] == {"title": "Array"}
     assert "Point" in schemas
+
+
+@dataclass
+class Total:
+    """Prices and their sum."""
+
+    prices: list[int]
+    total: int = field(init=False)
+    array: np.ndarray | None = None
+    children: list["Total"] = field(default_factory=list)
+
+
+def test_document_has_what_a_request_sends_of_a_dataclass() -> None:
+    def function(a: Total, b: Petal | Total, c: list[Total]) -> Total: ...
+
+    document = document_of(function)
+    openapi_spec_validator.validate(document)
+    request = document["paths"]["/model"]["post"]["requestBody"]["content"]["application/json"]
+    data = request["schema"]["oneOf"][0]["properties"]["data"]
+    validator = jsonschema.Draft202012Validator({**data, "components": document["components"]})
+    right = {"a": {"prices": [1]}, "b": {"length": 1}, "c": [{"prices": []}]}
+    assert validator.is_valid(right)
+    assert not validator.is_valid({**right, "a": {}})
+    assert not validator.is_valid({**right, "b": {"width": 1}})
 
 
 def test_document_has_limits_of_pydantic() -> None:

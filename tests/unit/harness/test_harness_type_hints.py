@@ -6,8 +6,9 @@ import enum
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
+from dataclasses import InitVar, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, NotRequired, TypedDict
 
 import annotated_types
 import msgspec
@@ -485,7 +486,12 @@ def test_limits_of_pydantic_are_checked(
 
 
 def test_field_as_default_is_required_or_has_its_default() -> None:
-    def function(a, n: int = pydantic.Field(gt=0), *, m: list = pydantic.Field([1], min_length=1)):
+    def function(
+        a,
+        n: int = pydantic.Field(gt=0),
+        *,
+        m: list = pydantic.Field([1], min_length=1),  # noqa: B008 - FastAPI writes it so
+    ):
         return a, n, m
 
     signature = Signature.of(function, "f")
@@ -500,6 +506,198 @@ def test_field_as_default_is_required_or_has_its_default() -> None:
 
 def test_function_without_fields_is_called_directly() -> None:
     assert Signature.of(share, "f").with_field_defaults(share) is share
+
+
+@dataclass
+class WithArray:
+    x: np.ndarray
+    y: float
+    frame: pd.DataFrame | None = None
+
+
+@dataclass
+class WithTotal:
+    """Two prices."""
+
+    prices: list[int]
+    total: float = field(init=False)
+    scale: InitVar[float] = 1.0
+    unused: ClassVar[Broken | None] = None
+
+    def __post_init__(self, scale: float) -> None:
+        self.total = sum(self.prices) * scale
+
+
+@dataclass
+class WithBoth:
+    array: np.ndarray
+    mean: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self.mean = float(self.array.mean())
+
+
+@dataclass
+class Tree:
+    name: str
+    size: int = field(init=False)
+    children: list["Tree"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.size = 1 + sum(child.size for child in self.children)
+
+
+@dataclass
+class Order:
+    items: list[WithTotal]
+    either: "Petal | WithTotal | None" = None
+
+
+@dataclass
+class WithPath:
+    path: Path
+
+
+@dataclass
+class WithBroken:
+    x: int
+    broken: Broken
+
+
+@dataclass
+class WithUnresolved:
+    x: "NoSuchType"  # noqa: F821
+
+
+class BrokenTuple(NamedTuple):
+    x: int
+    broken: Broken
+
+
+def total_of(prices: list[int], scale: float = 1.0) -> WithTotal:
+    return WithTotal(prices, scale)
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "expected"),
+    [
+        (WithTotal, {"prices": [1.0, 2], "total": 7}, total_of([1, 2])),
+        (WithTotal, {"prices": [1], "scale": 3}, total_of([1], 3.0)),
+        (list[WithTotal] | None, [{"prices": [1]}], [total_of([1])]),
+        (dict[str, WithTotal], {"a": {"prices": []}}, {"a": total_of([])}),
+        (Annotated[WithTotal, "a price"], {"prices": [1]}, total_of([1])),
+        (Order, {"items": [{"prices": [1]}]}, Order([total_of([1])])),
+        (Order, {"items": [], "either": {"length": 1}}, Order([], Petal(1.0))),
+        (Order, {"items": [], "either": {"prices": [2]}}, Order([], total_of([2]))),
+        (Petal | WithTotal, {"prices": [1]}, total_of([1])),
+        (WithTotal | Petal, {"length": 1}, Petal(1.0)),
+        (list[Petal | WithTotal], [{"length": 1}], [Petal(1.0)]),
+        (Petal | WithTotal | None, None, None),
+        (Petal | str, "a", "a"),
+        (Petal | dict[str, int] | str, {"a": 1}, {"a": 1}),
+        (Petal | Place, {"city": "Ulm"}, {"city": "Ulm"}),
+        (Tree, {"name": "a", "children": [{"name": "b"}]}, Tree("a", [Tree("b")])),
+        (WithPath, {"path": "/a"}, WithPath(Path("/a"))),
+    ],
+)
+def test_dataclass_that_msgspec_refuses_is_made(
+    hint: object, value: object, expected: object
+) -> None:
+    argument = convert(hint, value)
+    assert (type(argument), argument) == (type(expected), expected)
+
+
+def test_arrays_inside_of_classes_and_lists_are_made() -> None:
+    made = convert(WithArray, {"x": [[1, None]], "y": 2, "frame": [{"a": 1}]})
+    assert type(made) is WithArray
+    np.testing.assert_array_equal(made.x, [[1, np.nan]])
+    assert made.frame.to_dict("list") == {"a": [1]}
+    assert convert(WithBoth, {"array": [1, 3], "mean": 9}).mean == 2
+    assert [a.tolist() for a in convert(list[np.ndarray], [[1], [2]])] == [[1], [2]]
+    assert convert(WithArray | WithBoth, {"array": [1, 3]}).mean == 2
+
+
+@pytest.mark.parametrize(
+    ("hint", "value", "errors"),
+    [
+        (WithArray, {"x": "a", "y": 1}, ["argument 'x'.x must be an array, not a string"]),
+        (WithArray, {"x": []}, ["argument 'x': object missing required field `y`"]),
+        (
+            list[WithTotal],
+            [{"prices": [1, "a"]}],
+            ["argument 'x'[0].prices[1]: expected `int`, got `str`"],
+        ),
+        (WithTotal, {}, ["argument 'x': object missing required field `prices`"]),
+        (
+            Order,
+            {"items": [{"prices": ["a"]}]},
+            ["argument 'x'.items[0].prices[0]: expected `int`, got `str`"],
+        ),
+        (
+            Petal | WithTotal,
+            {"prices": "a"},
+            ["argument 'x'.prices: none of Petal | WithTotal: expected `array`, got `str`"],
+        ),
+        (Petal | str, 1, ["argument 'x': expected `str | object`, got `int`"]),
+    ],
+)
+def test_wrong_value_inside_of_dataclass_is_reported(
+    hint: object, value: object, errors: list[str]
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        convert(hint, value)
+    assert caught.value.errors == errors
+
+
+@pytest.mark.parametrize(
+    ("hint", "reason"),
+    [
+        (WithBroken, "dataclass WithBroken cannot be made from JSON: field broken"),
+        (list[WithBroken], "dataclass WithBroken cannot be made from JSON: field broken"),
+        (Petal | WithBroken, "dataclass WithBroken cannot be made from JSON: field broken"),
+        (BrokenTuple, "class BrokenTuple cannot be made from JSON: field broken"),
+        (WithUnresolved, "dataclass WithUnresolved cannot be made from JSON: its type hints "),
+    ],
+)
+def test_class_that_cannot_be_made_ends_start(hint: object, reason: str) -> None:
+    def function(inp): ...
+
+    function.__annotations__ = {"inp": hint}
+    with pytest.raises(StartupError) as caught:
+        Signature.of(function, "handler m:f")
+    assert str(caught.value).startswith(f"handler m:f: argument 'inp': {reason}")
+
+
+def test_optional_argument_that_cannot_be_made_is_refused_when_sent() -> None:
+    def function(x: int, state: WithBroken = None): ...
+
+    signature = Signature.of(function, "f")
+    signature.check_named({"x": 1})
+    with pytest.raises(RequestError, match="field broken; leave the argument out"):
+        signature.check_named({"x": 1, "state": {}})
+
+
+@pytest.mark.parametrize(
+    ("function", "right", "wrong"),
+    [each for each in LIMITED if each[0].__name__ in {"limit", "interval", "text"}],
+)
+def test_limits_are_checked_without_pydantic(
+    function: Callable[..., object],
+    right: list,
+    wrong: list,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "pydantic")
+    test_limits_of_pydantic_are_checked(function, right, wrong)
+
+
+def test_limit_that_msgspec_has_not_ends_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "pydantic")
+
+    def function(x: Annotated[int, annotated_types.Predicate(bool)]): ...
+
+    with pytest.raises(StartupError, match="the limit Predicate is checked by pydantic alone"):
+        Signature.of(function, "f")
 
 
 def chat(model_input: list[Point]):

@@ -43,3 +43,7 @@ class ConversionError(Exception):
 
 class UnsupportedHintError(Exception):
     """Raised at the start for a hint whose values cannot be made from JSON. Says why."""
+
+
+class UnsupportedClassError(UnsupportedHintError):
+    """Raised for a class with fields: without a conversion, the function would get a dict."""

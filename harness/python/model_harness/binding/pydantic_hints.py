@@ -1,5 +1,10 @@
-"""Convert and describe the types of pydantic. The package is not imported: the user's code is."""
+"""Convert and describe the types of pydantic, which the user's code has imported.
 
+The package is imported here only for a class that msgspec cannot make, if the version has it.
+"""
+
+import importlib
+import importlib.util
 import sys
 import typing
 from contextlib import suppress
@@ -43,14 +48,21 @@ def is_field(default: object) -> bool:
     return pydantic is not None and isinstance(default, pydantic.fields.FieldInfo)
 
 
+def is_installed() -> bool:
+    """Return whether the version has pydantic."""
+    return "pydantic" in sys.modules or importlib.util.find_spec("pydantic") is not None
+
+
 def converter(source: object) -> Converter:
     """Return the converter of a hint. Raise UnsupportedHintError where pydantic refuses it."""
-    pydantic = sys.modules["pydantic"]
+    pydantic = importlib.import_module("pydantic")
     try:
         adapter = pydantic.TypeAdapter(source)
     except Exception as error:  # classes of the user may raise anything
         reason = str(error).partition("\n")[0]
         raise UnsupportedHintError(f"pydantic refuses the hint: {reason}") from error
+    if not getattr(adapter, "pydantic_complete", True):
+        raise UnsupportedHintError("pydantic refuses the hint: a name in it is not defined")
 
     def convert(value: object) -> object:
         try:

@@ -13,6 +13,7 @@ from model_harness.binding.conversion import (
     JSON_NAMES,
     NAN,
     ConversionError,
+    UnsupportedClassError,
     UnsupportedHintError,
     nan_for_null,
     whole,
@@ -301,9 +302,13 @@ def _row_arguments(
     return None, name if hint.takes_rows else None
 
 
-def _parse_hint(name: str, source: object, label: str) -> Hint:
+def _parse_hint(name: str, source: object, label: str, *, required: bool = True) -> Hint:
     try:
         return type_hints.parse(source)
+    except UnsupportedClassError as error:
+        if not required:  # an object that the code makes for itself
+            return type_hints.refused(source, str(error))
+        raise StartupError(f"{label}: argument {name!r}: {error}") from error
     except UnsupportedHintError as error:
         raise StartupError(f"{label}: argument {name!r}: {error}") from error
 
@@ -312,7 +317,7 @@ def _parameter(parameter: inspect.Parameter, source: object, label: str) -> Para
     if pydantic_hints.is_field(parameter.default):
         return _field_parameter(parameter, source, label)
     required = parameter.default is parameter.empty
-    hint = _parse_hint(parameter.name, source, label)
+    hint = _parse_hint(parameter.name, source, label, required=required)
     if not required and hint.json_types and not _has_type(parameter.default, hint.json_types):
         # `x: float = None`: the hint is not meant strictly.
         hint = Hint(source, binding=hint.binding)

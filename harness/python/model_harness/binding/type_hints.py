@@ -1,9 +1,9 @@
 """Type hints: which JSON values an argument accepts, and how they are converted.
 
 Plain hints (`float`, `str | None`, ...) are compared with the type of the value at almost no cost.
-The others are converted: numpy's and pandas' classes here, everything that pydantic supports by
-pydantic, the rest (dataclasses, TypedDict, Literal, `list[int]`, dates, ...) by msgspec. A hint
-that none of them supports is not checked. None of these packages is imported unless a hint needs
+The others are converted: numpy's and pandas' classes by array_hints, everything of pydantic by
+pydantic_hints, the rest (dataclasses, TypedDict, Literal, `list[int]`, dates, ...) by msgspec_hints.
+A hint that none of them supports is not checked, unless it has a class with fields. None of these packages is imported unless a hint needs
 it: code that hints a numpy array has imported numpy.
 """
 
@@ -16,7 +16,13 @@ from enum import Enum
 
 from model_harness.binding import array_hints, msgspec_hints, pydantic_hints
 from model_harness.binding.class_fields import is_record
-from model_harness.binding.conversion import JSON_NAMES, Converter
+from model_harness.binding.conversion import (
+    JSON_NAMES,
+    ConversionError,
+    Converter,
+    UnsupportedClassError,
+    UnsupportedHintError,
+)
 
 # The types that JSON distinguishes. `True` is not a number.
 _PLAIN: dict[object, tuple[type, ...]] = {
@@ -47,6 +53,7 @@ class Hint:
     convert: Converter | None = None  # raises ConversionError
     binding: Binding = Binding.VALUE
     float_depth: int | None = None  # 0: a float, 1: a list of them, ..: null in a table is NaN
+    by_pydantic: bool = False  # which converts and describes it
     is_array: bool = False  # of numpy or pandas: `convert` accepts arrays of numpy, too
 
     @property
@@ -94,12 +101,18 @@ def parse(source: object) -> Hint:
         if to_array is not None:
             binding = Binding.FRAME if array_hints.is_frame(member) else Binding.COLUMN
             return Hint(source, (), to_array, binding, is_array=True)
-    convert = _structured(source)
+    by_pydantic, convert = _structured(source)
     if convert is None:
         return Hint(source)
     is_list = any(typing.get_origin(member) is list for member in _members(source))
     binding = Binding.COLUMN if is_list else Binding.VALUE
-    return Hint(source, convert=convert, binding=binding, float_depth=_float_depth(source))
+    return Hint(
+        source,
+        convert=convert,
+        binding=binding,
+        float_depth=_float_depth(source),
+        by_pydantic=by_pydantic,
+    )
 
 
 def _takes_object(source: object) -> bool:
@@ -140,11 +153,29 @@ def _json_types(source: object) -> tuple[type, ...]:
     return _PLAIN.get(source, ()) if isinstance(source, type) else ()
 
 
-def _structured(source: object) -> Converter | None:
+def refused(source: object, reason: str) -> Hint:
+    """Return the hint of an optional argument that no request can send."""
+
+    def refuse(_value: object) -> object:
+        raise ConversionError(("", f"{reason}; leave the argument out"))
+
+    return Hint(source, convert=refuse)
+
+
+def _structured(source: object) -> tuple[bool, Converter | None]:
+    """Return whether pydantic converts the hint, and the converter; None if nothing checks it."""
     if source in UNTYPED:
-        return None
+        return False, None
     if pydantic_hints.is_pydantic_type(source):
-        return pydantic_hints.converter(source)
+        return True, pydantic_hints.converter(source)
     if msgspec_hints.is_msgspec_type(source):
-        return msgspec_hints.converter(source)
-    return None
+        return False, msgspec_hints.converter(source)
+    reason = msgspec_hints.unsupported_class(source)
+    if reason is None:
+        return False, None
+    if pydantic_hints.is_installed():
+        try:
+            return True, pydantic_hints.converter(source)
+        except UnsupportedHintError:
+            pass
+    raise UnsupportedClassError(reason)

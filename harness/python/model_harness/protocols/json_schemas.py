@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import cast
 
-from model_harness.binding import msgspec_hints, pydantic_hints, type_hints
+from model_harness.binding import pydantic_hints, stand_ins, type_hints
 from model_harness.binding.type_hints import Binding, Hint
 
 Schema = dict[str, object]
@@ -14,20 +14,19 @@ def schemas_of(hints: Sequence[Hint]) -> tuple[list[Schema], dict[str, Schema]]:
     """Return a schema for each hint, and the named schemas that they refer to."""
     schemas: dict[int, Schema] = {}
     shared: dict[str, Schema] = {}
-    by_msgspec = []
+    by_msgspec: dict[int, object] = {}
     for number, hint in enumerate(hints):
         if hint.is_array:
             schemas[number] = _array_schema(hint)
-        elif pydantic_hints.is_pydantic_type(hint.source):
+        elif hint.by_pydantic or pydantic_hints.is_pydantic_type(hint.source):
             schemas[number] = _pydantic_schema(hint.source, shared)
-        elif hint.source not in type_hints.UNTYPED and msgspec_hints.is_msgspec_type(hint.source):
-            by_msgspec.append(number)
+        elif hint.source not in type_hints.UNTYPED:
+            # Of a result, all fields; of an argument, what a request sends.
+            source = hint.source if hint.convert is None else stand_ins.translate(hint.source)
+            if stand_ins.is_supported(source):
+                by_msgspec[number] = source
     if by_msgspec:
-        import msgspec  # noqa: PLC0415 - only the OpenAPI document needs it
-
-        documents, components = msgspec.json.schema_components(
-            [hints[number].source for number in by_msgspec], ref_template=REFERENCE + "{name}"
-        )
+        documents, components = stand_ins.schemas(by_msgspec.values(), REFERENCE + "{name}")
         schemas |= dict(zip(by_msgspec, documents, strict=True))
         shared |= components
     return [schemas.get(number, {}) for number in range(len(hints))], shared
