@@ -50,7 +50,7 @@ def is_field(default: object) -> bool:
 
 def is_installed() -> bool:
     """Return whether the version has pydantic."""
-    return "pydantic" in sys.modules or importlib.util.find_spec("pydantic") is not None
+    return importlib.util.find_spec("pydantic") is not None
 
 
 def converter(source: object) -> Converter:

@@ -70,9 +70,12 @@ class Signature:
             for p in parameters
             if p.hint.convert is not None
         ]
-        self._floats = [
-            (p.name, p.hint.float_depth) for p in parameters if p.hint.float_depth is not None
+        floats = [p for p in parameters if p.hint.float_depth is not None]
+        self._plain_floats = [(p.name, 0) for p in floats if p.hint.json_types]
+        self._converted_floats = [
+            (p.name, p.hint.float_depth or 0) for p in floats if p.hint.convert is not None
         ]
+        self._has_special_cells = bool(self._converted_floats) or self._extra is not None
         self.binding = _binding_of(parameters)
         self.row_argument, self.rows_argument = _row_arguments(parameters, self.binding)
 
@@ -151,13 +154,16 @@ class Signature:
         Raise RequestError(400) that names every missing, surplus or wrong argument.
         """
         bound = dict(zip(self.order, arguments, strict=False))
-        self._adapt(bound)
         errors = [*self._count_errors(len(arguments), subject, ()), *self._type_errors(bound)]
         if errors:
-            raise RequestError(400, *errors)
+            self._adapt(bound)
+            errors = [*self._count_errors(len(arguments), subject, ()), *self._type_errors(bound)]
+            if errors:
+                raise RequestError(400, *errors)
+            arguments[: len(bound)] = bound.values()
         if self._conversions:
             self._convert(bound)
-        arguments[: len(bound)] = bound.values()
+            arguments[: len(bound)] = bound.values()
 
     def check_count(self, count: int, subject: str, named: Collection[str]) -> None:
         """Raise RequestError(400) unless `count` positional values and `named` make a call."""
@@ -174,14 +180,29 @@ class Signature:
 
     def check_cells(self, cells: dict[str, object]) -> None:
         """Check values of a table, like check_values; for a float, null is NaN."""
-        for name, depth in self._floats:
+        if self._has_special_cells:
+            self._check_special_cells(cells)
+        # Inlined check_values: every row takes this path.
+        for name, json_types in self._checks:
+            if name in cells and type(cells[name]) not in json_types:
+                self._fill_nulls(cells, self._plain_floats)
+                self._check_types(cells)
+                break
+        if self._conversions:
+            self._convert(cells)
+
+    def _check_special_cells(self, cells: dict[str, object]) -> None:
+        self._fill_nulls(cells, self._converted_floats)
+        if self._extra is not None:
+            if self._extra.float_depth == 0:
+                cells |= {n: NAN for n, v in cells.items() if v is None and n not in self.names}
+            self._check_extra(cells, self._extra)
+
+    @staticmethod
+    def _fill_nulls(cells: dict[str, object], floats: list[tuple[str, int]]) -> None:
+        for name, depth in floats:
             if name in cells:
-                value = cells[name]
-                if value is None or type(value) is list:
-                    cells[name] = nan_for_null(value, depth)
-        if self._extra is not None and self._extra.float_depth == 0:
-            cells |= {n: NAN for n, v in cells.items() if v is None and n not in self.names}
-        self.check_values(cells)
+                cells[name] = nan_for_null(cells[name], depth)
 
     def check_values(self, arguments: dict[str, object]) -> None:
         """Check values and convert them in place. Raise RequestError(400)."""

@@ -2,9 +2,10 @@
 
 Plain hints (`float`, `str | None`, ...) are compared with the type of the value at almost no cost.
 The others are converted: numpy's and pandas' classes by array_hints, everything of pydantic by
-pydantic_hints, the rest (dataclasses, TypedDict, Literal, `list[int]`, dates, ...) by msgspec_hints.
-A hint that none of them supports is not checked, unless it has a class with fields. None of these packages is imported unless a hint needs
-it: code that hints a numpy array has imported numpy.
+pydantic_hints, the rest (dataclasses, TypedDict, Literal, `list[int]`, dates, ...) by
+msgspec_hints. A hint that none of them supports is not checked, unless it has a class with fields:
+that ends the start. None of these packages is imported unless a hint needs it: code that hints a
+numpy array has imported numpy.
 """
 
 import inspect
