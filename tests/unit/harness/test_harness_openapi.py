@@ -114,8 +114,8 @@ def test_document_leaves_out_what_pydantic_cannot_describe() -> None:
     def model() -> Arbitrary: ...
     def function() -> dict[str, Callable[[Point], int]]: ...
 
-    for each in (mixed, model, function):
-        openapi_spec_validator.validate(document_of(each))
+    for handler in (mixed, model, function):
+        openapi_spec_validator.validate(document_of(handler))
     schemas = document_of(mixed)["components"]["schemas"]
     assert schemas["Arbitrary"]["properties"]["x"] == {"title": "X", "type": "integer"}
     assert schemas["Arbitrary"]["properties"]["array"] == {"title": "Array"}

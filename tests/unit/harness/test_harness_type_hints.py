@@ -608,10 +608,10 @@ def test_dataclass_that_msgspec_refuses_is_made(
 
 
 def test_arrays_inside_of_classes_and_lists_are_made() -> None:
-    made = convert(WithArray, {"x": [[1, None]], "y": 2, "frame": [{"a": 1}]})
-    assert type(made) is WithArray
-    np.testing.assert_array_equal(made.x, [[1, np.nan]])
-    assert made.frame.to_dict("list") == {"a": [1]}
+    result = convert(WithArray, {"x": [[1, None]], "y": 2, "frame": [{"a": 1}]})
+    assert type(result) is WithArray
+    np.testing.assert_array_equal(result.x, [[1, np.nan]])
+    assert result.frame.to_dict("list") == {"a": [1]}
     assert convert(WithBoth, {"array": [1, 3], "mean": 9}).mean == 2
     assert [a.tolist() for a in convert(list[np.ndarray], [[1], [2]])] == [[1], [2]]
     assert convert(WithArray | WithBoth, {"array": [1, 3]}).mean == 2
@@ -679,7 +679,7 @@ def test_optional_argument_that_cannot_be_made_is_refused_when_sent() -> None:
 
 @pytest.mark.parametrize(
     ("function", "right", "wrong"),
-    [each for each in LIMITED if each[0].__name__ in {"limit", "interval", "text"}],
+    [case for case in LIMITED if case[0].__name__ in {"limit", "interval", "text"}],
 )
 def test_limits_are_checked_without_pydantic(
     function: Callable[..., object],

@@ -25,7 +25,7 @@ def nan_for_null(value: object, depth: int) -> object:
     return NAN if value is None and not depth else value
 
 
-def whole(value: object) -> object:
+def to_integer(value: object) -> object:
     """Return 1 for 1.0: JSON has one kind of numbers. Return any other value unchanged."""
     if type(value) is float and value.is_integer() and abs(value) < _END_OF_INTEGERS:
         return int(value)

@@ -34,7 +34,7 @@ def converter(source: object) -> Converter:
 def unsupported_class(source: object) -> str | None:
     """Return a sentence about the class with fields in an unsupported hint, if it has one.
 
-    Its values would reach the function as an object that nobody has checked.
+    Its values would reach the function as an unchecked object.
     """
     pending, visited = [source], set()
     while pending:

@@ -16,7 +16,7 @@ from model_harness.binding.conversion import (
     UnsupportedClassError,
     UnsupportedHintError,
     nan_for_null,
-    whole,
+    to_integer,
 )
 from model_harness.binding.null_cells import NullCell
 from model_harness.binding.type_hints import ANY, Binding, Hint
@@ -115,7 +115,7 @@ class Signature:
         )
 
     def with_field_defaults(self, function: Callable[..., object]) -> Callable[..., object]:
-        """Return the function with the defaults that `Field(..)` stands for.
+        """Return the function with the real defaults in place of `Field(..)`.
 
         Python passes the `Field(..)` itself.
         """
@@ -229,7 +229,7 @@ class Signature:
     def _adapt(self, arguments: dict[str, object]) -> None:
         for name, json_types in self._checks:
             if name in arguments and type(arguments[name]) not in json_types:
-                value = whole(arguments[name])
+                value = to_integer(arguments[name])
                 if type(value) in json_types:
                     arguments[name] = value
 

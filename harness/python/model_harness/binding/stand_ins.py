@@ -22,7 +22,7 @@ from typing import cast
 
 from model_harness.binding import array_hints
 from model_harness.binding.class_fields import fields_of, is_named_tuple, is_record
-from model_harness.binding.conversion import ConversionError, UnsupportedHintError, whole
+from model_harness.binding.conversion import ConversionError, UnsupportedHintError, to_integer
 
 Schema = dict[str, object]
 _WRONG_FLOAT = "got `float`"
@@ -67,16 +67,14 @@ def translate(source: object) -> object:
     if not parts or origin is typing.Literal or any(isinstance(part, list) for part in parts):
         return _translate_class(source) if dataclasses.is_dataclass(source) else source
     inner_parts = tuple(map(translate, parts))
-    is_same = array_hints.converter(source) is not None or all(map(_is, inner_parts, parts))
+    is_same = array_hints.converter(source) is not None or all(
+        map(operator.is_, inner_parts, parts)
+    )
     if origin in _UNIONS:
         return source if is_same and is_supported(source) else _translate_union(inner_parts)
     if is_same:
         return source
     return cast("Mapping[object, object]", origin)[inner_parts]
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 def _limits(metadata: object) -> list[object]:
@@ -122,8 +120,8 @@ def _translate_class(source: object) -> object:
     shadow.__doc__ = record.__doc__
 
     def make(value: object) -> object:
-        made = convert(value, shadow)
-        values = {name: getattr(made, name) for name in translated}
+        received = convert(value, shadow)
+        values = {name: getattr(received, name) for name in translated}
         return record(**{name: v for name, v in values.items() if v is not _ABSENT})
 
     stand_in.make, stand_in.described = make, (shadow,)
@@ -272,10 +270,10 @@ def _whole_numbers(value: object, source: object) -> object:
         ]
     if type(value) is dict:
         fields = fields_of(source)
-        rest = parts[1] if len(parts) == 2 else None  # noqa: PLR2004 - of a mapping
-        return {name: _whole_numbers(v, fields.get(name, rest)) for name, v in value.items()}
+        value_hint = parts[1] if len(parts) == 2 else None  # noqa: PLR2004 - of a mapping
+        return {name: _whole_numbers(v, fields.get(name, value_hint)) for name, v in value.items()}
     is_integer = isinstance(source, type) and issubclass(source, int | Enum)
-    return whole(value) if is_integer or origin is typing.Literal else value
+    return to_integer(value) if is_integer or origin is typing.Literal else value
 
 
 def _items(source: object, count: int) -> Iterable[object]:

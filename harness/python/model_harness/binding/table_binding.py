@@ -18,7 +18,7 @@ from types import NoneType
 from typing import cast
 
 from model_harness.binding import null_cells
-from model_harness.binding.conversion import NAN, whole
+from model_harness.binding.conversion import NAN
 from model_harness.binding.signature import Signature
 from model_harness.binding.type_hints import Binding
 from model_harness.errors import MAX_ERRORS, RequestError, first_errors, truncate
@@ -248,7 +248,7 @@ def _check_column(
             values[:] = [NAN if value is None else value for value in values]
             types = set(map(type, values))
         if float in types and int in hint.json_types and float not in hint.json_types:
-            values[:] = map(whole, values)
+            values[:] = map(to_integer, values)
             types = set(map(type, values))
         if types <= set(hint.json_types):
             return

@@ -71,8 +71,8 @@ def _check_origin(label: str, module: ModuleType, folder: str) -> None:
     """Refuse a module of Python or of the harness that hides the one in the folder."""
     path = Path(folder, *module.__name__.split("."))
     files = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
-    found = Path(getattr(module, "__file__", None) or "built-in")
-    if files and found.resolve() not in [file.resolve() for file in files]:
+    actual = Path(getattr(module, "__file__", None) or "built-in")
+    if files and actual.resolve() not in [file.resolve() for file in files]:
         raise StartupError(_hidden_message(label, module.__name__, files[0].relative_to(folder)))
 
 
