@@ -18,7 +18,7 @@ from types import NoneType
 from typing import cast
 
 from model_harness.binding import null_cells
-from model_harness.binding.conversion import NAN
+from model_harness.binding.conversion import NAN, to_integer
 from model_harness.binding.signature import Signature
 from model_harness.binding.type_hints import Binding
 from model_harness.errors import MAX_ERRORS, RequestError, first_errors, truncate
