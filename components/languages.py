@@ -79,3 +79,12 @@ def runtime(language: str, python: str | None) -> Runtime:
 def is_handler(text: str, language: Language) -> bool:
     """Return whether text has the form of a handler in a language."""
     return re.fullmatch(language.handler, text, re.ASCII) is not None
+
+
+def handler_files(language: str, handler: str) -> list[str]:
+    """Return the paths of which one must be in the source, the usual one first."""
+    module = handler.partition(":")[0]
+    if language == R.name:
+        return [f"{module}.R"]
+    path = module.replace(".", "/")
+    return [f"{path}.py", f"{path}/__init__.py"]

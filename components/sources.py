@@ -19,18 +19,23 @@ The hash does not cover what may change under a published version: names and val
 limits, replicas, resources, routes; nor times, owners, umask, empty folders and the project's path.
 """
 
+import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from components import ignore_file
 from components.errors import quote
+from components.ignore_file import IgnoreFile
 
 
 @dataclass(frozen=True)
 class IgnoreRules:
     """Names of files and folders that tools create, ignored at any depth.
+
+    `reads_ignore_file` tells whether the patterns of the source's `.dockerignore` apply as well.
 
     Rules never change, because that would change the content of published versions. To ignore more
     names, define new `RULES` and add the present ones to `OLDER_RULES`.
@@ -39,9 +44,10 @@ class IgnoreRules:
     names: frozenset[str]
     suffixes: tuple[str, ...]
     prefixes: tuple[str, ...] = ()
+    reads_ignore_file: bool = False
 
     def includes(self, path: str) -> bool:
-        """Return whether a file with this path, relative to the source, is part of it."""
+        """Return whether the names allow a file, by its path relative to the source."""
         return not any(
             name in self.names or name.startswith(self.prefixes) or name.endswith(self.suffixes)
             for name in path.split("/")
@@ -67,7 +73,7 @@ ORIGINAL_RULES = IgnoreRules(
     ),
     (".pyc", ".pyo", ".swp", "~"),
 )
-RULES = IgnoreRules(
+NAME_RULES = IgnoreRules(
     ORIGINAL_RULES.names
     | {
         ".RData",
@@ -93,16 +99,33 @@ RULES = IgnoreRules(
     (*ORIGINAL_RULES.suffixes, ".egg-info", ".swo"),
     (".#", "._", "#", ".nfs", ".Trash-"),
 )
+RULES = dataclasses.replace(NAME_RULES, reads_ignore_file=True)
 """What is not part of a version that is published now. Do not edit: see IgnoreRules."""
-OLDER_RULES = (ORIGINAL_RULES,)
+OLDER_RULES = (ORIGINAL_RULES, NAME_RULES)
 """By which published versions may have been read."""
 ALL_FILES = IgnoreRules(frozenset(), ())
 """Ignores nothing."""
 SECRET_NAMES = frozenset(
-    {".aws", ".env", ".envrc", ".netrc", ".pgpass", ".pypirc", "id_ecdsa", "id_ed25519", "id_rsa"}
+    {
+        ".aws",
+        ".env",
+        ".envrc",
+        ".git-credentials",
+        ".kube",
+        ".netrc",
+        ".pgpass",
+        ".pypirc",
+        ".ssh",
+        "credentials.json",
+        "id_dsa",
+        "id_ecdsa",
+        "id_ed25519",
+        "id_rsa",
+    }
 )
 """Names of files and folders with credentials, which must not get into an image."""
-_KEY_SUFFIXES = (".key", ".pem")
+_KEY_SUFFIXES = (".json", ".key", ".pem")
+"""Of files that are refused if they contain a private key; cloud keys are JSON."""
 _PRIVATE_KEY = b"PRIVATE KEY-----"
 
 _OWNER_MAY_EXECUTE = 0o100
@@ -121,6 +144,10 @@ class Problem:
 
 
 NO_FILES = Problem("a folder without files", "put the handler's code in it")
+_ALL_IGNORED = Problem(
+    f"a folder without files, except those that its {ignore_file.NAME} lists",
+    f"remove patterns from {ignore_file.NAME}",
+)
 
 
 @dataclass(frozen=True)
@@ -184,19 +211,39 @@ def content_hash_of_image(
 
 def find_problems(folder: Path, rules: IgnoreRules = RULES) -> list[Problem]:
     """Return why a folder cannot be a source, by names and types of its files."""
+    try:
+        ignored = _ignored(folder, rules)
+    except ignore_file.PatternError as error:
+        return [Problem(f"the pattern {error}, which Docker refuses", "complete or remove it")]
     problems: list[Problem] = []
+    if rules.reads_ignore_file and (folder / ignore_file.NAME).is_symlink():
+        problems.append(_is_link(ignore_file.NAME))
     empty = True
-    for entry, path in _entries(folder, rules):
+    for entry, path in _entries(folder, rules, ignored):
         empty = False
         if entry.is_symlink():
-            problems.append(
-                Problem(f"the symbolic link {quote(path)}", "replace it by the file itself")
-            )
+            problems.append(_is_link(path))
         elif not entry.is_file():
             problems.append(Problem(f"{quote(path)}, which is not a regular file", "remove it"))
     if empty:
-        problems.append(NO_FILES)
+        problems.append(_ALL_IGNORED if ignored.patterns else NO_FILES)
     return problems
+
+
+def _is_link(path: str) -> Problem:
+    return Problem(f"the symbolic link {quote(path)}", "replace it by the file itself")
+
+
+def read_ignore_file(folder: Path) -> IgnoreFile:
+    """Return the patterns of a source's `.dockerignore`. Raises OSError and PatternError."""
+    path = folder / ignore_file.NAME
+    if path.is_symlink() or not path.is_file():  # `find_problems` refuses a link
+        return IgnoreFile()
+    return ignore_file.parse(path.read_text(encoding="utf-8", errors="surrogateescape"))
+
+
+def _ignored(folder: Path, rules: IgnoreRules) -> IgnoreFile:
+    return read_ignore_file(folder) if rules.reads_ignore_file else IgnoreFile()
 
 
 def find_secret_files(tree: SourceTree) -> list[str]:
@@ -223,12 +270,13 @@ def digest_of(fields: Iterable[bytes]) -> str:
 
 
 def _sorted_paths(folder: Path, rules: IgnoreRules) -> list[str]:
-    paths = (path for entry, path in _entries(folder, rules) if entry.is_file())
+    ignored = _ignored(folder, rules)
+    paths = (path for entry, path in _entries(folder, rules, ignored) if entry.is_file())
     return sorted(paths, key=os.fsencode)
 
 
 def _entries(
-    folder: Path, rules: IgnoreRules, prefix: str = ""
+    folder: Path, rules: IgnoreRules, ignored: IgnoreFile, prefix: str = ""
 ) -> Iterator[tuple[os.DirEntry[str], str]]:
     """Yield the included files below a folder."""
     with os.scandir(folder) as entries:
@@ -237,9 +285,11 @@ def _entries(
         if not rules.includes(entry.name):
             continue
         path = prefix + entry.name
+        is_ignored = ignored.matches(path)
         if entry.is_dir(follow_symlinks=False):
-            yield from _entries(Path(entry.path), rules, path + "/")
-        else:
+            if not is_ignored or ignored.has_exceptions:
+                yield from _entries(Path(entry.path), rules, ignored, path + "/")
+        elif not is_ignored:
             yield entry, path
 
 

@@ -24,13 +24,14 @@ from components.platform.deployment_watcher import (
 from components.platform.network_policies import declare_network_policies
 from components.platform.priority_class import declare_priority_class
 from components.rabbitmq.message_broker import MessageBroker, MessageBrokerArgs
+from components.serving import version_checks
 from components.serving.model import Model, ModelArgs, routes
 from components.serving.model_image import (
     HarnessImage,
     declare_harness_image,
     repository_name,
 )
-from components.serving.version_content import Content, find_secrets, keep_published, read_all
+from components.serving.version_content import Content, keep_published, read_all
 from components.traefik.ingress_controller import IngressController, IngressControllerArgs
 
 
@@ -40,7 +41,7 @@ def build(spec: StackSpec, root: Path, snapshot: ClusterSnapshot) -> None:
     Raises `pulumi.RunError` for forbidden changes, before anything is declared.
     """
     contents = keep_published(read_all(spec, root), snapshot.state, spec, root)
-    _reject_changed_versions(contents, snapshot)
+    _reject_versions(contents, snapshot, spec)
     _log_changes_and_warnings(spec, snapshot)
     snapshot.transfer_replicas(spec)
     log_failure_reasons(snapshot.cluster, snapshot.namespace)
@@ -48,12 +49,12 @@ def build(spec: StackSpec, root: Path, snapshot: ClusterSnapshot) -> None:
     _export(spec)
 
 
-def _reject_changed_versions(
-    contents: Mapping[tuple[str, str], Content], snapshot: ClusterSnapshot
+def _reject_versions(
+    contents: Mapping[tuple[str, str], Content], snapshot: ClusterSnapshot, spec: StackSpec
 ) -> None:
     issues = [
         *immutability.find_changed_versions(contents, snapshot.state),
-        *find_secrets(contents, snapshot.state),
+        *version_checks.find_issues(contents, snapshot.state, spec),
     ]
     if issues:
         raise pulumi.RunError(str(StackFileError(issues)))

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from components.sources import RULES
+from components import ignore_file
+from components.sources import RULES, read_ignore_file
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,18 @@ class GitCheckout:
         if not self._head:
             return "unknown"
         folder = os.path.normpath(source) + "/"
+        ignored = read_ignore_file(self.root / source)
+
+        def belongs(path: str) -> bool:
+            if path == ignore_file.NAME:
+                return True  # another one would let other files belong
+            name = path.rstrip("/")
+            may_have_exceptions = ignored.has_exceptions and path.endswith("/")
+            return RULES.includes(name) and (may_have_exceptions or not ignored.matches(name))
+
         dirty = any(
             folder.startswith(path)
-            or (path.startswith(folder) and RULES.includes(path.removeprefix(folder).rstrip("/")))
+            or (path.startswith(folder) and belongs(path.removeprefix(folder)))
             for path in self._changed
             if path
         )

@@ -1,12 +1,11 @@
 """The content of the versions of a stack, read once before resources are declared."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from components.cluster_state.state import ClusterState
 from components.config import GitSource, StackSpec, VersionSpec
-from components.errors import ConfigIssue, quote
 from components.git_sources import read_git, resolve
 from components.serving.provenance import GitCheckout
 from components.sources import (
@@ -16,7 +15,6 @@ from components.sources import (
     SourceTree,
     content_hash,
     content_hash_of_image,
-    find_secret_files,
     read,
 )
 
@@ -40,23 +38,6 @@ def read_all(spec: StackSpec, root: Path) -> Mapping[tuple[str, str], Content]:
         for name, model in spec.models.items()
         for version, version_spec in model.versions.items()
     }
-
-
-def find_secrets(
-    contents: Mapping[tuple[str, str], Content], state: ClusterState
-) -> Iterator[ConfigIssue]:
-    """Yield an issue for each file with credentials in a version that is not published yet."""
-    for (model, version), content in contents.items():
-        current = state.versions.get((model, version))
-        if content.tree is None or (current is not None and current.ever_available):
-            continue
-        for path in find_secret_files(content.tree):
-            yield ConfigIssue(
-                ("models", model, "versions", version, "source"),
-                f"the file {quote(path)}, which contains credentials",
-                "move it out of the folder; images must not contain credentials, use the key "
-                "secrets",
-            )
 
 
 def keep_published(

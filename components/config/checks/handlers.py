@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from components.errors import ConfigIssue, closest_match, quote
-from components.languages import LANGUAGES, R, is_handler
+from components.languages import LANGUAGES, R, handler_files, is_handler
 
 Keys = tuple[str, ...]
 
@@ -23,12 +23,9 @@ def find_handler_issue(
     language_rules = LANGUAGES.get(language)
     if language_rules is None or not is_handler(handler, language_rules):
         return None  # refused by another check
-    file_part, _, function = handler.partition(":")
-    candidates, names_in = (
-        ([Path(f"{file_part}.R")], mentioned_names)
-        if language_rules is R
-        else (_python_files(file_part), defined_names)
-    )
+    function = handler.partition(":")[2]
+    candidates = handler_files(language, handler)
+    names_in = mentioned_names if language_rules is R else defined_names
     try:
         file = next((name for name in candidates if (folder / name).is_file()), None)
         if file is None:
@@ -47,11 +44,6 @@ def find_handler_issue(
     meant = closest_match(function, sorted(names))
     hint = f"did you mean {meant}?" if meant else f"define {function} in it"
     return ConfigIssue(at, f"{quote(handler)}, but {file} does not define {function}", hint)
-
-
-def _python_files(module: str) -> list[Path]:
-    parts = module.split(".")
-    return [Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py")]
 
 
 def mentioned_names(source: bytes) -> set[str] | None:

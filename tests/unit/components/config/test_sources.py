@@ -380,13 +380,72 @@ def test_stage_r_version_has_dockerfile_and_package_list(both: Path) -> None:
     ]
 
 
-def test_version_read_by_older_rules_is_staged_whole(both: Path) -> None:
-    make(both / "models/cars/v2", {"predict.R": "", ".Rhistory": "x", "mlruns/1": "y"})
-    for rules in sources.OLDER_RULES:
-        tree = read(both / "models/cars/v2", rules)
-        folder = both / build_context.stage_version(both, R, "cars", "v2", tree, "0" * 64)
-        assert {file.path for file in tree.files} >= {".Rhistory", "mlruns/1"}
-        assert (folder / "source/mlruns/1").read_text() == "y"
+@pytest.mark.parametrize(
+    ("rules", "more_files"),
+    [
+        (sources.ORIGINAL_RULES, {".Rhistory", "mlruns/1", ".dockerignore", "notes.md"}),
+        (sources.NAME_RULES, {"notes.md"}),
+    ],
+    ids=["before names were added", "before .dockerignore was read"],
+)
+def test_version_read_by_older_rules_is_staged_whole(
+    both: Path, rules: sources.IgnoreRules, more_files: set[str]
+) -> None:
+    assert rules in sources.OLDER_RULES
+    files = {".Rhistory": "x", "mlruns/1": "y", ".dockerignore": "*.md\n", "notes.md": "z"}
+    make(both / "models/cars/v2", {"predict.R": "", **files})
+    tree = read(both / "models/cars/v2", rules)
+    folder = both / build_context.stage_version(both, R, "cars", "v2", tree, "0" * 64)
+    assert {file.path for file in tree.files} == {"predict.R", *more_files}
+    assert all((folder / "source" / name).read_text() == files[name] for name in more_files)
+
+
+def paths_of(folder: Path) -> list[str]:
+    return [file.path for file in read(folder).files]
+
+
+def test_files_listed_in_ignore_file_do_not_belong(tmp_path: Path) -> None:
+    folder = make(tmp_path, {**FILES, "data/raw/a.csv": "1", "data/raw/b.csv": "2"})
+    before = hash_of(make(tmp_path / "other"))
+    (folder / ".dockerignore").write_text("other\ndata/raw\n")
+    assert paths_of(folder) == ["data/weights.json", "predict.py", "run.sh"]
+    assert hash_of(folder) == before
+    (folder / ".dockerignore").write_text("other\ndata/raw\n!data/raw/b.csv\n")
+    assert paths_of(folder) == ["data/raw/b.csv", "data/weights.json", "predict.py", "run.sh"]
+
+
+def test_ignore_file_in_subfolder_has_no_effect(tmp_path: Path) -> None:
+    folder = make(tmp_path, {**FILES, "data/.dockerignore": "*"})
+    assert paths_of(folder) == ["data/weights.json", "predict.py", "run.sh"]
+
+
+def test_ignored_links_and_folders_are_not_read(tmp_path: Path) -> None:
+    folder = make(tmp_path)
+    (folder / "data/latest").symlink_to("/nowhere")
+    (folder / ".dockerignore").write_text("data\n")
+    assert paths_of(folder) == ["predict.py", "run.sh"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a\n[\n", "found the pattern '[' in line 2 of .dockerignore, which Docker refuses; "),
+        ("*", "found a folder without files, except those that its .dockerignore lists; remove"),
+    ],
+)
+def test_unusable_ignore_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    folder = make(tmp_path)
+    (folder / ".dockerignore").write_text(text)
+    with pytest.raises(SourceError, match=re.escape(message)):
+        read(folder)
+
+
+def test_ignore_file_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    folder = make(tmp_path / "v1")
+    (tmp_path / "shared").write_text("*.json")
+    (folder / ".dockerignore").symlink_to("../shared")
+    with pytest.raises(SourceError, match=re.escape("the symbolic link '.dockerignore'")):
+        read(folder)
 
 
 def test_ignored_files_are_documented() -> None:
