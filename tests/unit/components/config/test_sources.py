@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components import build_context, sources
-from components.languages import PYTHON, R, Runtime
+from components.languages import PYTHON, R, Language, Runtime
 from components.sources import SourceError, content_hash, content_hash_of_image, read
 
 ROOT = Path(__file__).parents[4]
@@ -299,6 +299,17 @@ def test_stage_failed_rename_is_refused(root: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(os, "rename", failing)
     with pytest.raises(SourceError, match="No space left on device"):
         stage(root)
+
+
+@pytest.mark.parametrize("language", [PYTHON, R])
+def test_context_of_real_harness_has_its_dockerfile(language: Language) -> None:
+    harness = build_context.read_harness(ROOT, Runtime(language))
+    paths = {file.path for file in harness.tree.files}
+    assert {"Dockerfile", "model.Dockerfile", ".dockerignore"} <= paths
+
+
+def test_context_of_real_watcher_has_its_dockerfile() -> None:
+    assert "Dockerfile" in {f.path for f in build_context.read_watcher(ROOT).tree.files}
 
 
 def test_stage_harness_uses_its_own_hash(root: Path) -> None:
