@@ -53,7 +53,8 @@ class Watcher:
 def read_harness(root: Path, runtime: Runtime) -> Harness:
     """Read the harness's files, and hash them. Raises SourceError.
 
-    Docker reads the `.dockerignore` of the harness, which also leaves out the Dockerfile.
+    The `.dockerignore` of a harness serves `docker build` in its folder. It lists the Dockerfile,
+    so it does not apply here.
     """
     language = runtime.language
     tree = read(root / language.folder, NAME_RULES)

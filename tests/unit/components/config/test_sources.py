@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components import build_context, sources
-from components.languages import PYTHON, R, Language, Runtime
+from components.languages import PYTHON, Language, R, Runtime
 from components.sources import SourceError, content_hash, content_hash_of_image, read
 
 ROOT = Path(__file__).parents[4]
@@ -305,7 +305,7 @@ def test_stage_failed_rename_is_refused(root: Path, monkeypatch: pytest.MonkeyPa
 def test_context_of_real_harness_has_its_dockerfile(language: Language) -> None:
     harness = build_context.read_harness(ROOT, Runtime(language))
     paths = {file.path for file in harness.tree.files}
-    assert {"Dockerfile", "model.Dockerfile", ".dockerignore"} <= paths
+    assert {"Dockerfile", "model.Dockerfile"} <= paths
 
 
 def test_context_of_real_watcher_has_its_dockerfile() -> None:
