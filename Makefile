@@ -20,7 +20,7 @@ rehearsal: ## Test production's stack file on this machine: emulated AWS and the
 	$(RUN) local up
 	$(RUN) pytest tests/integration/aws/test_rehearsal.py
 
-env: ## Print the variables of pulumi, kubectl and curl as shell commands (see README)
+env: ## Print the variables of pulumi, kubectl and docker as shell commands (see README)
 	$(RUN) local env
 
 down: ## Stop the local stack; keep its data and everything that was built
@@ -64,6 +64,6 @@ schema: ## Generate stacks/schema.json
 lock: ## Pin the dependencies with hashes and without addresses (needs uv)
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o requirements.txt requirements.in
 	uv pip compile -q --generate-hashes --no-emit-index-url --no-header --override requirements-overrides.txt -o requirements-dev.txt requirements-dev.in
-	for room in harness/python watcher; do \
-	  uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o $$room/requirements.txt $$room/requirements.in; \
+	for folder in harness/python watcher; do \
+	  uv pip compile -q --generate-hashes --no-emit-index-url --no-header -o $$folder/requirements.txt $$folder/requirements.in; \
 	done

@@ -15,7 +15,7 @@ from pathlib import Path
 from components import atomic_directory
 from components.languages import PYTHON, Language, Runtime
 from components.naming import object_name
-from components.sources import ALL_FILES, File, SourceError, SourceTree, digest_of, read
+from components.sources import ALL_FILES, NAME_RULES, File, SourceError, SourceTree, digest_of, read
 
 BUILD_DIR = ".build"
 MODEL_DOCKERFILE = "model.Dockerfile"
@@ -53,15 +53,19 @@ class Watcher:
 
 
 def read_harness(root: Path, runtime: Runtime) -> Harness:
-    """Read the harness's files, and hash them. Raises SourceError."""
+    """Read the harness's files, and hash them. Raises SourceError.
+
+    The `.dockerignore` of a harness serves `docker build` in its folder. It lists the Dockerfile,
+    so it does not apply here.
+    """
     language = runtime.language
-    tree = read(root / language.folder)
+    tree = read(root / language.folder, NAME_RULES)
     if runtime.base:
         fields = [bytes.fromhex(tree.digest), runtime.base.encode()]
         return Harness(runtime, tree, {}, digest_of(fields))
     if not language.shared:
         return Harness(runtime, tree, {}, tree.digest)
-    front = read(root / PYTHON.folder)
+    front = read(root / PYTHON.folder, NAME_RULES)
     names = [file.path for file in front.files if file.path.split("/")[0] in language.shared]
     shared = _contents(front, names, "")
     return Harness(runtime, tree, shared, _digest(tree, shared))
@@ -69,8 +73,8 @@ def read_harness(root: Path, runtime: Runtime) -> Harness:
 
 def read_watcher(root: Path) -> Watcher:
     """Read the files of the watcher and of the package that it shares. Raises SourceError."""
-    tree = read(root / WATCHER)
-    package = read(root / CLUSTER_CLIENT)
+    tree = read(root / WATCHER, NAME_RULES)
+    package = read(root / CLUSTER_CLIENT, NAME_RULES)
     shared = _contents(package, [file.path for file in package.files], f"{CLUSTER_CLIENT}/")
     return Watcher(tree, shared, _digest(tree, shared))
 

@@ -50,7 +50,7 @@ class IgnoreFile:
             (
                 not pattern.is_exception
                 for pattern in reversed(self.patterns)
-                if any(pattern.regex.fullmatch(each) for each in paths)
+                if any(pattern.regex.fullmatch(prefix) for prefix in paths)
             ),
             False,
         )
@@ -82,29 +82,29 @@ def _clean(pattern: str) -> str:
 def _translate(pattern: str) -> str:
     """Return the regular expression of a pattern, for whole paths."""
     regex: list[str] = []
-    rest = pattern
-    while rest:
-        character, rest = rest[0], rest[1:]
-        if character == "*" and rest.startswith("*"):
-            rest = rest[1:]
-            if not regex and rest and rest[0] != "/" and not _WILDCARD.search(rest):
+    remainder = pattern
+    while remainder:
+        character, remainder = remainder[0], remainder[1:]
+        if character == "*" and remainder.startswith("*"):
+            remainder = remainder[1:]
+            if not regex and remainder and remainder[0] != "/" and not _WILDCARD.search(remainder):
                 regex.append(".*")  # `**` and plain text: any path that ends in the text
                 continue
-            rest = rest.removeprefix("/")
-            regex.append("(.*/)?" if rest else ".*")
+            remainder = remainder.removeprefix("/")
+            regex.append("(.*/)?" if remainder else ".*")
         elif character == "*":
             regex.append("[^/]*")
         elif character == "?":
             regex.append("[^/]")
         elif character == "[":
-            members = _CLASS.match(rest)
+            members = _CLASS.match(remainder)
             if members is None:
                 raise ValueError("an incomplete class")
             regex.append("[" + _SPECIAL_IN_CLASS.sub(r"\\\1", members[1]) + "]")
-            rest = rest[members.end() :]
-        elif character == "\\" and rest:
-            regex.append(re.escape(rest[0]))
-            rest = rest[1:]
+            remainder = remainder[members.end() :]
+        elif character == "\\" and remainder:
+            regex.append(re.escape(remainder[0]))
+            remainder = remainder[1:]
         else:
             regex.append(re.escape(character))
     return "".join(regex)

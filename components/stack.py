@@ -42,7 +42,7 @@ def build(spec: StackSpec, root: Path, snapshot: ClusterSnapshot) -> None:
     """
     contents = keep_published(read_all(spec, root), snapshot.state, spec, root)
     _reject_versions(contents, snapshot, spec)
-    _log_changes(spec, snapshot)
+    _log_changes_and_warnings(spec, snapshot)
     snapshot.transfer_replicas(spec)
     log_failure_reasons(snapshot.cluster, snapshot.namespace)
     _declare(spec, root, contents, snapshot)
@@ -60,7 +60,7 @@ def _reject_versions(
         raise pulumi.RunError(str(StackFileError(issues)))
 
 
-def _log_changes(spec: StackSpec, snapshot: ClusterSnapshot) -> None:
+def _log_changes_and_warnings(spec: StackSpec, snapshot: ClusterSnapshot) -> None:
     models = {name: desired_model(model_spec) for name, model_spec in spec.models.items()}
     lines = change_summary.summarize_changes(models, snapshot.state)
     if lines:

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from local.build import apt, go_tools, images
-from local.build.traefik_crds import cache_crds
+from local.build.crd_cache import cache_crds
 from local.errors import SetupError
 from local.lock import exclusive_lock
 from local.node import cluster, preflight, teardown

@@ -1,4 +1,4 @@
-"""Versions of the parts of the local stack. Each version is built into a separate folder."""
+"""Versions of the parts of the local stack. A changed version is built or downloaded again."""
 
 PULUMI = "v3.250.0"  # the same as requirements.txt: engine and SDK speak one protocol
 PULUMI_PYTHON_HOST = "v3.79.0"  # the last version of sdk/v3 that holds the language host

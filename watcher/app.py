@@ -30,7 +30,7 @@ _ROUTE_RESOURCES = ("traefikservices", "ingressroutes")
 
 
 class Watcher:
-    """One of two replicas: both serve the status, the leader publishes events."""
+    """One replica: each serves the status, the leader publishes events."""
 
     def __init__(self, settings: Settings, client: KubeClient, publisher: Publisher) -> None:
         self._settings = settings

@@ -1,8 +1,12 @@
 """Process each transition in three steps: store the event, publish it with confirm, mark it done.
 
 One worker at a time processes a version, which keeps its events in order; different versions are
-processed concurrently. While the broker is unavailable, events are stored in the cluster and not
-kept in memory.
+processed concurrently. A transition waits in one of three places:
+
+- `_unsaved`, in memory: not stored yet, at most `MAX_UNSAVED`; after a crash, the watch delivers it
+  again.
+- the outbox, in the cluster: stored events without the broker's confirmation.
+- `_waiting_for_broker`: versions with such events while the broker is unavailable.
 """
 
 import asyncio
@@ -53,7 +57,7 @@ class Dispatcher:
         self._unsaved_count = 0
         self._has_capacity = asyncio.Event()
         self._has_capacity.set()
-        self._parked: set[VersionKey] = set()
+        self._waiting_for_broker: set[VersionKey] = set()
         self._attempts = 0
         self._broker_up = True
         self._retry: asyncio.TimerHandle | None = None
@@ -128,8 +132,8 @@ class Dispatcher:
         if not self._unsaved.get(key):
             self._unsaved.pop(key, None)
         if self._outbox.pending_count(key):
-            self._parked.add(key)
-            metrics.PENDING_VERSIONS.set(len(self._parked))
+            self._waiting_for_broker.add(key)
+            metrics.PENDING_VERSIONS.set(len(self._waiting_for_broker))
 
     async def _publish_pending(
         self, key: VersionKey, pending: list[Event], received_at: dict[str, float]
@@ -177,18 +181,18 @@ class Dispatcher:
         if self._retry is None:
             seconds = min(_MAX_RETRY_SECONDS, 0.1 * 2 ** min(self._attempts, 10))
             self._attempts += 1
-            self._retry = asyncio.get_running_loop().call_later(seconds, self._retry_parked)
+            self._retry = asyncio.get_running_loop().call_later(seconds, self._retry_waiting)
 
-    def _retry_parked(self) -> None:
+    def _retry_waiting(self) -> None:
         self._retry = None
         self._broker_up = True
-        parked, self._parked = self._parked, set()
-        for key in parked:
+        waiting, self._waiting_for_broker = self._waiting_for_broker, set()
+        for key in waiting:
             self._work.add(key)
 
     def _on_broker_up(self) -> None:
         metrics.BROKER_UP.set(1)
-        metrics.PENDING_VERSIONS.set(len(self._parked))
+        metrics.PENDING_VERSIONS.set(len(self._waiting_for_broker))
         if self._attempts:
             logger.info("broker available: events are confirmed again")
             self._attempts = 0

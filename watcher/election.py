@@ -26,7 +26,7 @@ NAME = "deployment-watcher"
 LEASE_SECONDS = 15
 RENEW_DEADLINE_SECONDS = 10.0
 RETRY_SECONDS = 2.0
-_RESUME_REVISION = f"{ANNOTATION_PREFIX}position"
+_RESUME_REVISION = f"{ANNOTATION_PREFIX}position"  # its name in existing Leases
 
 _LEASE = msgspec.json.Decoder(k8s_types.Lease)
 

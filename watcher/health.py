@@ -22,7 +22,7 @@ def create_app(cache: StatusCache, is_ready: Callable[[], bool]) -> web.Applicat
     async def get_readiness(_request: web.Request) -> web.Response:
         if is_ready():
             return web.json_response({"status": "ok"})
-        return web.json_response({"status": "the first list is not in yet"}, status=503)
+        return web.json_response({"status": "the watcher is still loading"}, status=503)
 
     async def get_metrics(_request: web.Request) -> web.Response:
         metrics.VERSIONS.clear()

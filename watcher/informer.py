@@ -140,7 +140,7 @@ class VersionInformer:
             await self._queue.put((kind, event))
 
     async def _apply_first_lists(self) -> None:
-        """Apply both lists: without its Pods, a crashing version would look as progressing."""
+        """Apply both lists: without its Pods, a crashing version would look like Progressing."""
         while set(KINDS) - self._revisions.keys():
             self._apply(*await self._queue.get())
 

@@ -1,7 +1,8 @@
 """The outbox of events: stored in the cluster before they are published, removed afterwards.
 
 Every write is conditional on the resourceVersion that was read: if two watchers consider themselves
-leader, one gets a conflict and ends its session. Events are not kept in memory.
+leader, one gets a conflict and ends its session. Events are not kept in memory. A *record* is the
+data of a version; it is stored as annotations of a *Lease*.
 """
 
 from collections.abc import Mapping

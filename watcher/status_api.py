@@ -29,7 +29,8 @@ MAX_STREAMS = 256
 MAX_STREAMS_PER_CLIENT = 16
 STREAM_SECONDS = 600.0
 """A stream ends after this time, also if its client does not read; clients then resume."""
-_DOMINO_PATH = re.compile(r"/models/.*/model")
+_DOMINO_PATH = re.compile(r"/models/.*/(model|openapi\.json)")
+_MLFLOW_PATH = re.compile(r"/models/.*/(invocations|ping)")
 _STATIC_FILES = {
     "/status/": ("index.html", "text/html"),
     "/status/page.css": ("page.css", "text/css"),
@@ -93,7 +94,7 @@ class StatusApi:
             if self._is_ready():
                 return await handler(request)
             headers = {"Retry-After": "1"}
-            return _json({"error": "the first list is not in yet"}, 503, headers)
+            return _json({"error": "the watcher is still loading; retry in 1 s"}, 503, headers)
 
         return handle
 
@@ -132,7 +133,8 @@ class StatusApi:
             return _json({"error": "too many clients follow the events"}, 503, headers)
         if list(self._streams.values()).count(client) >= MAX_STREAMS_PER_CLIENT:
             headers = {"Retry-After": "5"}
-            return _json({"error": "this client follows the events too often"}, 429, headers)
+            message = f"this client has {MAX_STREAMS_PER_CLIENT} event streams open, the limit"
+            return _json({"error": message}, 429, headers)
         if request.method == "HEAD":
             return web.Response(content_type="text/event-stream")
         response = web.StreamResponse(
@@ -200,7 +202,7 @@ async def _method_not_allowed(_request: web.Request) -> web.Response:
 
 
 async def _not_found(request: web.Request) -> web.Response:
-    """Return 404 in the format of the path's protocol: Domino's clients read `errors`."""
+    """Return 404 in the format of the path's protocol."""
     path = request.path
     message = f"no such path: {path}"
     if path.startswith("/models/"):
@@ -209,6 +211,8 @@ async def _not_found(request: web.Request) -> web.Response:
         letters = string.ascii_uppercase + string.digits
         request_id = "".join(secrets.choice(letters) for _ in range(16))
         return _json({"requestId": request_id, "errors": [message]}, 404)
+    if _MLFLOW_PATH.fullmatch(path):
+        return _json({"error_code": "ENDPOINT_NOT_FOUND", "message": message}, 404)
     return _json({"error": message}, 404)
 
 

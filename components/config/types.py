@@ -87,9 +87,9 @@ def _image(text: str) -> str:
     name, _, digest = text.partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
     if not re.fullmatch(_IMAGE, text):
-        raise value_error("write an image such as traefik:v3.7.13")
+        raise value_error("write an image such as name:1.2.3")
     if not digest and tag in ("", "latest"):
-        raise value_error("write a tag or digest that stays the same, such as traefik:v3.7.13")
+        raise value_error("write a tag or digest that stays the same, such as name:1.2.3")
     return text
 
 

@@ -45,7 +45,9 @@ _OWN_NAME = (
     f"object.metadata.name == {_POD_LABELS}[?'app.kubernetes.io/name'].orValue('') + '-' + "
     f"{_POD_LABELS}[?'app.kubernetes.io/version'].orValue('')"
 )
-"""CEL: whether the Pods have no labels by which they would get the traffic of another version."""
+"""CEL: whether the name matches the model and version in the Pods' labels, if they have any.
+
+Otherwise the Pods would receive the traffic of another version."""
 
 
 def _environment(item: str) -> str:

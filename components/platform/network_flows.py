@@ -21,7 +21,7 @@ from components import ports
 from components.naming import annotation
 
 EVERY_POD = "every Pod"
-CONSUMER = annotation("events")
+CONSUMER_LABEL = annotation("events")
 """Label of Pods, in any namespace, that may consume events; its value is `consumer`."""
 
 
@@ -78,7 +78,7 @@ _PROMETHEUS = Peer(
 _CONSUMERS = Peer(
     "consumers",
     selectors=(
-        {"namespace_selector": {}, "pod_selector": {"match_labels": {CONSUMER: "consumer"}}},
+        {"namespace_selector": {}, "pod_selector": {"match_labels": {CONSUMER_LABEL: "consumer"}}},
     ),
 )
 _DNS_PORT = 53

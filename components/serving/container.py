@@ -43,7 +43,7 @@ class ContainerArgs:
 
 
 def grace_seconds(spec: VersionSpec) -> int:
-    """terminationGracePeriodSeconds: the preStop delay, then the longest call."""
+    """Return terminationGracePeriodSeconds: preStop delay, longest call and shutdown margin."""
     return PRE_STOP_SLEEP_SECONDS + spec.timeout_seconds + _SHUTDOWN_MARGIN_SECONDS
 
 

@@ -55,12 +55,12 @@ def _requirements(tree: SourceTree, at: Keys) -> Iterator[ConfigIssue]:
 
 
 def _module_name(spec: VersionSpec, at: Keys) -> Iterator[ConfigIssue]:
-    """Check that Python does not find a module of its own in place of the handler's."""
+    """Check that Python finds the handler's module, not one of the standard library."""
     module = spec.handler.partition(":")[0]
-    name, _, rest = module.partition(".")
+    name, _, submodule = module.partition(".")
     release = spec.python or DEFAULT_PYTHON
     if name in MODULE_NAMES[release]:
-        kind = f"folder {name}" if rest else f"file {name}.py"
+        kind = f"folder {name}" if submodule else f"file {name}.py"
         yield ConfigIssue(
             at,
             f"{quote(spec.handler)}, but Python {release} has a module {name} of its own",

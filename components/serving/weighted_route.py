@@ -38,7 +38,8 @@ class WeightedRouteArgs:
 def declare_weighted_route(args: WeightedRouteArgs, opts: pulumi.ResourceOptions) -> None:
     """Declare the objects of a route; each depends on the objects that it references.
 
-    They change only once every version that they route to is Available.
+    They change only once every version that would receive traffic is Available: by weight, as the
+    failover or as the mirror.
     """
     required = [args.versions[version] for version in sorted(routes.versions(args.spec))]
     dependencies: list[pulumi.Resource] = [
@@ -90,18 +91,14 @@ def serialize_route(spec: RouteSpec) -> str:
 def _wait_until_available(args: WeightedRouteArgs) -> pulumi.Output[None] | None:
     """Fail if traffic would move to a version that is not Available; None without a check.
 
-    Versions of weight 0 are not checked: moving away from a broken version is always possible.
+    Other versions of weight 0 are not checked: one can always move away from a broken version.
     """
     spec = args.spec
     if pulumi.runtime.is_dry_run() or not args.gate.route_changed(
         args.model, args.route, serialize_route(spec)
     ):
         return None
-    versions = routes.versions(spec) - {
-        version
-        for version, weight in spec.weights.items()
-        if not weight and version != spec.failover
-    }
+    versions = routes.receiving_versions(spec)
     rolled_out = pulumi.Output.all(
         *[args.versions[name].deployment.id for name in sorted(versions)]
     )

@@ -89,10 +89,10 @@ def latest(namespace: str, model: str, version: str) -> list[RouteObject]:
 
 def objects(route: Route) -> list[RouteObject]:
     """Return the objects of a weighted route, each after the objects that it references."""
-    safety = [_with_failover(route, version) for version in _backends(route)]
+    failovers = [_with_failover(route, version) for version in _backends(route)]
     return [
         *_body_limit(route),
-        *(safety if route.spec.failover else []),
+        *(failovers if route.spec.failover else []),
         _weighted_service(route),
         *_mirroring_service(route),
         _ingress_route(route, _rules(route)),
@@ -100,9 +100,15 @@ def objects(route: Route) -> list[RouteObject]:
 
 
 def versions(spec: RouteSpec) -> set[str]:
-    """Return every version that must be Available before the route may change."""
+    """Return every version that the route names."""
+    return {*spec.weights, *receiving_versions(spec)}
+
+
+def receiving_versions(spec: RouteSpec) -> set[str]:
+    """Return the versions that receive requests by weight, as the failover or as the mirror."""
+    weighted = {version for version, weight in spec.weights.items() if weight}
     mirrored = {spec.mirror.version} if spec.mirror else set()
-    return {*spec.weights, *mirrored, *({spec.failover} if spec.failover else ())}
+    return {*weighted, *mirrored, *({spec.failover} if spec.failover else ())}
 
 
 def version_paths(model: str, version: str) -> list[str]:
@@ -264,13 +270,13 @@ def _ingress_route(
 def _rule(
     match: str, priority: int, services: Sequence[Reference], middlewares: Sequence[str] = ()
 ) -> dict[str, object]:
-    limits = {"middlewares": [{"name": name} for name in middlewares]} if middlewares else {}
+    references = {"middlewares": [{"name": name} for name in middlewares]} if middlewares else {}
     return {
         "kind": "Rule",
         "match": match,
         "priority": priority,
         "services": list(services),
-        **limits,
+        **references,
     }
 
 

@@ -1,6 +1,7 @@
 """Objects shared by all routes: middlewares and the transport of mirrored requests.
 
-Names have a dot, which model names cannot contain.
+Names have a dot, which model names cannot contain. Some words of the names of deployed objects
+differ from the constants: a new name would replace the object under traffic.
 """
 
 from dataclasses import dataclass

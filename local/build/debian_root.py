@@ -56,10 +56,15 @@ class DebianRoot:
     packages: str
     adjust: Callable[[Path], None]
 
+    @property
+    def key(self) -> str:
+        """A hash of the suite, the packages and this module, whose functions adjust the files."""
+        module = Path(__file__).read_text()
+        return hashlib.sha256(f"{self.suite} {self.packages} {module}".encode()).hexdigest()
+
     def archive(self, paths: Paths) -> Path:
         """Return the path of the archive, which `build` writes."""
-        digest = hashlib.sha256(f"{self.suite} {self.packages}".encode()).hexdigest()[:12]
-        return paths.cache / "images" / f"{digest}.tar"
+        return paths.cache / "images" / f"{self.key[:12]}.tar"
 
     def build(self, paths: Paths, report: ReportProgress) -> None:
         """Write the archive unless it exists."""

@@ -1,5 +1,6 @@
 """The images that the local registry serves under their names in public registries."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -86,7 +87,8 @@ def _debian_image(name: str, root: DebianRoot, dockerfile: str) -> BaseImage:
         os.link(root.archive(paths), folder / "rootfs.tar")
         (folder / "Dockerfile").write_text(dockerfile)
 
-    return BaseImage(f"library/{name}", f"{root.packages} 1", write_context, root)
+    key = hashlib.sha256((root.key + dockerfile).encode()).hexdigest()
+    return BaseImage(f"library/{name}", key, write_context, root)
 
 
 IMAGES = (

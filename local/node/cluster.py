@@ -77,7 +77,7 @@ def _fingerprint(paths: Paths) -> str:
 
 
 def _fingerprint_file(paths: Paths) -> Path:
-    return paths.run / "recipe"
+    return paths.run / "fingerprint"
 
 
 def _prepare(paths: Paths) -> None:

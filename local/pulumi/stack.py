@@ -1,4 +1,4 @@
-"""Update and preview of a Pulumi stack, and the check that its models response."""
+"""Update and preview of a Pulumi stack, and the check that its models respond."""
 
 import json
 import os

@@ -40,6 +40,11 @@ START_FAILURES = [
     ("imports_missing:f", "imports_missing imports 'not_installed_anywhere', which is not inst"),
     ("raises:f", "importing raises raised ZeroDivisionError: division by zero"),
     ("exits:f", "importing exits ended the process (SystemExit: 4)"),
+    ("interrupts:f", "importing interrupts raised KeyboardInterrupt: "),
+    ("dies:f", "handler dies:f: the serving process ended with status 0: the code calls os._exit"),
+    ("signal:f", "Python or the harness has a module 'signal', too, which hides signal.py; rena"),
+    ("http.inner:f", "Python or the harness has a module 'http', too, which hides http; rename"),
+    ("hinted:f", "handler hinted:f: argument 'x': pydantic refuses the hint: Unable to generate"),
     ("broken:f", "importing broken raised SyntaxError: "),
     ("kinds:missing", "module kinds has no 'missing'; it defines Bare, Broken, Late, Needy, good"),
     ("kinds:NUMBER", "handler kinds:NUMBER is not callable: it is a int"),
@@ -57,6 +62,15 @@ def test_handler_error_ends_start(folder: Path, label: str, message: str) -> Non
     (folder / "imports_missing.py").write_text("import not_installed_anywhere\ndef f(): ...\n")
     (folder / "raises.py").write_text("1 / 0\n")
     (folder / "exits.py").write_text("import sys\nsys.exit(4)\n")
+    (folder / "interrupts.py").write_text("raise KeyboardInterrupt\n")
+    (folder / "dies.py").write_text("import os\nos._exit(0)\n")
+    (folder / "signal.py").write_text("def f(): ...\n")
+    (folder / "http").mkdir()
+    (folder / "http" / "inner.py").write_text("def f(): ...\n")
+    (folder / "hinted.py").write_text(
+        "import pydantic\nclass M(pydantic.BaseModel): ...\nclass C: ...\n"
+        "def f(x: dict[str, M | C]): ...\n"
+    )
     (folder / "broken.py").write_text("def f(:\n")
     (folder / "kinds.py").write_text(
         "from pathlib import Path\n"  # an import, not a definition

@@ -3,7 +3,7 @@
 import base64
 
 import yaml
-from model_harness_r.serialization.serialize import serialize
+from model_harness_r.serialization.serialize import NA, serialize
 
 from tests.contract.harness_process import ROOT
 from tests.contract.r_process import serialized
@@ -30,7 +30,21 @@ ARGUMENTS = [
     ([None], "NA"),
     ([1, "x", True, None], 'list(1, "x", TRUE, NULL)'),
     ([[1, 2], [3, 4]], "list(c(1, 2), c(3, 4))"),
-    ([{"a": 1}, {"a": 2}], "list(list(a = 1), list(a = 2))"),
+    ([{"a": 1}, {"a": 2}], "data.frame(a = c(1, 2))"),
+    (
+        [{"ü": 2, "s": None, "l": True, "n": None}, {"n": None, "l": None, "s": "x", "ü": None}],
+        'data.frame(ü = c(2, NA), s = c(NA, "x"), l = c(TRUE, NA), n = c(NA_real_, NA_real_))',
+    ),
+    (
+        [{"a": 1}, {"a": "x"}, {"a": None}],
+        'structure(list(a = list(1, "x", NA)), class = "data.frame", row.names = c(NA, -3L))',
+    ),
+    ([{}, {}], "data.frame(row.names = 1:2)"),
+    ([{"a": 1}, {"b": 2}], "list(list(a = 1), list(b = 2))"),
+    ([{"a": [1, 2]}], "list(list(a = c(1, 2)))"),
+    (NA.NUMBER, "NA_real_"),
+    (NA.TEXT, "NA_character_"),
+    (NA.LOGICAL, "NA"),
     ({"a": {"b": None}, "ü": "x"}, 'list(a = list(b = NULL), ü = "x")'),
 ]
 

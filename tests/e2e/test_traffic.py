@@ -17,6 +17,7 @@ from bench.traffic.__main__ import image_of_models
 from bench.traffic.client import Client
 from bench.traffic.testbed import Testbed
 from components.config import RouteSpec
+from local import versions
 from tests.support import local_stack
 
 PORT = 8004
@@ -26,7 +27,9 @@ PORT = 8004
 def testbed() -> Iterator[Testbed]:
     with local_stack.exported():
         image = image_of_models("models")
-        traffic_setup = Testbed(f"e2e-traffic-{os.getpid()}", PORT, image, "traefik:v3.7.13")
+        traffic_setup = Testbed(
+            f"e2e-traffic-{os.getpid()}", PORT, image, f"traefik:{versions.TRAEFIK}"
+        )
         try:
             traffic_setup.start()
             yield traffic_setup

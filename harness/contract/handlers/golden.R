@@ -32,3 +32,33 @@ named <- function(x) list(half = x / 2, text = "x", large = x > 1)
 
 # Return a value that is JSON but not a table.
 deep <- function() list(a = list(list(b = 1)))
+
+# The functions below are called only in R.
+
+fit <- lm(mpg ~ wt, mtcars)
+
+# Predict for all rows of a table.
+predict_rows <- function(newdata) round(stats::predict(fit, as.data.frame(newdata)), 4)
+
+# Predict for one row.
+predict_row <- function(wt, hp = 100) {
+  round(stats::predict(lm(mpg ~ wt + hp, mtcars), data.frame(wt = wt, hp = hp)), 4)
+}
+
+# Return the class of the argument, and whether it is missing.
+describe <- function(value, other = 0) {
+  list(class = class(value), missing = length(value) == 1 && is.na(value), other = is.null(other))
+}
+
+# Return objects with a class, within a list.
+classes <- function() {
+  list(
+    series = ts(c(1.5, 2), start = 2026), duration = as.difftime(2, units = "hours"),
+    counts = table(c("b", "a", "b")), crossed = table(c("a", "b"), c(TRUE, FALSE))
+  )
+}
+
+# Return one object with a class.
+series <- function() ts(c(1.5, 2), start = 2026)
+duration <- function() as.difftime(2, units = "hours")
+counts <- function() table(c("b", "a", "b"))

@@ -22,7 +22,8 @@ class DependenciesError(Exception):
 def parse(text: str) -> list[tuple[str, str]]:
     """Return (package, version) for each line. Raise DependenciesError with every mistake."""
     packages, errors = [], []
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = text.removeprefix("\ufeff").splitlines()  # the byte order mark of Windows editors
+    for number, line in enumerate(lines, 1):
         content = line.partition("#")[0].strip()
         if not content:
             continue

@@ -11,7 +11,7 @@ from model_harness.settings import Settings
 
 from model_harness_r.pool.dispatcher import Dispatcher
 from model_harness_r.pool.worker_pool import WorkerPool
-from model_harness_r.serialization.serialize import serialize
+from model_harness_r.serialization.serialize import na_of_column, serialize
 
 DOTS = "..."
 
@@ -53,7 +53,12 @@ def signature_of(formals: Formals) -> Signature:
         for position, (name, required, is_constant, value) in enumerate(columns)
         if name != DOTS
     ]
-    return Signature(parameters, accepts_extra=has_dots, accepts_varargs=has_dots)
+    return Signature(
+        parameters,
+        accepts_extra=has_dots,
+        accepts_varargs=has_dots,
+        null_cell=na_of_column,
+    )
 
 
 def encode_request(order: tuple[str, ...], arguments: Arguments) -> bytes:

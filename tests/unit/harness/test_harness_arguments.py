@@ -5,8 +5,9 @@ import decimal
 import json
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pydantic
@@ -127,6 +128,42 @@ class Model(pydantic.BaseModel):
     day: datetime.date
 
 
+class Collected(pydantic.BaseModel):
+    numbers: set[int]
+    secret: pydantic.SecretStr = pydantic.SecretStr("a")
+    array: Any = None
+    lasts: datetime.timedelta = datetime.timedelta(seconds=2)
+
+
+class Numbers(pydantic.RootModel[frozenset[int]]):
+    pass
+
+
+class Inner(msgspec.Struct):
+    at: datetime.date
+
+
+class Outer(msgspec.Struct, rename="camel", tag="outer"):
+    in_ner: Inner
+    x_y: float = math.nan
+    unset: int | msgspec.UnsetType = msgspec.UNSET
+
+
+OUTER = {"type": "outer", "inNer": {"at": "2026-01-02"}, "xY": None}
+
+
+class Row(msgspec.Struct, array_like=True):
+    a: int
+    b: Any
+
+
+def offset_of(**parts: float) -> datetime.timezone:
+    return datetime.timezone(datetime.timedelta(**parts))
+
+
+async def unawaited() -> None: ...
+
+
 class Odd:
     pass
 
@@ -150,6 +187,31 @@ class Odd:
         (decimal.Decimal("NaN"), None),
         (Pair(1, math.nan), [1, None]),
         (Model(x=math.inf, day=datetime.date(2026, 1, 2)), {"x": None, "day": "2026-01-02"}),
+        (
+            Collected(numbers={1}, array=np.arange(2)),
+            {"numbers": [1], "secret": "**********", "array": [0, 1], "lasts": 2},
+        ),
+        ([Numbers({3})], [[3]]),
+        (Outer(Inner(datetime.date(2026, 1, 2))), OUTER),
+        ([Row(1, np.int8(2))], [[1, 2]]),
+        (np.datetime64("9999-12-31"), "9999-12-31T00:00:00"),
+        (np.datetime64("2026-01-02T03:04:05.123456789"), "2026-01-02T03:04:05.123456789"),
+        (np.datetime64("NaT"), None),
+        (
+            np.array(["2026-01-02T00:00:00.000000001", "NaT"], dtype="datetime64[ns]"),
+            ["2026-01-02T00:00:00.000000001", None],
+        ),
+        (
+            datetime.datetime(1900, 1, 1, tzinfo=offset_of(minutes=19, seconds=32)),
+            "1899-12-31T23:40:28+00:00",
+        ),
+        (
+            pd.Timestamp(1900, 1, 1, tz=offset_of(hours=-1, seconds=-30)),
+            "1900-01-01T01:00:30+00:00",
+        ),
+        (datetime.datetime(2026, 1, 1, tzinfo=offset_of(hours=1)), "2026-01-01T00:00:00+01:00"),
+        (datetime.time(1, 2, tzinfo=offset_of(hours=1)), "01:02:00+01:00"),
+        (datetime.time(1, 2, 3, 4), "01:02:03.000004"),
         ({np.int64(3): [{np.float64(0.5): 1}]}, {"3": [{"0.5": 1}]}),
         (np.longdouble(1.5), 1.5),
         (np.array([1, None, math.nan], dtype=object), [1, None, None]),
@@ -182,6 +244,21 @@ def test_result_is_encoded_as_json(value: object, expected: object) -> None:
 def test_result_that_is_not_json_raises_type_error(value: object) -> None:
     with pytest.raises(TypeError, match="the result cannot be encoded: "):
         json_encoding.encode({"deep": [value]})
+
+
+@pytest.mark.parametrize("text", ["20000-01-01", "400000-01-01", "-0001-01-01", "0000-12-31"])
+@pytest.mark.parametrize("unit", ["D", "Y", "s", "us"])
+def test_date_outside_of_iso_8601_is_refused(text: str, unit: str) -> None:
+    if (text, unit) == ("400000-01-01", "us"):
+        return  # numpy cannot represent it
+    with pytest.raises(TypeError, match="outside the years 1 to 9999"):
+        json_encoding.encode([np.array([text], dtype=f"datetime64[{unit}]")])
+
+
+@pytest.mark.parametrize("nested", [lambda c: c, lambda c: [c], lambda c: {"a": c}])
+def test_coroutine_is_refused_with_remedy(nested: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError, match=r"a decorator hides its `async def`; make the wrapper"):
+        json_encoding.encode(nested(unawaited()))
 
 
 def test_deeply_nested_json_is_refused() -> None:

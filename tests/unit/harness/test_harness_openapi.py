@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypedDict
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, TypedDict
 
 import jsonschema
 import numpy as np
@@ -101,6 +101,70 @@ def test_document_of_signature_without_hints_is_valid() -> None:
     signature = Signature([Parameter("na.rm"), Parameter("n", required=False)], accepts_extra=True)
     document = json.loads(json_encoding.encode(openapi.openapi_document(signature, SETTINGS, "")))
     openapi_spec_validator.validate(document)
+
+
+class Arbitrary(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(arbitrary_types_allowed=True)
+    x: int
+    array: np.ndarray
+
+
+def test_document_leaves_out_what_pydantic_cannot_describe() -> None:
+    def mixed(a: list[Arbitrary]) -> tuple[Point, np.ndarray]: ...
+    def model() -> Arbitrary: ...
+    def function() -> dict[str, Callable[[Point], int]]: ...
+
+    for handler in (mixed, model, function):
+        openapi_spec_validator.validate(document_of(handler))
+    schemas = document_of(mixed)["components"]["schemas"]
+    assert schemas["Arbitrary"]["properties"]["x"] == {"title": "X", "type": "integer"}
+    assert schemas["Arbitrary"]["properties"]["array"] == {"title": "Array"}
+    assert "Point" in schemas
+
+
+@dataclass
+class Total:
+    """Prices and their sum."""
+
+    prices: list[int]
+    total: int = field(init=False)
+    array: np.ndarray | None = None
+    children: list["Total"] = field(default_factory=list)
+
+
+def test_document_has_what_a_request_sends_of_a_dataclass() -> None:
+    def function(a: Total, b: Petal | Total, c: list[Total]) -> Total: ...
+
+    document = document_of(function)
+    openapi_spec_validator.validate(document)
+    request = document["paths"]["/model"]["post"]["requestBody"]["content"]["application/json"]
+    data = request["schema"]["oneOf"][0]["properties"]["data"]
+    validator = jsonschema.Draft202012Validator({**data, "components": document["components"]})
+    right = {"a": {"prices": [1]}, "b": {"length": 1}, "c": [{"prices": []}]}
+    assert validator.is_valid(right)
+    assert not validator.is_valid({**right, "a": {}})
+    assert not validator.is_valid({**right, "b": {"width": 1}})
+
+
+def test_document_has_limits_of_pydantic() -> None:
+    def function(
+        a: pydantic.PositiveInt = 1,
+        b: Annotated[float, pydantic.Field(ge=0, le=1)] = 0.5,
+        c: int = pydantic.Field(5, gt=2),
+        d: str = pydantic.Field(max_length=3),
+    ): ...
+
+    document = document_of(function)
+    openapi_spec_validator.validate(document)
+    request = document["paths"]["/model"]["post"]["requestBody"]["content"]["application/json"]
+    data = request["schema"]["oneOf"][0]["properties"]["data"]
+    assert data["properties"] == {
+        "a": {"type": "integer", "exclusiveMinimum": 0, "default": 1},
+        "b": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+        "c": {"type": "integer", "exclusiveMinimum": 2, "default": 5},
+        "d": {"type": "string", "maxLength": 3},
+    }
+    assert data["required"] == ["d"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pydantic
@@ -193,6 +194,21 @@ def test_named_values_become_outputs(result: object) -> None:
         ("name", ["a", "b"]),
         ("share", [0.5, 0.25]),
     ]
+
+
+class Renamed(msgspec.Struct, rename="camel"):
+    of_x: float
+
+
+def test_struct_has_renamed_outputs_as_in_metadata() -> None:
+    def function(x: float) -> Renamed:
+        return Renamed(x)
+
+    metadata = tensor_metadata.describe(Signature.of(function, "f"), "m", "v1")
+    response, _ = infer(function, {"inputs": [tensor("x", [2], "FP64", [1, 2])]})
+    expected = {"name": "ofX", "datatype": "FP64"}
+    assert metadata["outputs"] == [{**expected, "shape": [-1]}]
+    assert response["outputs"] == [{**expected, "shape": [2], "data": [1, 2]}]
 
 
 def test_dataclass_per_row_becomes_output_per_field() -> None:

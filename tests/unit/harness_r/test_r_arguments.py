@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from model_harness.binding.table_binding import Rows
 from model_harness.errors import RequestError
-from model_harness.protocols import json_encoding
+from model_harness.protocols import json_encoding, mlflow
 from model_harness_r.handler import Formals, encode_request, signature_of
 from model_harness_r.pool.errors import condition_error
 from model_harness_r.serialization.deserialize import deserialize
-from model_harness_r.serialization.serialize import serialize
+from model_harness_r.serialization.serialize import NA, na_of_column, serialize
 
 
 def formals(**defaults: object) -> Formals:
@@ -37,6 +38,13 @@ ROUND_TRIP_VALUES = [
     [1.0, True],
     [[1.0, 2.0], [3.0, 4.0]],
     [{"a": 1.0}, {}],
+    [{"a": 1.0, "b": "x"}, {"a": None, "b": "y"}],
+    [{"a": None}],
+    [{"a": True}, {"a": "mixed"}],
+    [{"a": 1.0}, None],
+    [{"a": [1.0, 2.0]}, {"a": [3.0, 4.0]}],
+    [{}, {}],
+    [[{"a": 1.0}, {"a": 2.0}], "x"],
     {"ü": {"b": [1.0, {"c": None}]}},
 ]
 
@@ -45,6 +53,69 @@ ROUND_TRIP_VALUES = [
 def test_value_survives_round_trip(value: object) -> None:
     result = deserialize(serialize(("x",), [value]))
     assert json.loads(json_encoding.encode(result)) == {"x": value}
+
+
+def test_rows_of_equal_names_become_columns_in_order_of_first_row() -> None:
+    same_order = serialize(("x",), [[{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]])
+    assert serialize(("x",), [[{"a": 1, "b": "x"}, {"b": "y", "a": 2}]]) == same_order
+    assert b"data.frame" in same_order
+
+
+@pytest.mark.parametrize(
+    "value", [[{"a": 1}, {"b": 1}], [{"a": [1]}], [{"a": {}}], [{"a": 1}, None], [{"a": 1}, 2]]
+)
+def test_other_array_of_objects_is_no_data_frame(value: object) -> None:
+    assert b"data.frame" not in serialize(("x",), [value])
+
+
+@pytest.mark.parametrize(
+    ("kind", "na"),
+    [
+        (float, NA.NUMBER),
+        (type(None), NA.NUMBER),
+        (str, NA.TEXT),
+        (bool, NA.LOGICAL),
+        (object, NA.LOGICAL),
+        (list, NA.LOGICAL),
+    ],
+)
+def test_na_has_type_of_its_column(kind: type, na: NA) -> None:
+    assert na_of_column(kind) is na
+
+
+TABLES_WITH_NULLS = [
+    ({"dataframe_split": {"columns": ["wt", "hp"], "data": [[2, 110], [3, None]]}}, NA.NUMBER),
+    ({"dataframe_records": [{"wt": 2, "hp": "a"}, {"wt": 3, "hp": None}]}, NA.TEXT),
+    ({"instances": [{"wt": 2, "hp": True}, {"hp": None, "wt": 3}]}, NA.LOGICAL),
+    ({"inputs": {"wt": [2, 3], "hp": [None, None]}}, NA.NUMBER),
+]
+
+
+@pytest.mark.parametrize(("request_json", "na"), TABLES_WITH_NULLS)
+def test_null_cell_of_table_is_na(request_json: object, na: NA) -> None:
+    signature = signature_of(formals(wt="required", hp="required"))
+    rows = mlflow.arguments(json.dumps(request_json).encode(), signature)
+    assert isinstance(rows, Rows)
+    assert [*rows.calls][1] == ([], {"wt": 3, "hp": na})
+
+
+@pytest.mark.parametrize(
+    ("instances", "last"),
+    [([[2, "a"], [3, None]], [3, NA.TEXT]), ([1, None], [NA.NUMBER]), ([[1], [2, None]], None)],
+)
+def test_null_cell_of_row_without_names_is_na(instances: object, last: object) -> None:
+    signature = signature_of(formals(wt="required", hp=1.0))
+    rows = mlflow.arguments(json.dumps({"instances": instances}).encode(), signature)
+    assert isinstance(rows, Rows)
+    assert [*rows.calls][1] == (last or [2, NA.NUMBER], {})
+
+
+def test_null_outside_cells_stays_null() -> None:
+    signature = signature_of(formals(wt="required", hp="required"))
+    body = b'{"dataframe_records": [{"wt": [null, {"a": null}]}], "params": {"hp": null}}'
+    rows = mlflow.arguments(body, signature)
+    assert isinstance(rows, Rows)
+    assert [*rows.calls] == [([], {"wt": [None, {"a": None}], "hp": None})]
 
 
 def test_integer_becomes_double() -> None:

@@ -15,6 +15,10 @@ def test_comments_and_empty_lines_are_ignored() -> None:
     ]
 
 
+def test_byte_order_mark_is_ignored() -> None:
+    assert dependencies.parse("\ufeffr-cran-mass=7.3-58.2-1\r\n") == [("r-cran-mass", "7.3-58.2-1")]
+
+
 def test_every_wrong_line_is_reported() -> None:
     text = "r-cran-jsonlite\njsonlite (>= 1.8)\n-o=x\nr-cran-mass=7.3-58.2-1\n"
     with pytest.raises(DependenciesError) as raised:

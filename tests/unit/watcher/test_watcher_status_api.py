@@ -322,7 +322,10 @@ def test_status_requires_token(authorization: str | None, status: int) -> None:
             "GET",
             "/models/none/prod/ping",
             404,
-            {"error": "no such model, version or route: /models/none/prod/ping"},
+            {
+                "error_code": "ENDPOINT_NOT_FOUND",
+                "message": "no such model, version or route: /models/none/prod/ping",
+            },
         ),
         ("GET", "/status/models/none", 404, None),
         ("GET", "/status/models/iris/versions/v2", 404, None),

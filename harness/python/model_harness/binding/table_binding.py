@@ -7,15 +7,20 @@
 | anything else | one row, its values by name | one per row; the result is a list |
 
 Rows without names (lists or single values) are bound by position; a function with a single column
-parameter receives them unchanged, as a matrix. `params` are arguments that every row shares.
+parameter receives them unchanged, as a matrix. So does a function with a single parameter that
+takes rows with names (`list[Message]`, or `Message` for one row) whose names are others. `params`
+are arguments that every row shares.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
+from types import NoneType
 from typing import cast
 
+from model_harness.binding import null_cells
+from model_harness.binding.conversion import NAN, to_integer
 from model_harness.binding.signature import Signature
-from model_harness.binding.type_hints import ANY, Binding
+from model_harness.binding.type_hints import Binding
 from model_harness.errors import MAX_ERRORS, RequestError, first_errors, truncate
 
 Arguments = tuple[list[object], dict[str, object]]
@@ -48,6 +53,10 @@ def bind_records(rows: list[NamedValues], params: NamedValues, signature: Signat
             raise RequestError(400, f"row {number} is not an object, as the first one is")
     if signature.binding is Binding.FRAME:
         return _bind_frame(rows, params, signature)
+    if rows and _is_other(signature.rows_argument, rows[0], params):
+        return bind_whole_columns({cast("str", signature.rows_argument): rows}, params, signature)
+    if rows and _is_other(signature.row_argument, rows[0], params):
+        rows = [{cast("str", signature.row_argument): row} for row in rows]
     if signature.binding is Binding.COLUMN and rows:
         for number, row in enumerate(rows):
             if row.keys() != rows[0].keys():
@@ -61,10 +70,12 @@ def bind_records(rows: list[NamedValues], params: NamedValues, signature: Signat
             if row.keys() != checked_names:
                 _check_names(row, params, signature)
                 checked_names = row.keys()
-            signature.check_values(row)
+            signature.check_cells(row)
         except RequestError as error:
             raise _with_row(number, error) from None
     signature.check_values(params)
+    if signature.null_cell is not None:
+        null_cells.fill_rows(rows, signature.null_cell)
     return Rows(len(rows), lambda number: ([], {**rows[number], **params}))
 
 
@@ -79,12 +90,21 @@ def bind_columns(
         raise RequestError(400, f"the columns differ in their number of values: {sizes}"[:1000])
     if signature.binding is Binding.FRAME:
         return _bind_frame(table, params, signature)
+    argument = signature.rows_argument or signature.row_argument
+    if table and _is_other(argument, table, params):
+        names = list(table)
+        rows = [
+            dict(zip(names, values, strict=True)) for values in zip(*table.values(), strict=True)
+        ]
+        return bind_records(rows, params, signature)
     if signature.binding is Binding.COLUMN:
         return bind_whole_columns({**table}, params, signature)
     _check_names(table, params, signature)
     signature.check_values(params)
     for name, values in table.items():
         _check_column(name, values, signature)
+        if signature.null_cell is not None:
+            null_cells.fill_column(values, signature.null_cell)
     items = list(table.items())
 
     def call(number: int) -> Arguments:
@@ -103,8 +123,9 @@ def bind_whole_columns(
             message = f"argument {name!r} takes one value, not a column; send it as a parameter"
             raise RequestError(400, message)
     _check_names(values, params, signature)
+    signature.check_cells(values)
+    signature.check_values(params)
     arguments = {**values, **params}
-    signature.check_values(arguments)
     return [], arguments
 
 
@@ -129,9 +150,19 @@ def bind_positional(rows: list[object], params: NamedValues, signature: Signatur
         _check_column_at(position, rows, signature)
     signature.check_values(params)
     values = cast("list[list[object]]", rows)
+    if signature.null_cell is not None:
+        if lists:
+            null_cells.fill_rows(values, signature.null_cell)
+        else:
+            null_cells.fill_column(rows, signature.null_cell)
     if lists:
         return Rows(len(rows), lambda number: (values[number], params))
     return Rows(len(rows), lambda number: ([rows[number]], params))
+
+
+def _is_other(argument: str | None, names: Collection[str], params: NamedValues) -> bool:
+    """Return whether the names are not the one of the argument that takes whole rows."""
+    return argument is not None and argument not in names and argument not in params
 
 
 def matrix_argument(signature: Signature) -> str | None:
@@ -208,15 +239,23 @@ def _check_column(
 
     `numbers` are the row numbers, where not every row has a value.
     """
-    hint = signature.parameters[name].hint if name in signature.parameters else ANY
-    if not hint.is_checked or (
-        hint.convert is None and set(map(type, values)) <= set(hint.json_types)
-    ):
+    hint = signature.hint_of(name)
+    if not hint.is_checked:
         return
+    if hint.convert is None:
+        types = set(map(type, values))
+        if NoneType in types and hint.float_depth == 0:
+            values[:] = [NAN if value is None else value for value in values]
+            types = set(map(type, values))
+        if float in types and int in hint.json_types and float not in hint.json_types:
+            values[:] = map(to_integer, values)
+            types = set(map(type, values))
+        if types <= set(hint.json_types):
+            return
     for position, value in enumerate(values):
         argument = {name: value}
         try:
-            signature.check_values(argument)
+            signature.check_cells(argument)
         except RequestError as error:
             raise _with_row(position if numbers is None else numbers[position], error) from None
         values[position] = argument[name]

@@ -1,23 +1,29 @@
 """Type hints: which JSON values an argument accepts, and how they are converted.
 
 Plain hints (`float`, `str | None`, ...) are compared with the type of the value at almost no cost.
-The others are converted: numpy's and pandas' classes here, everything that pydantic supports by
-pydantic, the rest (dataclasses, TypedDict, Literal, `list[int]`, dates, ...) by msgspec. A hint
-that none of them supports is not checked. None of these packages is imported unless a hint needs
-it: code that hints a numpy array has imported numpy.
+The others are converted: numpy's and pandas' classes by array_hints, everything of pydantic by
+pydantic_hints, the rest (dataclasses, TypedDict, Literal, `list[int]`, dates, ...) by
+msgspec_hints. A hint that none of them supports is not checked, unless it has a class with fields:
+that ends the start. None of these packages is imported unless a hint needs it: code that hints a
+numpy array has imported numpy.
 """
 
 import inspect
-import sys
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, cast
 
-if TYPE_CHECKING:
-    import numpy
+from model_harness.binding import array_hints, msgspec_hints, pydantic_hints
+from model_harness.binding.class_fields import is_record
+from model_harness.binding.conversion import (
+    JSON_NAMES,
+    ConversionError,
+    Converter,
+    UnsupportedClassError,
+    UnsupportedHintError,
+)
 
 # The types that JSON distinguishes. `True` is not a number.
 _PLAIN: dict[object, tuple[type, ...]] = {
@@ -29,26 +35,6 @@ _PLAIN: dict[object, tuple[type, ...]] = {
     dict: (dict,),
     types.NoneType: (types.NoneType,),
 }
-JSON_NAMES: dict[type, str] = {
-    dict: "an object",
-    list: "an array",
-    str: "a string",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    types.NoneType: "null",
-}
-Converter = Callable[[object], object]
-_MAX_PADDING = 8  # how much larger an array or table may be than the values it is made of
-
-
-class ConversionError(Exception):
-    """Raised for a value that does not match its hint: (path inside the value, message) pairs."""
-
-    def __init__(self, *mistakes: tuple[str, str]) -> None:
-        """Create the error. A path is empty, or like `.petal.width[3]`."""
-        super().__init__(mistakes)
-        self.mistakes = mistakes
 
 
 class Binding(Enum):
@@ -67,6 +53,8 @@ class Hint:
     json_types: tuple[type, ...] = ()  # the accepted types; empty: not compared
     convert: Converter | None = None  # raises ConversionError
     binding: Binding = Binding.VALUE
+    float_depth: int | None = None  # 0: a float, 1: a list of them, ..: null in a table is NaN
+    by_pydantic: bool = False  # which converts and describes it
     is_array: bool = False  # of numpy or pandas: `convert` accepts arrays of numpy, too
 
     @property
@@ -84,6 +72,19 @@ class Hint:
         ]
         return " or ".join(names)
 
+    @property
+    def takes_object(self) -> bool:
+        """Return whether a row with names can be the value: a dict or a class with fields."""
+        return _takes_object(self.source)
+
+    @property
+    def takes_rows(self) -> bool:
+        """Return whether a list of rows with names can be the value."""
+        return any(
+            typing.get_origin(member) is list and _takes_object(typing.get_args(member)[0])
+            for member in _members(self.source)
+        )
+
 
 ANY = Hint()
 UNTYPED = (inspect.Parameter.empty, typing.Any, object)
@@ -94,21 +95,53 @@ def parse(source: object) -> Hint:
     json_types = _json_types(source)
     if json_types:
         binding = Binding.COLUMN if list in json_types else Binding.VALUE
-        return Hint(source, json_types, binding=binding)
+        is_float = float in json_types and types.NoneType not in json_types
+        return Hint(source, json_types, binding=binding, float_depth=0 if is_float else None)
     for member in _members(source):
-        origin = typing.get_origin(member) or member
-        array = _ARRAYS.get(f"{_top_package(origin)}.{getattr(origin, '__name__', '')}")
-        if array is not None:
-            return Hint(source, (), array[0], array[1], is_array=True)
-    convert = _structured(source)
+        to_array = array_hints.converter(member)
+        if to_array is not None:
+            binding = Binding.FRAME if array_hints.is_frame(member) else Binding.COLUMN
+            return Hint(source, (), to_array, binding, is_array=True)
+    by_pydantic, convert = _structured(source)
     if convert is None:
         return Hint(source)
     is_list = any(typing.get_origin(member) is list for member in _members(source))
-    return Hint(source, convert=convert, binding=Binding.COLUMN if is_list else Binding.VALUE)
+    binding = Binding.COLUMN if is_list else Binding.VALUE
+    return Hint(
+        source,
+        convert=convert,
+        binding=binding,
+        float_depth=_float_depth(source),
+        by_pydantic=by_pydantic,
+    )
+
+
+def _takes_object(source: object) -> bool:
+    for member in _members(source):
+        origin = typing.get_origin(member) or member
+        if isinstance(origin, type) and (issubclass(origin, Mapping) or is_record(origin)):
+            return True
+    return False
+
+
+def _float_depth(source: object) -> int | None:
+    """Return how many lists are around a float; None for any other hint."""
+    origin, parts = typing.get_origin(source), typing.get_args(source)
+    if source is float:
+        return 0
+    if origin is typing.Annotated:
+        return _float_depth(parts[0])
+    if origin is list:
+        depth = _float_depth(parts[0])
+        return None if depth is None else depth + 1
+    lists = [member for member in _members(source) if typing.get_origin(member) is list]
+    return _float_depth(lists[0]) if lists else None
 
 
 def _members(source: object) -> tuple[object, ...]:
-    """Return the members of a union without None, or the hint itself."""
+    """Return the members of a union without None, or the hint itself; without metadata."""
+    if typing.get_origin(source) is typing.Annotated:
+        return _members(typing.get_args(source)[0])
     if typing.get_origin(source) in {typing.Union, types.UnionType}:
         return tuple(member for member in typing.get_args(source) if member is not types.NoneType)
     return (source,)
@@ -121,185 +154,29 @@ def _json_types(source: object) -> tuple[type, ...]:
     return _PLAIN.get(source, ()) if isinstance(source, type) else ()
 
 
-def _top_package(source: object) -> str:
-    return str(getattr(source, "__module__", "")).partition(".")[0]
+def refused(source: object, reason: str) -> Hint:
+    """Return the hint of an optional argument that no request can send."""
+
+    def refuse(_value: object) -> object:
+        raise ConversionError(("", f"{reason}; leave the argument out"))
+
+    return Hint(source, convert=refuse)
 
 
-def _to_array(value: object) -> object:
-    numpy = sys.modules["numpy"]
-    if isinstance(value, numpy.ndarray):
-        return value
-    if type(value) is not list:
-        raise ConversionError(("", f"must be an array, not {JSON_NAMES[type(value)]}"))
-    leaf_types = _leaf_types(value)
-    if str in leaf_types and leaf_types - {types.NoneType} != {str}:
-        raise ConversionError(("", "must not mix strings with other values"))
-    try:
-        if leaf_types == {str}:
-            return string_array(value)
-        array = numpy.array(value)
-        if array.dtype == object:  # null among numbers is NaN, as NaN becomes null in a result
-            array = array.astype(float)
-    except (TypeError, ValueError):
-        message = "must be an array of numbers, true and false, or strings, of one shape"
-        raise ConversionError(("", message)) from None
-    return array
-
-
-def _leaf_types(value: list[object]) -> set[type]:
-    """Return the types of the values in nested lists."""
-    leaf_types = set(map(type, value))
-    if list in leaf_types:
-        leaf_types.discard(list)
-        for item in value:
-            if type(item) is list:
-                leaf_types |= _leaf_types(item)
-    return leaf_types
-
-
-def string_array(value: list[object]) -> "numpy.ndarray":
-    """Return an array of nested lists of strings. Raise ValueError for different lengths.
-
-    numpy pads each string to the longest: 4,000 strings, one of 40,000 characters, take 640 MB.
-    Where padding would take much more memory than the strings, the array has objects.
-    """
-    np = sys.modules["numpy"]
-    lengths = [len(leaf) for leaf in _leaves(value)]
-    padded = len(lengths) * max(lengths, default=0)
-    is_wasteful = padded > _MAX_PADDING * (sum(lengths) + len(lengths))
-    array: numpy.ndarray = np.array(value, dtype=object if is_wasteful else None)
-    if list in set(map(type, array.ravel().tolist())):
-        raise ValueError("the lists differ in length")
-    return array
-
-
-def _leaves(value: list[object]) -> Iterator[str]:
-    """Yield the strings in nested lists, from left to right."""
-    for item in value:
-        if isinstance(item, list):
-            yield from _leaves(item)
-        else:
-            yield cast("str", item)
-
-
-def _to_series(value: object) -> object:
-    pandas = sys.modules["pandas"]
-    if isinstance(value, pandas.Series):
-        return value
-    if type(value) in JSON_NAMES and type(value) is not list:
-        raise ConversionError(("", f"must be an array, not {JSON_NAMES[type(value)]}"))
-    shape: tuple[int, ...] = getattr(value, "shape", ())
-    if len(shape) == 2 and shape[1] == 1:  # noqa: PLR2004 - a tensor with one column
-        value = value.reshape(-1)  # type: ignore[attr-defined] # numpy.ndarray
-    try:
-        return pandas.Series(value)  # of a list, or of a tensor's array without a copy
-    except ValueError:
-        raise ConversionError(("", f"must have one dimension, not shape {shape}")) from None
-
-
-def _to_frame(value: object) -> object:
-    pandas = sys.modules["pandas"]
-    if isinstance(value, pandas.DataFrame):
-        return value
-    if type(value) not in {list, dict}:
-        raise ConversionError(("", f"must be rows or columns, not {JSON_NAMES[type(value)]}"))
-    if type(value) is list and _is_sparse(value):
-        raise ConversionError(("", "has rows with too many different names"))
-    try:
-        return pandas.DataFrame(value)
-    except (TypeError, ValueError) as error:
-        raise ConversionError(("", f"is not a table: {error}")) from None
-
-
-def _is_sparse(rows: list[object]) -> bool:
-    """Return whether a table of the rows would be much larger than the rows."""
-    names: set[object] = set()
-    cells = 0
-    for row in rows:
-        if type(row) is dict:
-            names.update(row)
-            cells += len(row)
-    return len(rows) * len(names) > _MAX_PADDING * (cells + len(rows) + len(names))
-
-
-_ARRAYS: dict[str, tuple[Converter, Binding]] = {
-    "numpy.ndarray": (_to_array, Binding.COLUMN),
-    "numpy.array": (_to_array, Binding.COLUMN),  # a function, but a common slip
-    "pandas.Series": (_to_series, Binding.COLUMN),
-    "pandas.DataFrame": (_to_frame, Binding.FRAME),
-}
-
-
-def _structured(source: object) -> Converter | None:
+def _structured(source: object) -> tuple[bool, Converter | None]:
+    """Return whether pydantic converts the hint, and the converter; None if nothing checks it."""
     if source in UNTYPED:
-        return None
-    if is_pydantic_type(source):
-        return _pydantic_converter(source)
-    if is_msgspec_type(source):
-        return _msgspec_converter(source)
-    return None
-
-
-def is_msgspec_type(source: object) -> bool:
-    """Return whether msgspec can convert to this hint and describe it."""
-    import msgspec  # noqa: PLC0415 - 3 MB that most models do not need
-
-    try:
-        msgspec.json.schema_components([source])
-    except Exception:  # noqa: BLE001 - msgspec inspects classes of the user, which may raise anything
-        return False
-    return True
-
-
-def is_pydantic_type(source: object) -> bool:
-    """Return whether the hint, or a field of a class in it, is a pydantic model."""
-    if "pydantic" not in sys.modules:
-        return False
-    model = sys.modules["pydantic"].BaseModel
-    pending, visited = [source], set()
-    while pending:
-        part = pending.pop()
-        if isinstance(part, type) and typing.get_origin(part) is None and issubclass(part, model):
-            return True
-        if id(part) not in visited:
-            visited.add(id(part))
-            pending += typing.get_args(part)
-            pending += getattr(part, "__annotations__", {}).values()
-    return False
-
-
-def _msgspec_converter(source: object) -> Converter:
-    import msgspec  # noqa: PLC0415 - see is_msgspec_type
-
-    def convert(value: object) -> object:
+        return False, None
+    if pydantic_hints.is_pydantic_type(source):
+        return True, pydantic_hints.converter(source)
+    if msgspec_hints.is_msgspec_type(source):
+        return False, msgspec_hints.converter(source)
+    reason = msgspec_hints.unsupported_class(source)
+    if reason is None:
+        return False, None
+    if pydantic_hints.is_installed():
         try:
-            return msgspec.convert(value, source)
-        except msgspec.ValidationError as error:
-            message, _, path = str(error).partition(" - at `$")
-            message = message[:1].lower() + message[1:]
-            raise ConversionError((path.rstrip("`"), message)) from None
-        except Exception as error:  # noqa: BLE001 - raised by a __post_init__ of the user
-            raise ConversionError(("", f"{type(error).__name__}: {error}")) from None
-
-    return convert
-
-
-def _pydantic_converter(source: object) -> Converter:
-    pydantic = sys.modules["pydantic"]
-    adapter = pydantic.TypeAdapter(source)
-
-    def convert(value: object) -> object:
-        try:
-            converted: object = adapter.validate_python(value)
-        except pydantic.ValidationError as error:
-            mistakes = [("".join(map(_path_part, e["loc"])), e["msg"]) for e in error.errors()]
-            raise ConversionError(*mistakes) from None
-        except Exception as error:  # noqa: BLE001 - raised by a validator of the user
-            raise ConversionError(("", f"{type(error).__name__}: {error}")) from None
-        return converted
-
-    return convert
-
-
-def _path_part(key: object) -> str:
-    return f"[{key}]" if isinstance(key, int) else f".{key}"
+            return True, pydantic_hints.converter(source)
+        except UnsupportedHintError:
+            pass
+    raise UnsupportedClassError(reason)

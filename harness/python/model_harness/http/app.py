@@ -103,8 +103,9 @@ class App:
             received = time.perf_counter()
             if len(body) > SMALL_BODY_BYTES:
                 responder.reserved_bytes = self._memory.reserve(body)
-            value = headers.get(endpoint.header) if endpoint.header else None
-            arguments, encoder = endpoint.parse(body, value, signature)
+            header = endpoint.length_header
+            length = headers.get(header) if header else None
+            arguments, encoder = endpoint.parse(body, length, signature)
             self._scheduler.submit(responder, encoder, arguments, received)
         except RequestError as error:
             responder.send_error(error)
@@ -143,7 +144,7 @@ class App:
         signature = self._signature or _not_loaded()
         media_type = headers.get("content-type")
         if media_type != "application/json":
-            check_media_type(media_type, tensors=bool(endpoint.header))
+            check_media_type(media_type, tensors=endpoint.accepts_binary)
         if headers.get("content-encoding") is not None:
             raise RequestError(415, "Content-Encoding is not supported; send the body uncompressed")
         if self._scheduler.is_full():

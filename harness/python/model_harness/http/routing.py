@@ -32,10 +32,16 @@ class Endpoint:
     methods: tuple[str, ...]
     """Empty: the path does not exist."""
     parse: Callable[[bytes, str | None, Signature], tuple[Invocation, ResultEncoder]] | None = None
-    """Takes the body and the value of `header`. Raises RequestError(400)."""
-    header: str = ""
+    """Takes the body and the value of `length_header`. Raises RequestError(400)."""
+    length_header: str = ""
+    """The request header with the length of the JSON part of a binary body; empty: JSON only."""
     on_get: Callable[[str, Signature], bytes] = lambda _path, _signature: b""
     """Takes the path."""
+
+    @property
+    def accepts_binary(self) -> bool:
+        """Whether a body may contain binary tensors after its JSON."""
+        return bool(self.length_header)
 
     @property
     def allow(self) -> str:
@@ -64,7 +70,7 @@ class Router:
             "": Endpoint(self._v2, GET, on_get=self._metadata),
             "/ready": Endpoint(self._v2, GET, on_get=self._ready),
             "/infer": Endpoint(
-                self._v2, POST, parse=self._parse_v2, header=open_inference.LENGTH_HEADER
+                self._v2, POST, parse=self._parse_v2, length_header=open_inference.LENGTH_HEADER
             ),
         }
         self._under_base = under_base

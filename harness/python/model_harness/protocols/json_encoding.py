@@ -5,10 +5,11 @@
 | NaN, infinity, pandas' NA and NaT, at any depth | null |
 | numpy scalars and arrays, pandas Series, Index, Categorical | their values; arrays |
 | pandas DataFrame | an array of row objects, without the index |
-| dates and times, also of numpy and pandas | ISO 8601 text |
+| dates and times, also of numpy and pandas | ISO 8601 text; a time zone offset with seconds: UTC |
 | durations, also of numpy and pandas | seconds |
 | Decimal, UUID, Enum | exact text; text; the value |
-| dataclasses, pydantic models, TypedDicts, dicts with any plain keys | objects |
+| dataclasses, Structs of msgspec, TypedDicts, dicts with any plain keys | objects |
+| pydantic models | objects; a field that is none of these: by pydantic's JSON mode |
 | tuples, also named tuples | arrays |
 | sets (no order), bytes (no text), complex, anything else | 500 with the name of the type |
 
@@ -19,7 +20,8 @@ import datetime
 import decimal
 import json
 import re
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Coroutine
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -29,11 +31,14 @@ from model_harness.errors import RequestError, first_errors, truncate
 if TYPE_CHECKING:
     import numpy
 
-_ANY_KEYS = orjson.OPT_NON_STR_KEYS
+_OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME  # orjson rounds offsets with seconds to minutes
+_ANY_KEYS = _OPTIONS | orjson.OPT_NON_STR_KEYS
 _MAX_NUMBER_BYTES = 8  # supported by orjson
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")  # may be an integer over 64 bits
 _MAX_INTEGER_DIGITS = 20
 _LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
+_MINUTE = datetime.timedelta(minutes=1)
+_FIRST_YEAR = 1970  # of numpy
 _MISSING_VALUES = frozenset({"NAType", "NaTType"})
 
 
@@ -75,7 +80,7 @@ def encode(value: object) -> bytes:
     Keys that are not strings are slow: orjson handles them only after the fast path failed.
     """
     try:
-        return orjson.dumps(value, plain)
+        return orjson.dumps(value, plain, _OPTIONS)
     except TypeError:
         pass
     try:
@@ -94,6 +99,8 @@ def encode(value: object) -> bytes:
 def plain(value: object) -> object:
     """Convert a value that orjson does not support. Raise TypeError where that is impossible."""
     value_type = type(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return _iso_text(value)
     package, name = library_class(value_type)
     if isinstance(value, datetime.timedelta):
         return value.total_seconds()
@@ -113,10 +120,76 @@ def plain(value: object) -> object:
         return list(value)
     if isinstance(value, decimal.Decimal):
         return str(value) if value.is_finite() else None
+    return _from_class(value)
+
+
+def _from_class(value: object) -> object:
+    """Convert an object of pydantic or msgspec. Raise TypeError for any other."""
+    value_type = type(value)
     if hasattr(value_type, "model_dump") and hasattr(value_type, "model_validate"):
-        return value.model_dump()  # type: ignore[attr-defined] # pydantic.BaseModel
+        return model_fields(value)
+    if hasattr(value_type, "__struct_fields__"):
+        return struct_fields(value)
+    if isinstance(value, Coroutine):
+        value.close()  # otherwise Python warns that it was never awaited
+        raise TypeError(
+            "the function returned a coroutine: a decorator hides its `async def`; "
+            "make the wrapper `async def`, too, and await the function in it"
+        )
     full_name = f"{value_type.__module__}.{value_type.__qualname__}"
     raise TypeError(f"a {full_name} is not JSON; return plain values")
+
+
+def _iso_text(value: datetime.date | datetime.time) -> str | None:
+    """Return ISO 8601 text. It has no offsets with seconds, so these become UTC."""
+    if isinstance(value, datetime.datetime):
+        if type(value).__name__ in _MISSING_VALUES:
+            return None
+        offset = value.utcoffset()
+        if offset is not None and offset % _MINUTE:
+            return value.astimezone(datetime.UTC).isoformat()
+    elif isinstance(value, datetime.time):
+        offset = value.utcoffset()
+        if offset is not None and offset % _MINUTE:
+            raise TypeError(f"the time {value} has an offset with seconds; return a datetime")
+    return value.isoformat()
+
+
+def model_fields(value: object) -> object:
+    """Convert a pydantic model; the fields that are not JSON by pydantic's JSON mode.
+
+    Not all fields: pydantic refuses arrays, and writes durations as text.
+    """
+    dumped: object = value.model_dump()  # type: ignore[attr-defined] # pydantic.BaseModel
+    if _is_json(dumped):
+        return dumped
+    if not isinstance(dumped, dict):  # of a RootModel
+        converted: object = value.model_dump(mode="json")  # type: ignore[attr-defined] # the same
+        return converted
+    wrong = {name for name, item in dumped.items() if not _is_json(item)}
+    converted = value.model_dump(mode="json", include=wrong)  # type: ignore[attr-defined] # the same
+    return {**dumped, **cast("dict[str, object]", converted)}
+
+
+def _is_json(value: object) -> bool:
+    try:
+        orjson.dumps(value, plain, _ANY_KEYS)
+    except TypeError:
+        return False
+    return True
+
+
+def struct_fields(value: object) -> object:
+    """Return the fields of a Struct of msgspec by their names in JSON, with its tag."""
+    config = value.__struct_config__  # type: ignore[attr-defined] # msgspec.Struct
+    names: tuple[str, ...] = value.__struct_fields__  # type: ignore[attr-defined] # the same
+    encoded: tuple[str, ...] = value.__struct_encode_fields__  # type: ignore[attr-defined] # the same
+    pairs = zip(encoded, (getattr(value, name) for name in names), strict=True)
+    is_set = [(name, item) for name, item in pairs if type(item).__name__ != "UnsetType"]
+    tag = [] if config.tag is None else [(config.tag_field, config.tag)]
+    if config.array_like:
+        return [item for _, item in [*tag, *is_set]]
+    return dict([*tag, *is_set])
 
 
 def library_class(value_type: type) -> tuple[str, str]:
@@ -145,12 +218,32 @@ def _from_numpy(value: "numpy.ndarray") -> object:
     if type(value).__name__ == "ndarray" and kind in "biuf" and value.ndim and value.dtype.isnative:
         if value.flags.c_contiguous and value.itemsize <= _MAX_NUMBER_BYTES:
             return orjson.Fragment(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
-    elif kind in "mM":
-        value = value.astype(f"{kind}8[us]")  # tolist() turns nanoseconds into integers
+    elif kind == "M":
+        return _from_dates(value)
+    elif kind == "m":
+        value = value.astype("m8[us]")  # tolist() turns nanoseconds into integers
     converted: object = value.tolist()
     return (
         float(value) if type(converted) is type(value) else converted
     )  # tolist() of a long double returns it unchanged
+
+
+def _from_dates(value: "numpy.ndarray") -> object:
+    """Return dates of Python or, for fractions of a microsecond, ISO 8601 text.
+
+    Raise TypeError for years that ISO 8601 does not have.
+    """
+    np = sys.modules["numpy"]
+    missing = np.isnat(value)
+    years = value.astype("M8[Y]").astype(int) + _FIRST_YEAR  # the unit that holds every date
+    if not np.all(missing | ((years >= datetime.MINYEAR) & (years <= datetime.MAXYEAR))):
+        raise TypeError("a date of numpy is outside the years 1 to 9999; return it as text")
+    exact = value.astype("M8[us]")
+    if np.all(missing | (exact.astype(value.dtype) == value)):
+        converted: object = exact.tolist()
+        return converted
+    texts: object = np.where(missing, None, np.datetime_as_string(value)).tolist()
+    return texts
 
 
 def _plain_keys(value: object) -> object:

@@ -1,10 +1,9 @@
 """JSON Schemas of type hints, by msgspec, pydantic, or a short description."""
 
-import sys
 from collections.abc import Sequence
 from typing import cast
 
-from model_harness.binding import type_hints
+from model_harness.binding import pydantic_hints, stand_ins, type_hints
 from model_harness.binding.type_hints import Binding, Hint
 
 Schema = dict[str, object]
@@ -15,20 +14,19 @@ def schemas_of(hints: Sequence[Hint]) -> tuple[list[Schema], dict[str, Schema]]:
     """Return a schema for each hint, and the named schemas that they refer to."""
     schemas: dict[int, Schema] = {}
     shared: dict[str, Schema] = {}
-    by_msgspec = []
+    by_msgspec: dict[int, object] = {}
     for number, hint in enumerate(hints):
         if hint.is_array:
             schemas[number] = _array_schema(hint)
-        elif type_hints.is_pydantic_type(hint.source):
+        elif hint.by_pydantic or pydantic_hints.is_pydantic_type(hint.source):
             schemas[number] = _pydantic_schema(hint.source, shared)
-        elif hint.source not in type_hints.UNTYPED and type_hints.is_msgspec_type(hint.source):
-            by_msgspec.append(number)
+        elif hint.source not in type_hints.UNTYPED:
+            # Of a result, all fields; of an argument, what a request sends.
+            source = hint.source if hint.convert is None else stand_ins.translate(hint.source)
+            if stand_ins.is_supported(source):
+                by_msgspec[number] = source
     if by_msgspec:
-        import msgspec  # noqa: PLC0415 - only the OpenAPI document needs it
-
-        documents, components = msgspec.json.schema_components(
-            [hints[number].source for number in by_msgspec], ref_template=REFERENCE + "{name}"
-        )
+        documents, components = stand_ins.schemas(by_msgspec.values(), REFERENCE + "{name}")
         schemas |= dict(zip(by_msgspec, documents, strict=True))
         shared |= components
     return [schemas.get(number, {}) for number in range(len(hints))], shared
@@ -42,7 +40,6 @@ def _array_schema(hint: Hint) -> Schema:
 
 
 def _pydantic_schema(source: object, shared: dict[str, Schema]) -> Schema:
-    adapter = sys.modules["pydantic"].TypeAdapter(source)
-    schema = cast("Schema", adapter.json_schema(ref_template=REFERENCE + "{model}"))
+    schema = pydantic_hints.schema(source, REFERENCE + "{model}")
     shared |= cast("dict[str, Schema]", schema.pop("$defs", {}))
     return schema

@@ -1,9 +1,9 @@
 """The metadata of a model in the Open Inference Protocol, from the signature of the function."""
 
-import dataclasses
 import typing
 from collections.abc import Hashable, Mapping
 
+from model_harness.binding.class_fields import fields_of, is_record
 from model_harness.binding.signature import Signature
 from model_harness.binding.type_hints import Binding
 from model_harness.protocols.tensor_results import UNNAMED_OUTPUT
@@ -29,34 +29,18 @@ def describe(signature: Signature, model: str, version: str) -> dict[str, object
     }
 
 
-def _outputs(return_hint: object) -> dict[str, object]:
+def _outputs(return_hint: object) -> Mapping[str, object]:
     """Return the names and hints of the outputs.
 
     There are none where the hint is a mapping without known names: only the responses have them,
     and a single output of another name would be wrong.
     """
     if is_record(return_hint):
-        return _field_hints(return_hint)
+        return fields_of(return_hint)
     origin = typing.get_origin(return_hint) or return_hint
     if isinstance(origin, type) and (issubclass(origin, Mapping) or origin.__name__ == "DataFrame"):
         return {}
     return {UNNAMED_OUTPUT: return_hint}
-
-
-def _field_hints(record: object) -> dict[str, object]:
-    try:
-        return typing.get_type_hints(record)
-    except Exception:  # noqa: BLE001 - evaluating hints runs code of the user, which may raise anything
-        return {}
-
-
-def is_record(source: object) -> bool:
-    """Return whether a hint is a class whose fields become outputs."""
-    return isinstance(source, type) and (
-        dataclasses.is_dataclass(source)
-        or typing.is_typeddict(source)
-        or hasattr(source, "model_validate")
-    )
 
 
 def _datatype(source: object) -> str:
@@ -69,5 +53,6 @@ def _datatype(source: object) -> str:
             return datatypes[part]
         if isinstance(part, str | int):  # of a Literal
             return datatypes[type(part)]
-        pending += typing.get_args(part)
+        parts = typing.get_args(part)
+        pending += parts[:1] if typing.get_origin(part) is typing.Annotated else parts
     return "FP64"

@@ -28,7 +28,9 @@ def by_name(result: object) -> NamedValues:
     if dataclasses.is_dataclass(result) and not isinstance(result, type):
         return {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
     if hasattr(type(result), "model_dump") and hasattr(type(result), "model_validate"):
-        result = json_encoding.plain(result)
+        result = json_encoding.model_fields(result)
+    if hasattr(type(result), "__struct_fields__"):
+        result = json_encoding.struct_fields(result)
     if json_encoding.library_class(type(result)) == ("pandas", "DataFrame"):
         json_encoding.check_unique_columns(result)
         return {str(name): column for name, column in result.items()}  # type: ignore[attr-defined] # pandas.DataFrame

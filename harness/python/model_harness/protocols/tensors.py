@@ -16,8 +16,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from model_harness.binding.array_hints import string_array
 from model_harness.binding.table_binding import NamedValues
-from model_harness.binding.type_hints import string_array
 from model_harness.errors import RequestError, truncate
 from model_harness.protocols import json_encoding
 

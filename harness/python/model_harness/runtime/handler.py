@@ -10,6 +10,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from model_harness.binding.signature import Signature
@@ -56,11 +58,29 @@ def load(settings: Settings) -> Handler:
 
 def _import_module(label: str, module_name: str, folder: str) -> object:
     try:
-        return importlib.import_module(module_name)
+        module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise StartupError(_missing_module_message(label, module_name, folder, error)) from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _startup_error(label, f"importing {module_name}", error) from error
+    _check_origin(label, module, folder)
+    return module
+
+
+def _check_origin(label: str, module: ModuleType, folder: str) -> None:
+    """Refuse a module of Python or of the harness that hides the one in the folder."""
+    path = Path(folder, *module.__name__.split("."))
+    files = [file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()]
+    actual = Path(getattr(module, "__file__", None) or "built-in")
+    if files and actual.resolve() not in [file.resolve() for file in files]:
+        raise StartupError(_hidden_message(label, module.__name__, files[0].relative_to(folder)))
+
+
+def _hidden_message(label: str, module_name: str, path: Path | str) -> str:
+    return (
+        f"handler {label}: Python or the harness has a module {module_name!r}, too, which hides "
+        f"{path}; rename {path}"
+    )
 
 
 def _missing_module_message(
@@ -70,6 +90,8 @@ def _missing_module_message(
     missing = error.name or ""
     if module_name == missing or module_name.startswith(missing + "."):
         path = missing.replace(".", "/")
+        if Path(folder, f"{path}.py").is_file():
+            return _hidden_message(label, missing.partition(".")[0], missing.partition(".")[0])
         return f"handler {label}: module {missing!r} does not exist in {folder} ({path}.py)"
     return (
         f"handler {label}: {module_name} imports {missing!r}, which is not installed; "
@@ -128,7 +150,7 @@ def _call(label: str, name: str, function: Callable[[], object]) -> object:
         )
     try:
         return function()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise _startup_error(label, f"{name}()", error) from error
 
 
@@ -147,7 +169,10 @@ def _check(settings: Settings, target: object) -> Handler:
             f"handler {label} is async and uses no threads: up to {settings.in_flight} calls "
             f"run at a time (limits.inFlight); remove threads: {settings.threads}"
         )
-    function = cast("Callable[..., object]", target)
+    signature = Signature.of(cast("Callable[..., object]", target), f"handler {label}")
+    for warning in signature.warnings:
+        logger.warning("handler %s: argument %s", label, warning)
+    function = signature.with_field_defaults(cast("Callable[..., object]", target))
 
     # what loading set in context variables, for example by decimal.setcontext or numpy.seterr
     context = contextvars.copy_context()
@@ -163,9 +188,6 @@ def _check(settings: Settings, target: object) -> Handler:
         else:
             scheduler.set_function(_run_in_context_of_thread(function, context))
 
-    signature = Signature.of(function, f"handler {label}")
-    for warning in signature.warnings:
-        logger.warning("handler %s: argument %s", label, warning)
     return Handler(label, signature, connect)
 
 

@@ -81,6 +81,12 @@ def _run_parent(context: ProcessContext, child: int) -> int:
         context.termination.report(description)
     elif status:
         context.termination.write_if_empty(f"{description}; see its log")
+    elif not stopping:
+        handler = context.settings.handler
+        context.termination.report(
+            f"handler {handler}: {description}: the code calls os._exit; raise an error instead"
+        )
+        return 1
     return shell_status(status)
 
 

@@ -215,7 +215,7 @@ class Dispatcher:
             jobs[0].call.running_since = channel.started = time.perf_counter()
 
     def _detach(self, channel: WorkerChannel) -> bool:
-        """Stop to send to a process and to poll it; return False if that was done before."""
+        """Stop sending to a process and polling it; return False if that was done before."""
         if self._overflowing.pop(channel.process.overflow_fd, None):
             self._epoll.unregister(channel.process.overflow_fd)
         if not self._channels.pop(channel.process.answer_fd, None):

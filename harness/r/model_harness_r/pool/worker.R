@@ -247,7 +247,7 @@ main <- function() {
   # Name the class here: the server only sees the parts of the object. The list is that of
   # _apply_class in serialization/attributes.py, which refuses subclasses that pass here.
   check_class <- function(value) {
-    encodable <- c("factor", "Date", "POSIXct", "data.frame", "AsIs")
+    encodable <- c("factor", "Date", "POSIXct", "data.frame", "AsIs", "ts", "difftime", "table")
     if (!inherits(value, encodable)) {
       name <- paste(class(value), collapse = "/")
       stop("the result cannot be encoded: an object of class ", name,

@@ -9,6 +9,7 @@ from model_harness_r.serialization.sexp_types import LIST
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _MATRIX_DIMENSIONS = 2
+_UNIT_SECONDS = {"secs": 1, "mins": 60, "hours": 3600, "days": 86400, "weeks": 604800}
 
 Vector = list[object]
 Attributes = dict[str, Vector]
@@ -27,6 +28,8 @@ def apply_attributes(values: Vector, sexp_type: int, attributes: Attributes) -> 
         classes.remove("AsIs")
     if "data.frame" in classes:
         return _data_frame_rows(values, attributes)
+    if "table" in classes:
+        return _table_counts(values, attributes)
     if classes:
         values = _apply_class(values, classes, attributes)
     dimensions = attributes.get("dim", [])
@@ -44,11 +47,45 @@ def _apply_class(values: Vector, classes: list[str], attributes: Attributes) -> 
     if "factor" in classes:
         labels = attributes["levels"]
         return [None if v is None else labels[cast("int", v) - 1] for v in values]
+    if "ts" in classes:  # also of several series: a matrix
+        return values
+    if "difftime" in classes:
+        return _seconds(values, attributes.get("units", []))
     if classes == ["Date"]:
         return [_format_time(v, _date_text) for v in values]
     if classes == ["POSIXct", "POSIXt"]:
         return [_format_time(v, _datetime_text) for v in values]
     raise TypeError(not_json(f"an object of class {'/'.join(classes)}"))
+
+
+def _seconds(values: Vector, units: Vector) -> Vector:
+    factor = _UNIT_SECONDS.get(str(units[0])) if len(units) == 1 else None
+    if factor is None:
+        raise TypeError(not_json("a difftime without units"))
+    return [None if v is None else cast("float", v) * factor for v in values]
+
+
+def _table_counts(values: Vector, attributes: Attributes) -> object:
+    """Return an object for one dimension with names, and else an array for each dimension.
+
+    The result of `summary` for numbers is such a table without dimensions.
+    """
+    dimensions = cast("list[int]", attributes.get("dim", [len(values)]))
+    if len(dimensions) > 1:
+        return _nested(values, dimensions)
+    levels = cast("list[Vector]", attributes.get("dimnames", []))
+    names = levels[0] if levels else attributes.get("names", [])
+    if len(names) != len(values):
+        return values
+    return dict(zip(("NA" if n is None else str(n) for n in names), values, strict=True))
+
+
+def _nested(values: Vector, dimensions: list[int]) -> Vector:
+    """Return nested arrays; the first dimension varies fastest in R, and is the outermost here."""
+    if len(dimensions) == 1:
+        return values
+    size = dimensions[0]
+    return [_nested(values[index::size], dimensions[1:]) for index in range(size)]
 
 
 def _data_frame_rows(columns: Vector, attributes: Attributes) -> object:

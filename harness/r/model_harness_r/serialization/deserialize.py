@@ -10,8 +10,12 @@
 | Date, POSIXct | "2026-11-22", "2026-11-22T08:30:00.000Z" |
 | data frame | array of objects, one per row; NA is null, row names are dropped |
 | matrix | array of rows |
+| time series (ts) | its numbers; several series: array of rows |
+| difftime | seconds |
+| table with one dimension | object: the counts by name |
+| table with more dimensions | nested arrays, as a matrix |
 
-Everything else (models, functions, environments, difftime, complex numbers, ...) is an error that
+Everything else (models, functions, environments, complex numbers, ...) is an error that
 names the type: a wrong guess would be noticed by a client alone.
 """
 
@@ -21,6 +25,7 @@ from collections.abc import Callable
 from model_harness_r.serialization.attributes import Attributes, Vector, apply_attributes, not_json
 from model_harness_r.serialization.sexp_types import (
     BYTES_BIT,
+    CALL,
     CHARACTER,
     DOUBLE,
     F64,
@@ -32,6 +37,7 @@ from model_harness_r.serialization.sexp_types import (
     LATIN1_BIT,
     LIST,
     LOGICAL,
+    MISSING_ARGUMENT,
     NA_INTEGER,
     NULL,
     PAIRLIST,
@@ -47,7 +53,7 @@ _NOT_JSON = {
     3: "a function",
     4: "an environment",
     5: "a promise",
-    6: "a call or a formula",
+    CALL: "a call or a formula",
     7: "a function",
     8: "a function",
     15: "a complex number",
@@ -99,17 +105,34 @@ class _Deserializer:
     def _attribute_values(self) -> Vector:
         """Return the values of an attribute and skip the attributes of the attribute."""
         flags = self._integer()
-        if flags == NULL:
+        sexp_type = flags & TYPE_MASK
+        if flags in {NULL, MISSING_ARGUMENT} or sexp_type == REFERENCE:
             return []
-        if flags & TYPE_MASK == POINTER:  # a data.table has one to itself
+        if sexp_type == SYMBOL:
+            self._symbols.append(str(self._text()))
+            return []
+        if sexp_type in {CALL, PAIRLIST}:
+            self._skip_call(flags)
+            return []
+        if sexp_type == POINTER:  # a data.table has one to itself
             self._symbols.append("")  # pointers and symbols share one table
             self._attribute_values(), self._attribute_values()  # its protected value and its tag
             values: Vector = []
         else:
-            values = self._vector(flags & TYPE_MASK, self._attribute_values)
+            values = self._vector(sexp_type, self._attribute_values)
         if flags & HAS_ATTRIBUTES:
             self._attributes()
         return values
+
+    def _skip_call(self, flags: int) -> None:
+        """Skip the call that created the value; the result of `xtabs` has one."""
+        while flags & TYPE_MASK in {CALL, PAIRLIST}:
+            if flags & HAS_ATTRIBUTES:
+                self._attributes()
+            if flags & HAS_TAG:
+                self._symbol()
+            self._attribute_values()
+            flags = self._integer()
 
     def _vector(self, sexp_type: int, item: Callable[[], object]) -> Vector:
         if sexp_type in _NOT_JSON:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components import build_context, sources
-from components.languages import PYTHON, R, Runtime
+from components.languages import PYTHON, Language, R, Runtime
 from components.sources import SourceError, content_hash, content_hash_of_image, read
 
 ROOT = Path(__file__).parents[4]
@@ -314,6 +314,17 @@ def test_stage_failed_rename_is_refused(root: Path, monkeypatch: pytest.MonkeyPa
         stage(root)
 
 
+@pytest.mark.parametrize("language", [PYTHON, R])
+def test_context_of_real_harness_has_its_dockerfile(language: Language) -> None:
+    harness = build_context.read_harness(ROOT, Runtime(language))
+    paths = {file.path for file in harness.tree.files}
+    assert {"Dockerfile", "model.Dockerfile"} <= paths
+
+
+def test_context_of_real_watcher_has_its_dockerfile() -> None:
+    assert "Dockerfile" in {f.path for f in build_context.read_watcher(ROOT).tree.files}
+
+
 def test_stage_harness_uses_its_own_hash(root: Path) -> None:
     harness = build_context.read_harness(root, Runtime(PYTHON))
     path = build_context.stage_harness(root, harness)
@@ -394,7 +405,7 @@ def test_stage_r_version_has_dockerfile_and_package_list(both: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rules", "kept"),
+    ("rules", "more_files"),
     [
         (sources.ORIGINAL_RULES, {".Rhistory", "mlruns/1", ".dockerignore", "notes.md"}),
         (sources.NAME_RULES, {"notes.md"}),
@@ -402,15 +413,15 @@ def test_stage_r_version_has_dockerfile_and_package_list(both: Path) -> None:
     ids=["before names were added", "before .dockerignore was read"],
 )
 def test_version_read_by_older_rules_is_staged_whole(
-    both: Path, rules: sources.IgnoreRules, kept: set[str]
+    both: Path, rules: sources.IgnoreRules, more_files: set[str]
 ) -> None:
     assert rules in sources.OLDER_RULES
     files = {".Rhistory": "x", "mlruns/1": "y", ".dockerignore": "*.md\n", "notes.md": "z"}
     make(both / "models/cars/v2", {"predict.R": "", **files})
     tree = read(both / "models/cars/v2", rules)
     folder = both / build_context.stage_version(both, R, "cars", "v2", tree, "0" * 64)
-    assert {file.path for file in tree.files} == {"predict.R", *kept}
-    assert all((folder / "source" / name).read_text() == files[name] for name in kept)
+    assert {file.path for file in tree.files} == {"predict.R", *more_files}
+    assert all((folder / "source" / name).read_text() == files[name] for name in more_files)
 
 
 def paths_of(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from components import ports
 from components.platform import network_policies
-from components.platform.network_flows import CONSUMER, allowed_flows, flows_by_component
+from components.platform.network_flows import CONSUMER_LABEL, allowed_flows, flows_by_component
 from tests.support.recorder import Recorder
 
 ROOT = Path(__file__).parents[4]
@@ -136,7 +136,7 @@ def test_metrics_ports_accept_prometheus_only() -> None:
 
 def test_broker_port_accepts_labeled_consumers_only(plain: Recorder) -> None:
     rules = specs(plain, "NetworkPolicy")["message-broker"]["ingress"]
-    (consumers,) = [rule for rule in rules if CONSUMER in str(rule)]
+    (consumers,) = [rule for rule in rules if CONSUMER_LABEL in str(rule)]
     assert [port["port"] for port in consumers["ports"]] == [ports.BROKER["amqp"]]
     assert "management" not in str(rules)
     assert ports.BROKER["management"] not in {

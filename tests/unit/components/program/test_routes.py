@@ -258,6 +258,12 @@ def test_route_depends_on_all_its_versions() -> None:
     assert routes.versions(spec) == {"v1", "v2", "v3", "v4"}
 
 
+def test_mirror_and_failover_of_weight_zero_must_be_available() -> None:
+    weights = {"v1": 100, "v2": 0, "v3": 0, "v4": 0}
+    spec = RouteSpec(weights=weights, mirror=MirrorSpec(version="v3", percent=1), failover="v4")
+    assert routes.receiving_versions(spec) == {"v1", "v3", "v4"}
+
+
 def test_refused_connection_is_retried_for_all_methods() -> None:
     [retry] = [
         item.spec["retry"]

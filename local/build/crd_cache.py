@@ -1,4 +1,7 @@
-"""Traefik's CRDs from its Go module, for machines that cannot download them by URL."""
+"""Put Traefik's CRDs, which its Go module contains, into the cache.
+
+`components/traefik/traefik_crds.py` declares them and downloads the file where the cache lacks it.
+"""
 
 import shutil
 
