@@ -248,8 +248,15 @@ def test_text_of_a_preview_does_not_leave_its_fence(node: str, tmp_path: Path, t
 def test_only_the_comment_of_the_workflow_is_edited(node: str, tmp_path: Path) -> None:
     mark = "<!-- preview of prod -->"
     person = {"id": 1, "user": {"login": "mallory"}, "body": mark}
-    other = {"id": 2, "user": {"login": "github-actions[bot]"}, "body": "<!-- another -->"}
-    gone = {"id": 3, "user": None, "body": mark}
+    another_bot_comment = {
+        "id": 2,
+        "user": {"login": "github-actions[bot]"},
+        "body": "<!-- another -->",
+    }
+    deleted_user = {"id": 3, "user": None, "body": mark}
     own = {"id": 4, "user": {"login": "github-actions[bot]"}, "body": f"{mark}\nold"}
-    assert "updated" not in posted(node, tmp_path, "x", [person, other, gone])
-    assert posted(node, tmp_path, "x", [person, other, gone, own])["updated"] == 4
+    assert "updated" not in posted(node, tmp_path, "x", [person, another_bot_comment, deleted_user])
+    assert (
+        posted(node, tmp_path, "x", [person, another_bot_comment, deleted_user, own])["updated"]
+        == 4
+    )
