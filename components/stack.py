@@ -9,6 +9,7 @@ from pulumi_kubernetes.core.v1 import Namespace
 from components.build_context import read_harness
 from components.cluster_state import buffer_memory, change_summary, immutability
 from components.cluster_state.desired import desired_model
+from components.cluster_state.exposure import exposure_warnings
 from components.cluster_state.failure_reasons import log_failure_reasons
 from components.cluster_state.snapshot import ClusterSnapshot
 from components.config import StackSpec
@@ -67,7 +68,7 @@ def _log_changes_and_warnings(spec: StackSpec, snapshot: ClusterSnapshot) -> Non
         pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))
     for line in change_summary.single_replica_warnings(models):
         pulumi.log.warn(line)
-    for line in buffer_memory.buffer_memory_warnings(spec):
+    for line in (*buffer_memory.buffer_memory_warnings(spec), *exposure_warnings(spec)):
         pulumi.log.warn(line)
 
 
