@@ -65,6 +65,18 @@ def keep_end(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
     return mark + data[len(mark) - max_bytes :].decode(errors="ignore")
 
 
+def diagnose_replicas(deployment: Deployment) -> str:
+    """Return why a Deployment serves nothing whatever its condition Available is; else empty.
+
+    The condition holds for a Deployment without replicas.
+    """
+    if not deployment.spec.replicas:
+        return "it is scaled to 0 replicas"
+    if not deployment.status.ready_replicas:
+        return f"0 of {deployment.spec.replicas} replicas are ready"
+    return ""
+
+
 def diagnose_deployment(deployment: Deployment, pods: Iterable[Pod]) -> PodProblem | None:
     """Return why a Deployment's newest Pods are not ready, else why it cannot create Pods.
 

@@ -66,6 +66,9 @@ def version_status(
     """Return a version's status; `was_available`: the Deployment was ever Available."""
     if deployment.available:
         return _status(deployment, State.AVAILABLE, "", "")
+    unavailable = State.UNAVAILABLE if was_available else State.PROGRESSING
+    if not deployment.desired:
+        return _status(deployment, unavailable, "ScaledToZero", deployment.hindrance)
     pod = newest_pod(pods)
     problem = None if pod is None else pod.problem
     reason, message = ("", "") if problem is None else (problem.reason, problem.message)
@@ -76,8 +79,9 @@ def version_status(
     if deployment.deadline_message:
         message = keep_end(f"{deployment.deadline_message} {message}".strip())
         return _status(deployment, State.FAILED, reason or "ProgressDeadlineExceeded", message)
-    state = State.UNAVAILABLE if was_available else State.PROGRESSING
-    return _status(deployment, state, reason, message)
+    if not reason and deployment.hindrance:
+        reason, message = "NoReadyReplicas", deployment.hindrance
+    return _status(deployment, unavailable, reason, message)
 
 
 def _status(deployment: Deployment, state: State, reason: str, message: str) -> VersionStatus:

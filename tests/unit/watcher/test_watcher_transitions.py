@@ -58,6 +58,31 @@ def test_available_takes_precedence_over_pod_problems() -> None:
     assert (status.state, status.reason, status.message) == (State.AVAILABLE, "", "")
 
 
+def test_version_scaled_to_zero_is_not_available() -> None:
+    idle = watcher_objects.deployment(
+        available=True, progressing="NewReplicaSetAvailable", replicas=0
+    )
+    status = status_of(idle)
+    assert (status.state, status.reason) == (State.PROGRESSING, "ScaledToZero")
+    assert status.message == "it is scaled to 0 replicas"
+    # what an earlier Pod left behind is not the reason
+    assert status_of(idle, watcher_objects.crash_looping()).reason == "ScaledToZero"
+
+
+def test_available_version_becomes_unavailable_when_scaled_to_zero_and_while_scaled_up() -> None:
+    versions = inventory(watcher_objects.deployment(available=True))
+    for replicas, reason in ((0, "ScaledToZero"), (2, "NoReadyReplicas")):
+        # the condition stays True, or is not updated yet
+        item = watcher_objects.deployment(available=True, replicas=replicas, ready=0)
+        changed = resources.parse_deployment(msgspec.json.encode(item))
+        assert changed is not None
+        versions.apply(changed, deleted=False)
+        status = versions.status(KEY, LATER)
+        assert status is not None
+        assert (status.state, status.reason) == (State.UNAVAILABLE, reason)
+    assert status.message == "0 of 2 replicas are ready"
+
+
 def test_crash_loop_is_failed_with_exit_code_and_termination_message() -> None:
     status = status_of(watcher_objects.deployment(available=False), watcher_objects.crash_looping())
     assert (status.state, status.reason) == (State.FAILED, "CrashLoopBackOff")
