@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from cluster_client import api_types
-from cluster_client.pod_diagnosis import PodProblem, diagnose_pod, diagnose_replicas
+from cluster_client.pod_diagnosis import PodProblem, diagnose_pod, diagnose_replicas, ended_at
 from watcher import k8s_types
 
 ANNOTATION_PREFIX = "model-deployment.io/"
@@ -73,7 +73,10 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     revision: int
     created: str
     terminating: bool
+    ready: bool
     problem: PodProblem | None
+    ended_at: float | None
+    """When kubelet ended the whole Pod, for example evicted it: seconds since the epoch."""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
@@ -159,7 +162,11 @@ def parse_pod(data: msgspec.Raw | bytes) -> Pod | None:
         revision=source.metadata.revision,
         created=source.metadata.creation_timestamp,
         terminating=source.metadata.deletion_timestamp is not None,
+        ready=any(
+            (item.type, item.status) == ("Ready", "True") for item in source.status.conditions or []
+        ),
         problem=diagnose_pod(source.status),
+        ended_at=ended_at(source),
     )
 
 

@@ -6,7 +6,7 @@ from typing import cast
 import msgspec
 
 from cluster_client.api_types import Deployment, Pod
-from cluster_client.pod_diagnosis import diagnose_deployment, diagnose_replicas
+from cluster_client.pod_diagnosis import diagnose_deployment, diagnose_replicas, eviction_message
 from components.cluster_state.client import ClusterClient
 
 DEPLOYMENTS = "deployments"
@@ -76,5 +76,6 @@ def _eviction(cluster: ClusterClient, namespace: str, pods: list[Pod]) -> str:
     events = cluster.get(f"/api/v1/namespaces/{namespace}/events", query) or {}
     for event in cast("list[dict[str, dict[str, str]]]", events.get("items", [])):
         if event["involvedObject"]["name"] in succeeded:
-            return f"Evicted: {event['message']}"
+            message = cast("str", event["message"])
+            return f"Evicted: {eviction_message(message)}"
     return ""
