@@ -35,6 +35,9 @@ _IMAGE_REASONS = frozenset(
 )
 _STARTING_REASONS = frozenset({"", "ContainerCreating", "PodInitializing"})
 _CONTROL_CHARACTERS = {code: "?" for code in (*range(32), 127) if chr(code) not in "\n\t"}
+STARTING = "Starting"
+"""The reason of a Pod whose containers have not started completely."""
+_EVICTED = "Evicted"
 _POD_TEMPLATE_HASH = "pod-template-hash"
 
 
@@ -65,6 +68,18 @@ def keep_end(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
     return mark + data[len(mark) - max_bytes :].decode(errors="ignore")
 
 
+def diagnose_replicas(deployment: Deployment) -> str:
+    """Return why a Deployment serves nothing whatever its condition Available is; else empty.
+
+    The condition holds for a Deployment without replicas.
+    """
+    if not deployment.spec.replicas:
+        return "it is scaled to 0 replicas"
+    if not deployment.status.ready_replicas:
+        return f"0 of {deployment.spec.replicas} replicas are ready"
+    return ""
+
+
 def diagnose_deployment(deployment: Deployment, pods: Iterable[Pod]) -> PodProblem | None:
     """Return why a Deployment's newest Pods are not ready, else why it cannot create Pods.
 
@@ -91,12 +106,17 @@ def diagnose_pod(status: PodStatus) -> PodProblem | None:
     """Return the most serious problem of a Pod, or None for one that is ready or just starting."""
     conditions = {item.type: item for item in status.conditions or []}
     ready = conditions.get("Ready")
-    if status.phase == "Succeeded" or (ready is not None and ready.status == "True"):
+    if ready is not None and ready.status == "True":
         return None
+    if status.phase == "Succeeded":
+        # kubelet drops the reason of an eviction if all containers exit with code 0
+        message = "kubelet ended the Pod, it may be evicted; see kubectl get events"
+        return PodProblem("Completed", message, failing=False)
     if status.phase == "Failed" and status.reason:
         # kubelet ended the whole Pod; how its containers ended says nothing more
-        evicted = status.reason == "Evicted"
-        return PodProblem(status.reason, keep_end(status.message.strip()), failing=evicted)
+        if status.reason == _EVICTED:
+            return PodProblem(_EVICTED, eviction_message(status.message), failing=True)
+        return PodProblem(status.reason, keep_end(status.message.strip()), failing=False)
     problems = [
         problem
         for container in status.init_container_statuses or []
@@ -114,11 +134,31 @@ def diagnose_pod(status: PodStatus) -> PodProblem | None:
             scheduled.reason or "Unschedulable",
             keep_end(scheduled.message),
             failing=True,
-            since=_epoch_seconds(scheduled.last_transition_time),
+            since=epoch_seconds(scheduled.last_transition_time),
         )
     if status.phase == "Failed":
         return PodProblem("PodFailed", keep_end(status.message.strip()), failing=False)
     return None
+
+
+def eviction_message(text: str) -> str:
+    """Return kubelet's message of an eviction, with the key of the stack file that prevents it."""
+    text = text.strip()
+    if "exceed" in text and ("EmptyDir" in text or "ephemeral" in text):
+        text = f"{text.removesuffix('.')}; set temporaryStorage"
+    return keep_end(text)
+
+
+def ended_at(pod: Pod) -> float | None:
+    """Return when kubelet ended a whole Pod, in seconds since the epoch; None if it did not."""
+    status = pod.status
+    if status.phase != "Succeeded" and not (status.phase == "Failed" and status.reason):
+        return None
+    terminated = (container.state.terminated for container in status.container_statuses or [])
+    ends = [epoch_seconds(item.finished_at) for item in terminated if item is not None]
+    # a Pod that kubelet refuses has no containers
+    created = epoch_seconds(pod.metadata.creation_timestamp)
+    return max((end for end in ends if end is not None), default=created)
 
 
 def _creation(pod: Pod) -> str:
@@ -175,21 +215,21 @@ def _is_crash_loop(status: ContainerStatus, terminated: ContainerStateTerminated
     """Whether it runs between two back-offs: without this a loop would be a state that flaps."""
     if status.restart_count < _CRASH_LOOP_RESTARTS:
         return False
-    started = _epoch_seconds(terminated.started_at)
-    finished = _epoch_seconds(terminated.finished_at)
+    started = epoch_seconds(terminated.started_at)
+    finished = epoch_seconds(terminated.finished_at)
     return started is None or finished is None or finished - started < _BACK_OFF_RESET_SECONDS
 
 
 def _not_ready(status: ContainerStatus, kind: str) -> PodProblem:
     """Describe a container that runs and is not ready."""
     if kind == "init container" and not status.started:
-        return PodProblem("Starting", f"{kind} {status.name} has not completed", failing=False)
+        return PodProblem(STARTING, f"{kind} {status.name} has not completed", failing=False)
     probe = "readiness" if status.started else "startup"
     message = f"{kind} {status.name} runs, its {probe} probe has not succeeded"
-    return PodProblem("ProbeFailing" if status.started else "Starting", message, failing=False)
+    return PodProblem("ProbeFailing" if status.started else STARTING, message, failing=False)
 
 
-def _epoch_seconds(timestamp: str | None) -> float | None:
+def epoch_seconds(timestamp: str | None) -> float | None:
     """Convert an RFC 3339 time of the API server."""
     if not timestamp:
         return None

@@ -25,6 +25,9 @@ PLATFORM_NAMES = frozenset(
 LATEST = "latest"
 MAIN_ROUTE = "prod"
 """The route of paths without a route or version."""
+PROMETHEUS = "prometheus"
+"""The `app.kubernetes.io/name` of Pods that may connect to every port with metrics; a model's Pods
+have the model's name there."""
 RESERVED_ROUTES = frozenset({"versions", LATEST, "labels"})
 
 _LABEL = r"[a-z]([a-z0-9-]*[a-z0-9])?"
@@ -51,6 +54,10 @@ def _label(text: str, longest: int) -> str:
 
 
 def _model_name(text: str) -> str:
+    if text == PROMETHEUS:
+        raise value_error(
+            "choose another name: network policies let Pods of this name read all metrics"
+        )
     return _label(text, _LONGEST_MODEL)
 
 
@@ -83,7 +90,11 @@ def _schema(pattern: str, longest: int) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": longest})
 
 
-ModelName = Annotated[str, AfterValidator(_model_name), _schema(_LABEL, _LONGEST_MODEL)]
+ModelName = Annotated[
+    str,
+    AfterValidator(_model_name),
+    _schema(rf"(?!{PROMETHEUS}$){_LABEL}", _LONGEST_MODEL),
+]
 RouteName = Annotated[
     str,
     AfterValidator(_route_name),

@@ -19,6 +19,10 @@ USER = 65532
 SCRATCH = "/tmp"  # noqa: S108 - an emptyDir of the Pod's own
 """The only writable path of a container."""
 
+POD_SECURITY = {"pod-security.kubernetes.io/enforce": "restricted"}
+"""Label of the namespace: the API server refuses Pods without `pod_security` and
+`container_security`."""
+
 GPU = "nvidia.com/gpu"
 """The resource name of NVIDIA's device plugin."""
 

@@ -24,6 +24,7 @@ from components.platform.deployment_watcher import (
 )
 from components.platform.network_policies import declare_network_policies
 from components.platform.priority_class import declare_priority_class
+from components.pods import POD_SECURITY
 from components.rabbitmq.message_broker import MessageBroker, MessageBrokerArgs
 from components.serving import version_checks
 from components.serving.model import Model, ModelArgs, routes
@@ -81,7 +82,7 @@ def _declare(
     platform = spec.platform
     namespace = Namespace(
         platform.namespace,
-        metadata={"name": platform.namespace, "labels": labels("namespace")},
+        metadata={"name": platform.namespace, "labels": {**labels("namespace"), **POD_SECURITY}},
     )
     priority = declare_priority_class(platform.namespace)
     declare_network_policies(namespace.metadata["name"], platform.model_egress)

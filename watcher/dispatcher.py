@@ -31,6 +31,8 @@ MAX_PENDING_PER_VERSION = 64
 while the broker is unavailable, only the net change of a version is kept."""
 MAX_UNSAVED = 1000
 """Transitions that are not stored yet; above this limit the watches are not read."""
+EXPIRY_INTERVAL_SECONDS = 3600.0
+"""Time between two searches for records that have expired."""
 _MAX_RETRY_SECONDS = 5.0
 _FINAL_STATUSES = (400, 413, 422)
 """The API server refuses the object, because it is invalid or too large: a retry cannot help."""
@@ -88,6 +90,7 @@ class Dispatcher:
             async with asyncio.TaskGroup() as group:
                 for _ in range(WORKERS):
                     group.create_task(self._run_worker())
+                group.create_task(self._queue_expired())
         finally:
             if self._retry is not None:
                 self._retry.cancel()
@@ -99,6 +102,12 @@ class Dispatcher:
                 await self._process(key)
             finally:
                 self._work.done(key)
+
+    async def _queue_expired(self) -> None:
+        while True:
+            for key in self._outbox.expired(time.time()):
+                self._work.add(key)
+            await asyncio.sleep(EXPIRY_INTERVAL_SECONDS)
 
     async def _process(self, key: VersionKey) -> None:
         """Do everything possible for a version now. A retry repeats only the failed step."""
@@ -134,6 +143,17 @@ class Dispatcher:
         if self._outbox.pending_count(key):
             self._waiting_for_broker.add(key)
             metrics.PENDING_VERSIONS.set(len(self._waiting_for_broker))
+        elif key not in self._unsaved:
+            await self._remove_expired(key)
+
+    async def _remove_expired(self, key: VersionKey) -> None:
+        record = self._outbox.record(key)
+        if record is None or not record.is_expired(time.time()):
+            return
+        try:
+            await self._outbox.remove(key)
+        except ApiError as error:
+            logger.warning("record of %s not deleted: %s", key.object_name, error)
 
     async def _publish_pending(
         self, key: VersionKey, pending: list[Event], received_at: dict[str, float]

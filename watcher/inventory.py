@@ -85,7 +85,8 @@ class Inventory:
         current = self._deployments.get(item.key)
         if not deleted:
             self._deployments[item.key] = item
-            if item.available or item.rolled_out:
+            # without replicas, a rollout succeeds at once
+            if item.available or (item.rolled_out and item.desired):
                 self._available_uids[item.key] = item.uid
         elif current is not None and current.uid == item.uid:
             # `replace` may apply a recreated Deployment before the deletion of the old one

@@ -62,6 +62,10 @@ class ObjectClient(Protocol):
         """Merge into an object. Raises ConflictError if its resourceVersion differs."""
         ...
 
+    async def remove(self, path: str, revision: int) -> None:
+        """Delete an object. Raises ConflictError if its resourceVersion differs."""
+        ...
+
 
 class KubeClient:
     """A client of one API server. Use it as an asynchronous context manager."""
@@ -165,6 +169,18 @@ class KubeClient:
         """
         content_type = "application/merge-patch+json"
         return await self._send("PATCH", path, body=body, content_type=content_type)
+
+    async def remove(self, path: str, revision: int) -> None:
+        """Delete an object that still has this resourceVersion.
+
+        Raises ConflictError if it has changed, or ApiError.
+        """
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"resourceVersion": str(revision)},
+        }
+        await self._send("DELETE", path, body=body)
 
     async def _send(
         self,

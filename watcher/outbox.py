@@ -131,6 +131,23 @@ class Outbox:
         )
         await self._write(key, record, {sequence - 1: None})
 
+    def expired(self, now: float) -> list[VersionKey]:
+        """Return the versions that were deleted so long ago that nobody needs their record."""
+        return [key for key, entry in self._entries.items() if entry.record.is_expired(now)]
+
+    async def remove(self, key: VersionKey) -> None:
+        """Delete the record of a version. Raises ApiError and ForeignWriteError."""
+        entry = self._entries[key]
+        try:
+            await self._client.remove(f"{self._path}/{key.object_name}", entry.revision)
+        except ConflictError as error:
+            message = f"record {key.object_name} was changed by another writer: {error}"
+            raise ForeignWriteError(message) from error
+        except ApiError as error:
+            if error.status != _NOT_FOUND:
+                raise
+        del self._entries[key]
+
     async def _write(
         self, key: VersionKey, record: Record, changes: Mapping[int, Event | None]
     ) -> None:

@@ -6,11 +6,12 @@ waits.
 """
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pika
 import pika.exceptions
@@ -24,6 +25,9 @@ logger = logging.getLogger(__name__)
 THREADS = 4
 HEARTBEAT_SECONDS = 10
 CONNECT_TIMEOUT_SECONDS = 5
+CONFIRM_TIMEOUT_SECONDS = 10.0
+"""Time for an answer of the broker. A quorum queue without its majority confirms nothing, although
+its node answers heartbeats."""
 AUTH_GRACE_SECONDS = 10.0
 """Time until refused credentials are fatal: a starting broker may listen before it has loaded its
 definitions, and until then knows no users, virtual hosts or permissions."""
@@ -34,6 +38,10 @@ _AUTH_ERRORS = (
 )
 
 Callback = Callable[[Exception | None], None]
+
+
+class ConfirmTimeoutError(BrokerUnavailableError):
+    """Raised when the broker is connected and does not answer in time."""
 
 
 class AuthFailures:
@@ -64,8 +72,10 @@ class Publisher:
         broker: Broker,
         threads: int = THREADS,
         auth_grace_seconds: float = AUTH_GRACE_SECONDS,
+        confirm_seconds: float = CONFIRM_TIMEOUT_SECONDS,
     ) -> None:
         self._broker = broker
+        self._confirm_seconds = confirm_seconds
         self._auth_failures = AuthFailures(auth_grace_seconds)
         self._jobs: queue.SimpleQueue[tuple[Event | None, Callback] | None] = queue.SimpleQueue()
         self._threads = [
@@ -112,7 +122,7 @@ class Publisher:
         await done
 
     def _run_thread(self) -> None:
-        connection = _Connection(self._broker, self._auth_failures)
+        connection = _Connection(self._broker, self._auth_failures, self._confirm_seconds)
         while True:
             try:
                 job = self._jobs.get(timeout=HEARTBEAT_SECONDS / 2)
@@ -138,9 +148,11 @@ class Publisher:
 class _Connection:
     """One thread's connection to the broker, opened on first use."""
 
-    def __init__(self, broker: Broker, auth_failures: AuthFailures) -> None:
+    def __init__(self, broker: Broker, auth_failures: AuthFailures, confirm_seconds: float) -> None:
         self._broker = broker
         self._auth_failures = auth_failures
+        self._confirm_seconds = confirm_seconds
+        self._timed_out = False
         self._connection: pika.BlockingConnection | None = None
         self._channel: BlockingChannel | None = None
 
@@ -149,26 +161,19 @@ class _Connection:
         was_open = self._channel is not None
         try:
             self._send(event)
+        except ConfirmTimeoutError:
+            raise
         except BrokerUnavailableError:
             if not was_open or self._channel is not None:
                 raise
             self._send(event)
 
     def _send(self, event: Event | None) -> None:
+        self._timed_out = False
         try:
             channel = self._channel or self._open()
             if event is not None:
-                channel.basic_publish(
-                    exchange=self._broker.exchange,
-                    routing_key=event.routing_key,
-                    body=event.body,
-                    properties=pika.BasicProperties(
-                        content_type=CONTENT_TYPE,
-                        delivery_mode=pika.DeliveryMode.Persistent,
-                        message_id=event.id,
-                    ),
-                    mandatory=True,
-                )
+                self._publish(channel, event)
         except _AUTH_ERRORS as error:
             self.close()
             raise self._auth_failures.error_for(self._auth_message()) from error
@@ -183,7 +188,47 @@ class _Connection:
             raise BrokerUnavailableError("the broker could not store the event (nack)") from error
         except (pika.exceptions.AMQPError, OSError) as error:
             self.close()
+            if self._timed_out:
+                message = (
+                    f"no confirmation within {self._confirm_seconds:.0f} s; a quorum queue needs "
+                    "the majority of its nodes"
+                )
+                raise ConfirmTimeoutError(message) from error
             raise BrokerUnavailableError(repr(error)) from error
+
+    def _publish(self, channel: BlockingChannel, event: Event) -> None:
+        with self._time_limit(channel.connection):
+            channel.basic_publish(
+                exchange=self._broker.exchange,
+                routing_key=event.routing_key,
+                body=event.body,
+                properties=pika.BasicProperties(
+                    content_type=CONTENT_TYPE,
+                    delivery_mode=pika.DeliveryMode.Persistent,
+                    message_id=event.id,
+                ),
+                mandatory=True,
+            )
+
+    @contextlib.contextmanager
+    def _time_limit(self, connection: pika.BlockingConnection) -> Iterator[None]:
+        """End the connection if the block takes too long; the block then raises AMQPError.
+
+        pika waits for answers without a limit, and its public timers do not run meanwhile. This
+        ends the stream as pika itself does after missed heartbeats.
+        """
+        inner = connection._impl
+
+        def expire() -> None:
+            self._timed_out = True
+            error = pika.exceptions.AMQPConnectionError("no answer in time")
+            inner._terminate_stream(error)
+
+        timer = inner.ioloop.call_later(self._confirm_seconds, expire)
+        try:
+            yield
+        finally:
+            inner.ioloop.remove_timeout(timer)
 
     def process_heartbeats(self) -> None:
         """Answer the broker's heartbeats on an idle connection."""
@@ -199,7 +244,8 @@ class _Connection:
         connection, self._connection, self._channel = self._connection, None, None
         if connection is not None and connection.is_open:
             try:
-                connection.close()
+                with self._time_limit(connection):
+                    connection.close()
             except (pika.exceptions.AMQPError, OSError):
                 return
 
@@ -218,10 +264,12 @@ class _Connection:
                 client_properties={"connection_name": "deployment-watcher"},
             )
         )
-        self._channel = self._connection.channel()
-        self._channel.confirm_delivery()
+        with self._time_limit(self._connection):
+            channel = self._connection.channel()
+            channel.confirm_delivery()
+        self._channel = channel
         self._auth_failures.reset()
-        return self._channel
+        return channel
 
     def _auth_message(self) -> str:
         broker = self._broker

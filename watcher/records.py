@@ -1,8 +1,8 @@
 """The stored state of each version: its last event and the events not yet confirmed (ADR 20).
 
 A Lease per version, with the name of the version's other objects and without an owner reference: it
-outlives the Deployment, so that `Deleted` is not lost and the sequence continues when the version
-is created again. Two kinds of annotations:
+outlives the Deployment by 30 days, so that `Deleted` is not lost and the sequence continues when
+the version is created again. Two kinds of annotations:
 
     model-deployment.io/record      the last state, the last sequence number, and the last sequence
                                     number that the broker has confirmed
@@ -10,6 +10,7 @@ is created again. Two kinds of annotations:
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 
 import msgspec
 
@@ -28,6 +29,8 @@ from watcher.resources import (
 from watcher.transitions import LastReported, State
 
 SELECTOR = f"{PART_OF_LABEL}=model-deployment,{COMPONENT_LABEL}=watcher,{VERSION_LABEL}"
+KEPT_SECONDS = 30 * 24 * 3600.0
+"""How long the record of a deleted version is kept."""
 _RECORD = f"{ANNOTATION_PREFIX}record"
 _EVENT = f"{ANNOTATION_PREFIX}event-"
 
@@ -64,6 +67,12 @@ class Record(msgspec.Struct, frozen=True):
     def pending_count(self) -> int:
         """The number of unconfirmed events."""
         return self.sequence - self.confirmed
+
+    def is_expired(self, now: float) -> bool:
+        """Return whether the version was deleted long ago, at `now` in seconds since the epoch."""
+        if self.state is not State.DELETED or self.pending_count:
+            return False
+        return now - datetime.fromisoformat(self.since).timestamp() >= KEPT_SECONDS
 
 
 class StoredRecord(msgspec.Struct, frozen=True):

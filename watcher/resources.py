@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from cluster_client import api_types
-from cluster_client.pod_diagnosis import PodProblem, diagnose_pod
+from cluster_client.pod_diagnosis import PodProblem, diagnose_pod, diagnose_replicas, ended_at
 from watcher import k8s_types
 
 ANNOTATION_PREFIX = "model-deployment.io/"
@@ -50,6 +50,9 @@ class Deployment(msgspec.Struct, frozen=True, gc=False):
     desired: int
     ready: int
     available: bool
+    """The condition Available, with a ready Pod."""
+    hindrance: str
+    """Why nothing serves although the condition holds: no replicas, none ready; else empty."""
     rolled_out: bool
     """The last rollout succeeded, so the Deployment was Available at least once."""
     deadline_message: str
@@ -70,7 +73,10 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     revision: int
     created: str
     terminating: bool
+    ready: bool
     problem: PodProblem | None
+    ended_at: float | None
+    """When kubelet ended the whole Pod, for example evicted it: seconds since the epoch."""
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
@@ -116,7 +122,8 @@ def parse_deployment(data: msgspec.Raw | bytes) -> Deployment | None:
     key = version_key(source.metadata)
     if key is None:
         return None
-    available = source.condition("Available")
+    available = source.condition("Available").status == "True"
+    hindrance = diagnose_replicas(source) if available or not source.spec.replicas else ""
     progressing = source.condition("Progressing")
     replica_failure = source.condition("ReplicaFailure")
     exceeded = progressing.status == "False" and progressing.reason == "ProgressDeadlineExceeded"
@@ -128,7 +135,8 @@ def parse_deployment(data: msgspec.Raw | bytes) -> Deployment | None:
         revision=source.metadata.revision,
         desired=source.spec.replicas,
         ready=source.status.ready_replicas,
-        available=available.status == "True",
+        available=available and not hindrance,
+        hindrance=hindrance,
         rolled_out=progressing.reason == "NewReplicaSetAvailable",
         deadline_message=progressing.message or "the progress deadline is over" if exceeded else "",
         replica_failure=replica_failure.message if replica_failure.status == "True" else "",
@@ -154,7 +162,11 @@ def parse_pod(data: msgspec.Raw | bytes) -> Pod | None:
         revision=source.metadata.revision,
         created=source.metadata.creation_timestamp,
         terminating=source.metadata.deletion_timestamp is not None,
+        ready=any(
+            (item.type, item.status) == ("Ready", "True") for item in source.status.conditions or []
+        ),
         problem=diagnose_pod(source.status),
+        ended_at=ended_at(source),
     )
 
 

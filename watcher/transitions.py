@@ -9,11 +9,13 @@ from enum import StrEnum
 
 import msgspec
 
-from cluster_client.pod_diagnosis import PodProblem, keep_end
+from cluster_client.pod_diagnosis import STARTING, PodProblem, epoch_seconds, keep_end
 from watcher.resources import Deployment, Pod
 
 UNSCHEDULABLE_SECONDS = 30.0
 """Time for a node to start or get free capacity; after it the version is Failed."""
+_REPLACED_SECONDS = 60.0
+"""A Pod that is created within this time after the end of another one is its replacement."""
 
 
 class State(StrEnum):
@@ -66,8 +68,10 @@ def version_status(
     """Return a version's status; `was_available`: the Deployment was ever Available."""
     if deployment.available:
         return _status(deployment, State.AVAILABLE, "", "")
-    pod = newest_pod(pods)
-    problem = None if pod is None else pod.problem
+    unavailable = State.UNAVAILABLE if was_available else State.PROGRESSING
+    if not deployment.desired:
+        return _status(deployment, unavailable, "ScaledToZero", deployment.hindrance)
+    problem = _problem(list(pods))
     reason, message = ("", "") if problem is None else (problem.reason, problem.message)
     if problem is not None and _has_failed(problem, now):
         return _status(deployment, State.FAILED, reason, message)
@@ -76,8 +80,31 @@ def version_status(
     if deployment.deadline_message:
         message = keep_end(f"{deployment.deadline_message} {message}".strip())
         return _status(deployment, State.FAILED, reason or "ProgressDeadlineExceeded", message)
-    state = State.UNAVAILABLE if was_available else State.PROGRESSING
-    return _status(deployment, state, reason, message)
+    if not reason and deployment.hindrance:
+        reason, message = "NoReadyReplicas", deployment.hindrance
+    return _status(deployment, unavailable, reason, message)
+
+
+def _problem(pods: list[Pod]) -> PodProblem | None:
+    """Return the problem of the newest Pod; while it starts, why the Pod it replaces ended.
+
+    Otherwise a version whose Pods are evicted again and again would hardly ever show it.
+    """
+    newest = newest_pod(pods)
+    if newest is None or newest.ready:
+        return None
+    if newest.problem is not None and newest.problem.reason != STARTING:
+        return newest.problem
+    created = epoch_seconds(newest.created) or 0.0
+    ended = [
+        pod
+        for pod in pods
+        if not pod.terminating
+        and pod.ended_at is not None
+        and created - pod.ended_at <= _REPLACED_SECONDS
+    ]
+    replaced = max(ended, key=_rank, default=newest)
+    return replaced.problem
 
 
 def _status(deployment: Deployment, state: State, reason: str, message: str) -> VersionStatus:

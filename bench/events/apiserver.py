@@ -33,8 +33,9 @@ async def apiserver(_scale: float) -> list[Figure]:
             through = replace(setup.access, url=f"https://127.0.0.1:{proxy.port}")
             log = setup.folder / "watcher.log"
             watcher = Watcher(NAMESPACE, through, setup.broker, log)
-            body = versions.deployment(_MODEL, 0)
+            body = versions.deployment(_MODEL, paused=False)
             await setup.kube.send("POST", versions.deployments(NAMESPACE), body)
+            await _set_ready(setup, ready=True)
             await watcher.start()
             try:
                 await watcher.ready()
@@ -62,9 +63,8 @@ async def _published_states(setup: DrillSetup, count: int) -> list[str]:
     return [str(data_of(body)["state"]) for body in bodies.values()]
 
 
-async def _scale(setup: DrillSetup, replicas: int) -> None:
-    path = f"{versions.deployments(NAMESPACE)}/{_MODEL}-v1"
-    await setup.kube.send("PATCH", path, {"spec": {"replicas": replicas}})
+async def _set_ready(setup: DrillSetup, *, ready: bool) -> None:
+    await versions.set_ready(setup.kube, NAMESPACE, _MODEL, ready=ready)
 
 
 async def _shows(watcher: Watcher, state: str) -> float:
@@ -101,7 +101,7 @@ def _figure(name: str, noticed: float | None, recovered: float) -> Figure:
 
 async def _cut(setup: DrillSetup, proxy: Proxy, watcher: Watcher) -> Figure:
     proxy.cut()
-    await _scale(setup, 1)
+    await _set_ready(setup, ready=False)
     return _figure("connections cut", None, await _shows(watcher, "Unavailable"))
 
 
@@ -109,7 +109,7 @@ async def _refused(setup: DrillSetup, proxy: Proxy, watcher: Watcher) -> Figure:
     await watcher.ready()  # leads again
     await _noticed(watcher, stale=False)
     proxy.refuse()
-    await _scale(setup, 0)
+    await _set_ready(setup, ready=True)
     noticed = await _noticed(watcher)
     await asyncio.sleep(_REFUSED_SECONDS)
     proxy.restore()
@@ -121,7 +121,7 @@ async def _half_open(setup: DrillSetup, proxy: Proxy, watcher: Watcher) -> Figur
     await watcher.ready()  # leads again
     await _noticed(watcher, stale=False)
     proxy.swallow()
-    await _scale(setup, 1)
+    await _set_ready(setup, ready=False)
     noticed = await _noticed(watcher)
     proxy.restore()
     return _figure("half-open", noticed, await _shows(watcher, "Unavailable"))

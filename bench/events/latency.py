@@ -92,9 +92,7 @@ async def _prepare(setup: DrillSetup, watcher: Watcher, consumer: _Consumer) -> 
     await asyncio.to_thread(consumer.listening.wait)
     for number in range(_MODELS):
         model = f"m{number}"
-        await setup.kube.send(
-            "POST", versions.deployments(NAMESPACE), versions.deployment(model, 1)
-        )
+        await setup.kube.send("POST", versions.deployments(NAMESPACE), versions.deployment(model))
         await setup.kube.send("POST", versions.pods(NAMESPACE), versions.pod(model))
     await asyncio.sleep(5)  # until the Deployment controller has written all conditions
     await watcher.start()

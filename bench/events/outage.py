@@ -1,7 +1,7 @@
 """An outage of watcher and RabbitMQ, under load on the models of the running stack.
 
 It works in the namespace of the stack: it scales both to zero and back, creates a version without
-a route, changes it during the outage, and deletes it.
+a route, scales it to zero during the outage, and deletes it.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from typing import cast
 
-from bench.events.versions import deployment
+from bench.events.versions import deployment, readiness, selector
 from bench.figures import Figure
 from bench.traffic.client import Answer, Client, paced
 from bench.traffic.cluster import get, kubectl
@@ -41,6 +41,16 @@ class _Stack:
     def scale(self, name: str, replicas: str) -> None:
         self.kubectl("scale", name, f"--replicas={replicas}")
         self.kubectl("rollout", "status", name, "--timeout=120s")
+
+    def make_ready(self, seconds: float) -> None:
+        """Write the status of this drill's Pod, which no node runs."""
+        deadline = time.monotonic() + seconds
+        name = ""
+        while not name and time.monotonic() < deadline:
+            name = self.kubectl("get", "pods", f"--selector={selector(_MODEL)}", "-o", "name")
+            time.sleep(0.5)
+        change = json.dumps(readiness(ready=True))
+        self.kubectl("patch", name.strip(), "--subresource=status", "--type=merge", "-p", change)
 
     def state(self) -> str:
         """Return the state of this drill's version in the status; empty without a response."""
@@ -107,8 +117,9 @@ async def outage(
     stack = _Stack(namespace, entry_point)
     before = {name: stack.replicas(name) for name in (_WATCHER, _BROKER)}
     away = max(10.0, _AWAY_SECONDS * scale)
-    stack.kubectl("apply", "-f-", stdin=json.dumps(deployment(_MODEL, 0)))
+    stack.kubectl("apply", "-f-", stdin=json.dumps(deployment(_MODEL, paused=False)))
     try:
+        await asyncio.to_thread(stack.make_ready, 30)
         first = await stack.becomes("Available", 30)
         ended = asyncio.Event()
         load = asyncio.create_task(_load(_port(entry_point), ended))
@@ -133,7 +144,7 @@ async def _away(stack: _Stack, before: dict[str, str], seconds: float) -> None:
     for name in before:
         await asyncio.to_thread(stack.kubectl, "scale", name, "--replicas=0")
     await asyncio.sleep(seconds / 2)
-    change = json.dumps({"spec": {"replicas": 1}})
+    change = json.dumps({"spec": {"replicas": 0}})
     await asyncio.to_thread(stack.kubectl, "patch", "deployment", f"{_MODEL}-v1", "-p", change)
     await asyncio.sleep(seconds / 2)
     for name, replicas in before.items():

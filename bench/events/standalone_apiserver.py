@@ -23,7 +23,13 @@ from local.paths import Paths
 _START_SECONDS = 60.0
 _WRITES_AT_ONCE = 16
 _CRDS = ("ingressroutes.traefik.io", "traefikservices.traefik.io")
-_AVAILABLE = {"status": {"conditions": [{"type": "Available", "status": "True"}]}}
+_AVAILABLE = {
+    "status": {
+        "replicas": 1,
+        "readyReplicas": 1,
+        "conditions": [{"type": "Available", "status": "True"}],
+    }
+}
 
 
 @contextlib.asynccontextmanager
@@ -107,7 +113,7 @@ async def fill(setup: DrillSetup, number_deployments: int, number_pods: int) -> 
     await _write(
         setup.kube,
         deployments(setup.namespace),
-        ((deployment(f"m{number}", 1), _AVAILABLE) for number in range(number_deployments)),
+        ((deployment(f"m{number}"), _AVAILABLE) for number in range(number_deployments)),
     )
     await _write(
         setup.kube,

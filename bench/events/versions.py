@@ -1,23 +1,44 @@
 """Versions in a real cluster that never run: no kubelet and no scheduler handles them.
 
-Their Deployments are paused, so that the Deployment controller creates no Pods but updates the
-conditions: Available with no replicas, not Available with one. Their Pods name a scheduler that
-does not exist; the bench writes their status as kubelet would.
+A Deployment owns a Pod without the labels of a version, which only decides whether the Deployment
+is Available; a paused one creates no Pod and never is. The Pods that the watcher sees belong to no
+Deployment. All Pods name a scheduler that does not exist; the bench writes their status as kubelet
+would.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from dataclasses import dataclass
+from typing import cast
 
 from bench.events.kube import Kube
 
+_Object = dict[str, dict[str, object]]
 _IMAGE = "registry.invalid/model@sha256:" + "0" * 64
 _LABELS = {
     "app.kubernetes.io/component": "model",
     "app.kubernetes.io/part-of": "model-deployment",
     "app.kubernetes.io/managed-by": "bench",
 }
+_POD_SPEC = {
+    "schedulerName": "nobody",
+    "automountServiceAccountToken": False,
+    # the namespace of a stack refuses other Pods
+    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+    "containers": [
+        {
+            "name": "model",
+            "image": _IMAGE,
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+            },
+        }
+    ],
+}
+_READY_SECONDS = 10.0
 _SETTLED_SECONDS = 0.6
 """Pause between two changes of one version, until its controller has handled the first one.
 Deployments and Pods are two streams; only with this pause is their order that of the recorder."""
@@ -43,20 +64,25 @@ def labels(model: str) -> dict[str, str]:
     return {**_LABELS, "app.kubernetes.io/name": model, "app.kubernetes.io/version": "v1"}
 
 
-def deployment(model: str, replicas: int) -> dict[str, object]:
-    """Build a Deployment that creates no Pods."""
+def selector(model: str) -> str:
+    """Return the label selector of the Pod that the Deployment of a model owns."""
+    return f"bench={model}"
+
+
+def deployment(model: str, *, paused: bool = True) -> dict[str, object]:
+    """Build a Deployment with one replica."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": f"{model}-v1", "labels": labels(model)},
         "spec": {
-            "paused": True,
-            "replicas": replicas,
+            "paused": paused,
+            "replicas": 1,
             "selector": {"matchLabels": {"bench": model}},
             "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {
                 "metadata": {"labels": {"bench": model}},
-                "spec": {"containers": [{"name": "model", "image": _IMAGE}]},
+                "spec": _POD_SPEC,
             },
         },
     }
@@ -68,11 +94,7 @@ def pod(model: str, number: int = 0) -> dict[str, object]:
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": f"{model}-v1-{number}", "labels": labels(model)},
-        "spec": {
-            "schedulerName": "nobody",
-            "automountServiceAccountToken": False,
-            "containers": [{"name": "model", "image": _IMAGE}],
-        },
+        "spec": _POD_SPEC,
     }
 
 
@@ -95,22 +117,49 @@ def status(*, failing: bool) -> dict[str, object]:
     return {"status": {"phase": "Pending", "containerStatuses": [container]}}
 
 
+def readiness(*, ready: bool) -> dict[str, object]:
+    """Build the status of a Pod that is ready or not."""
+    return {"status": {"conditions": [{"type": "Ready", "status": str(ready)}]}}
+
+
+async def set_ready(kube: Kube, namespace: str, model: str, *, ready: bool) -> None:
+    """Set whether the Deployment of a model is Available; return when it is, or after 10 s."""
+    query = f"labelSelector={selector(model)}"
+    path = f"{deployments(namespace)}/{model}-v1"
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline:
+        items = cast(
+            "list[_Object]", (await kube.send("GET", f"{pods(namespace)}?{query}"))["items"]
+        )
+        for item in items:
+            # a Pod of an earlier Deployment may vanish at any time
+            with contextlib.suppress(RuntimeError):
+                name = item["metadata"]["name"]
+                change = readiness(ready=ready)
+                await kube.send("PATCH", f"{pods(namespace)}/{name}/status", change)
+        await asyncio.sleep(0.1)
+        status = cast("_Object", (await kube.send("GET", path))["status"])
+        conditions = cast("list[dict[str, str]]", status.get("conditions", []))
+        if {"Available": str(ready)} in [{item["type"]: item["status"]} for item in conditions]:
+            return
+
+
 @dataclass
 class _Version:
     model: str
     exists: bool = False
-    replicas: int = 0
+    ready: bool = False
     broken: bool = False
     has_pod: bool = False
     touched: float = 0.0
 
 
 class Changer:
-    """Create, break, repair, scale and delete versions at random."""
+    """Create, break, repair and delete versions, and change their readiness, at random."""
 
     def __init__(self, kube: Kube, namespace: str, chance: random.Random, count: int = 10) -> None:
         """`count`: the number of versions, none of which exists at the start."""
-        self._kube, self._chance = kube, chance
+        self._kube, self._namespace, self._chance = kube, namespace, chance
         self._deployments, self._pods = deployments(namespace), pods(namespace)
         self._versions = [_Version(f"m{number}") for number in range(count)]
         self.changes = 0
@@ -129,18 +178,17 @@ class Changer:
     async def _act(self, version: _Version) -> None:
         name = f"{version.model}-v1"
         if not version.exists:
-            version.exists, version.replicas = True, self._chance.randint(0, 1)
-            body = deployment(version.model, version.replicas)
+            version.exists, version.ready = True, False
+            body = deployment(version.model, paused=False)
             await self._kube.send("POST", self._deployments, body)
             return
         draw = self._chance.random()
         if draw < 0.12:  # noqa: PLR2004 - the share of deletions
             version.exists = False
             await self._kube.send("DELETE", f"{self._deployments}/{name}")
-        elif draw < 0.55:  # noqa: PLR2004 - and of scalings
-            version.replicas = 1 - version.replicas
-            spec = {"spec": {"replicas": version.replicas}}
-            await self._kube.send("PATCH", f"{self._deployments}/{name}", spec)
+        elif draw < 0.55:  # noqa: PLR2004 - and of changes of readiness
+            version.ready = not version.ready
+            await set_ready(self._kube, self._namespace, version.model, ready=version.ready)
         else:
             await self._break_or_repair(version)
 

@@ -6,7 +6,7 @@ from typing import cast
 import msgspec
 
 from cluster_client.api_types import Deployment, Pod
-from cluster_client.pod_diagnosis import diagnose_deployment
+from cluster_client.pod_diagnosis import diagnose_deployment, diagnose_replicas, eviction_message
 from components.cluster_state.client import ClusterClient
 
 DEPLOYMENTS = "deployments"
@@ -61,11 +61,7 @@ def _hindrance(deployment: Deployment) -> str:
     """
     if deployment.spec.paused:
         return "it is paused; run kubectl rollout resume"
-    if not deployment.spec.replicas:
-        return "it is scaled to 0 replicas"
-    if not deployment.status.ready_replicas:
-        return f"0 of {deployment.spec.replicas} replicas are ready"
-    return ""
+    return diagnose_replicas(deployment)
 
 
 def _eviction(cluster: ClusterClient, namespace: str, pods: list[Pod]) -> str:
@@ -80,5 +76,6 @@ def _eviction(cluster: ClusterClient, namespace: str, pods: list[Pod]) -> str:
     events = cluster.get(f"/api/v1/namespaces/{namespace}/events", query) or {}
     for event in cast("list[dict[str, dict[str, str]]]", events.get("items", [])):
         if event["involvedObject"]["name"] in succeeded:
-            return f"Evicted: {event['message']}"
+            message = cast("str", event["message"])
+            return f"Evicted: {eviction_message(message)}"
     return ""

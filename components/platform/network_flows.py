@@ -18,7 +18,7 @@ from pulumi_kubernetes.networking.v1 import (
 )
 
 from components import ports
-from components.naming import annotation
+from components.naming import PROMETHEUS, annotation
 
 EVERY_POD = "every Pod"
 CONSUMER_LABEL = annotation("events")
@@ -71,7 +71,7 @@ _PROMETHEUS = Peer(
     selectors=(
         {
             "namespace_selector": {},
-            "pod_selector": {"match_labels": {"app.kubernetes.io/name": "prometheus"}},
+            "pod_selector": {"match_labels": {"app.kubernetes.io/name": PROMETHEUS}},
         },
     ),
 )

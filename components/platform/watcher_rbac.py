@@ -18,7 +18,7 @@ _RULES: list[PolicyRuleArgsDict] = [
     {
         "api_groups": ["coordination.k8s.io"],
         "resources": ["leases"],
-        "verbs": [*_LIST_WATCH, "get", "create", "patch"],
+        "verbs": [*_LIST_WATCH, "get", "create", "patch", "delete"],
     },
 ]
 

@@ -67,7 +67,7 @@ class LineReader:
 @contextlib.contextmanager
 def consumer_of_the_documentation(folder: Path) -> Iterator[LineReader]:
     text = (ROOT / "docs" / "events.md").read_text()
-    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    code, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     script = folder / "consumer.py"
     script.write_text(code)
     with (

@@ -144,6 +144,17 @@ class Cluster:
         self.on_write("after")
         return msgspec.json.encode(merged)
 
+    async def remove(self, path: str, revision: int) -> None:
+        await asyncio.sleep(0)
+        self._check()
+        where, _, name = path.rpartition("/")
+        item = self.objects.get(where, {}).get(name)
+        if item is None:
+            raise ApiError(404, "not found")
+        if item["metadata"]["resourceVersion"] != str(revision):  # type: ignore[index]
+            raise ConflictError(409, "the object has been modified")
+        self.delete(where, name)
+
     def _check(self) -> None:
         if self.down:
             raise ApiError(0, "connection refused")

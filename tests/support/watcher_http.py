@@ -47,11 +47,17 @@ def application(cluster: Cluster) -> web.Application:
         assert request.content_type == "application/merge-patch+json"
         return _body(await cluster.patch(request.path, await request.json()))
 
+    async def delete_object(request: web.Request) -> web.StreamResponse:
+        preconditions = (await request.json())["preconditions"]
+        await cluster.remove(request.path, int(preconditions["resourceVersion"]))
+        return _json({"kind": "Status", "status": "Success"})
+
     lists = "/{api:api|apis}/{path:.*}/{kind:deployments|pods|leases|traefikservices|ingressroutes}"
     app.router.add_get(lists, list_or_watch)
     app.router.add_post(lists, create_object)
     app.router.add_get(lists + "/{name}", get_object)
     app.router.add_patch(lists + "/{name}", patch_object)
+    app.router.add_delete(lists + "/{name}", delete_object)
     return app
 
 

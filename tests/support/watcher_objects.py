@@ -21,9 +21,14 @@ def deployment(
     progressing: str = "ReplicaSetUpdated",
     message: str = "",
     replicas: int = 1,
-    ready: int = 0,
+    ready: int | None = None,
 ) -> Object:
-    """Build a Deployment; `available` None: without conditions, as before its first sync."""
+    """Build a Deployment; `available` None: without conditions, as before its first sync.
+
+    An available one has all replicas ready, any other one none; `ready` overrides this.
+    """
+    if ready is None:
+        ready = replicas if available else 0
     conditions: list[Object] = []
     if available is not None:
         overdue = progressing == "ProgressDeadlineExceeded"
@@ -56,7 +61,10 @@ def deployment(
                 "spec": {"containers": [{"name": "model", "image": f"r/{model}@sha256:1"}]}
             },
         },
-        "status": {"conditions": conditions, "readyReplicas": ready},
+        "status": {
+            "conditions": conditions,
+            "readyReplicas": (replicas if available else 0) if ready is None else ready,
+        },
     }
 
 

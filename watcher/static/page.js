@@ -2,6 +2,7 @@
 "use strict";
 
 const MAX_EVENTS = 200;
+const MAX_IDS = 4096; // more than a replica keeps: a reconnection may repeat so many
 const models = document.getElementById("models");
 const events = document.getElementById("events");
 const summary = document.getElementById("summary");
@@ -106,6 +107,9 @@ function showEvent(event) {
     return;
   }
   shownIds.add(event.id);
+  if (shownIds.size > MAX_IDS) {
+    shownIds.delete(shownIds.values().next().value); // the oldest
+  }
   const data = event.data;
   events.prepend(createElement("li", {},
     timeElement(event.time), " ", createElement("strong", {}, `${data.model} ${data.version}`), " ",

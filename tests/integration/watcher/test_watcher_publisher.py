@@ -1,11 +1,13 @@
 """The publisher against a real RabbitMQ."""
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,25 +139,81 @@ def test_publisher_recovers_after_broker_restart(
     publishing(rabbit.broker, scenario)
 
 
-def test_documented_consumer_receives_event(
-    rabbit: Rabbit, channel: BlockingChannel, publishing: Publishing, tmp_path: Path
-) -> None:
+def documented_consumers() -> list[str]:
+    """Return the documented consumer, and the one whose work runs in a thread."""
     text = (ROOT / "docs" / "events.md").read_text()
-    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len([line for line in code.splitlines() if line]) <= 15
-    script = tmp_path / "consumer.py"
+    plain, threaded = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    for code in (plain, threaded):
+        assert len([line for line in code.splitlines() if line]) <= 15
+    before, between, after = re.split(r"(?=def on_event)|(?=channel\.basic_qos)", plain)
+    assert "basic_ack" in between
+    return [plain, before + threaded + after]
+
+
+@contextlib.contextmanager
+def consuming(code: str, url: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a consumer; it waits for events when the block begins."""
+    script = folder / "consumer.py"
     script.write_text(code)
     with subprocess.Popen(
         [sys.executable, "-u", str(script)],
-        env={**os.environ, "AMQP_URL": rabbit.url},
+        env={**os.environ, "AMQP_URL": url},
         stdout=subprocess.PIPE,
         text=True,
     ) as consumer:
         try:
             assert consumer.stdout is not None
             assert consumer.stdout.readline().strip() == "waiting for events"
-            publishing(rabbit.broker, lambda publisher: publisher.publish(EVENT))
-            assert consumer.stdout.readline().strip() == "uid-1-7 iris v1 Failed OOMKilled"
+            yield consumer
         finally:
             consumer.kill()
+
+
+def next_event(channel: BlockingChannel, seconds: float) -> bool:
+    """Return whether an event is in the consumers' queue within this time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if channel.basic_get("my-service")[0] is not None:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_documented_consumer_receives_event(
+    rabbit: Rabbit, channel: BlockingChannel, publishing: Publishing, tmp_path: Path
+) -> None:
+    code, _ = documented_consumers()
+    with consuming(code, rabbit.url, tmp_path) as consumer:
+        publishing(rabbit.broker, lambda publisher: publisher.publish(EVENT))
+        assert consumer.stdout is not None
+        assert consumer.stdout.readline().strip() == "uid-1-7 iris v1 Failed OOMKilled"
+    channel.queue_delete("my-service")
+
+
+def test_documented_consumer_with_slow_work_keeps_its_connection(
+    rabbit: Rabbit, channel: BlockingChannel, publishing: Publishing, tmp_path: Path
+) -> None:
+    _, code = documented_consumers()
+    # four heartbeats of a second: RabbitMQ closes a silent connection after two or three
+    slow = code.replace("        print(json", "        __import__('time').sleep(4); print(json")
+    assert slow != code
+    with consuming(slow, f"{rabbit.url}?heartbeat=1", tmp_path) as consumer:
+        publishing(rabbit.broker, lambda publisher: publisher.publish(EVENT))
+        assert consumer.stdout is not None
+        assert consumer.stdout.readline().strip() == "uid-1-7"
+        time.sleep(1)  # until the acknowledgement is sent
+        assert consumer.poll() is None
+    assert not next_event(channel, 2)
+    channel.queue_delete("my-service")
+
+
+def test_documented_consumer_ends_when_its_work_fails(
+    rabbit: Rabbit, channel: BlockingChannel, publishing: Publishing, tmp_path: Path
+) -> None:
+    _, code = documented_consumers()
+    failing = code.replace("        print(json", "        1 / 0; print(json")
+    with consuming(failing, rabbit.url, tmp_path) as consumer:
+        publishing(rabbit.broker, lambda publisher: publisher.publish(EVENT))
+        consumer.wait(at_most(20))
+    assert next_event(channel, at_most(20))
     channel.queue_delete("my-service")

@@ -185,7 +185,25 @@ CASES = {
             message='Usage of EmptyDir volume "tmp" exceeds the limit "128Mi". ',
         ),
         PodProblem(
-            "Evicted", 'Usage of EmptyDir volume "tmp" exceeds the limit "128Mi".', failing=True
+            "Evicted",
+            'Usage of EmptyDir volume "tmp" exceeds the limit "128Mi"; set temporaryStorage',
+            failing=True,
+        ),
+    ),
+    "evicted by a full node": (
+        {
+            "phase": "Failed",
+            "reason": "Evicted",
+            "message": "The node was low on resource: ephemeral-storage. ",
+        },
+        PodProblem("Evicted", "The node was low on resource: ephemeral-storage.", failing=True),
+    ),
+    "evicted with exit code 0": (
+        status(container(terminated(0, "Completed")), phase="Succeeded"),
+        PodProblem(
+            "Completed",
+            "kubelet ended the Pod, it may be evicted; see kubectl get events",
+            failing=False,
         ),
     ),
     "refused by the kubelet": (
@@ -247,7 +265,6 @@ def test_diagnose_pod_names_the_problem(pod_status: Object, expected: PodProblem
     "pod_status",
     [
         {},
-        {"phase": "Succeeded"},
         status(container({"waiting": {"reason": "ContainerCreating"}})),
         status(
             container({"waiting": {"reason": "PodInitializing"}}),
@@ -258,7 +275,7 @@ def test_diagnose_pod_names_the_problem(pod_status: Object, expected: PodProblem
             conditions=[{"type": "Ready", "status": "True"}],
         ),
     ],
-    ids=["no status", "succeeded", "creating", "initialized", "ready after crashes"],
+    ids=["no status", "creating", "initialized", "ready after crashes"],
 )
 def test_diagnose_pod_without_problem_returns_none(pod_status: Object) -> None:
     assert diagnose_pod(msgspec.convert(pod_status, PodStatus)) is None

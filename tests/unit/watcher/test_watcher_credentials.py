@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from unittest import mock
 
 import pika
 import pika.exceptions
@@ -33,6 +34,7 @@ class Node:
         return self
 
     is_open = False
+    _impl = mock.MagicMock()
 
     def channel(self) -> Node:
         return self

@@ -58,6 +58,31 @@ def test_available_takes_precedence_over_pod_problems() -> None:
     assert (status.state, status.reason, status.message) == (State.AVAILABLE, "", "")
 
 
+def test_version_scaled_to_zero_is_not_available() -> None:
+    idle = watcher_objects.deployment(
+        available=True, progressing="NewReplicaSetAvailable", replicas=0
+    )
+    status = status_of(idle)
+    assert (status.state, status.reason) == (State.PROGRESSING, "ScaledToZero")
+    assert status.message == "it is scaled to 0 replicas"
+    # what an earlier Pod left behind is not the reason
+    assert status_of(idle, watcher_objects.crash_looping()).reason == "ScaledToZero"
+
+
+def test_available_version_becomes_unavailable_when_scaled_to_zero_and_while_scaled_up() -> None:
+    versions = inventory(watcher_objects.deployment(available=True))
+    for replicas, reason in ((0, "ScaledToZero"), (2, "NoReadyReplicas")):
+        # the condition stays True, or is not updated yet
+        item = watcher_objects.deployment(available=True, replicas=replicas, ready=0)
+        changed = resources.parse_deployment(msgspec.json.encode(item))
+        assert changed is not None
+        versions.apply(changed, deleted=False)
+        status = versions.status(KEY, LATER)
+        assert status is not None
+        assert (status.state, status.reason) == (State.UNAVAILABLE, reason)
+    assert status.message == "0 of 2 replicas are ready"
+
+
 def test_crash_loop_is_failed_with_exit_code_and_termination_message() -> None:
     status = status_of(watcher_objects.deployment(available=False), watcher_objects.crash_looping())
     assert (status.state, status.reason) == (State.FAILED, "CrashLoopBackOff")
@@ -151,18 +176,52 @@ def test_exceeded_deadline_is_failed_with_reason_of_quota() -> None:
     assert status.message == "timed out progressing no"
 
 
-def test_evicted_newest_pod_is_failed_until_its_replacement_starts() -> None:
-    declared = watcher_objects.deployment(available=False)
-    evicted = watcher_objects.pod(
-        containers=[watcher_objects.container(terminated=watcher_objects.crashed(137))],
-        phase="Failed",
+TMP_IS_FULL = 'Usage of EmptyDir volume "tmp" exceeds the limit "128Mi". '
+
+
+def evicted(phase: str = "Failed", code: int = 137) -> watcher_objects.Object:
+    """Build a Pod that ended at 21:30:19; kubelet drops the reason after exit code 0."""
+    item = watcher_objects.pod(
+        containers=[watcher_objects.container(terminated=watcher_objects.crashed(code))],
+        phase=phase,
     )
-    evicted["status"] |= {"reason": "Evicted", "message": "The node was low on resource: memory."}  # type: ignore[operator]
-    status = status_of(declared, evicted)
+    if phase == "Failed":
+        item["status"] |= {"reason": "Evicted", "message": TMP_IS_FULL}  # type: ignore[operator]
+    return item
+
+
+def test_evicted_pod_is_failed_with_message_until_its_replacement_runs() -> None:
+    declared = watcher_objects.deployment(available=False)
+    status = status_of(declared, evicted())
     assert (status.state, status.reason) == (State.FAILED, "Evicted")
-    assert status.message == "The node was low on resource: memory."
-    replacement = watcher_objects.pod(name="next", created="2026-11-22T21:31:00Z")
-    assert status_of(declared, evicted, replacement).state is State.PROGRESSING
+    assert status.message == (
+        'Usage of EmptyDir volume "tmp" exceeds the limit "128Mi"; set temporaryStorage'
+    )
+    created = "2026-11-22T21:30:20Z"
+    for containers in ([], [watcher_objects.container(started=False)]):
+        replacement = watcher_objects.pod(name="next", created=created, containers=containers)
+        assert status_of(declared, evicted(), replacement) == status
+    running = watcher_objects.container(started=True)
+    replacement = watcher_objects.pod(name="next", created=created, containers=[running])
+    assert status_of(declared, evicted(), replacement).reason == "ProbeFailing"
+
+
+def test_earlier_eviction_is_not_reason_of_later_pod() -> None:
+    later = watcher_objects.pod(name="next", created="2026-11-22T22:30:20Z")
+    status = status_of(watcher_objects.deployment(available=False), evicted(), later)
+    assert (status.state, status.reason) == (State.PROGRESSING, "")
+    ready = [{"type": "Ready", "status": "True"}]
+    other = watcher_objects.pod(name="next", created="2026-11-22T21:30:20Z", conditions=ready)
+    status = status_of(watcher_objects.deployment(available=False), evicted(), other)
+    assert (status.state, status.reason) == (State.PROGRESSING, "")
+
+
+def test_pod_that_kubelet_ended_with_exit_code_zero_gives_reason() -> None:
+    replacement = watcher_objects.pod(name="next", created="2026-11-22T21:30:20Z")
+    status = status_of(
+        watcher_objects.deployment(available=False), evicted("Succeeded", 0), replacement
+    )
+    assert (status.state, status.reason) == (State.PROGRESSING, "Completed")
 
 
 def test_once_available_version_is_unavailable_with_reason() -> None:

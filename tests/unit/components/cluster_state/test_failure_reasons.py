@@ -70,7 +70,8 @@ def test_failure_text_names_eviction_of_a_pod_that_ended_with_status_0() -> None
     evicted = {"involvedObject": {"name": "iris-v2-a"}, "message": message}
     unrelated = {"involvedObject": {"name": "echo-v1-a"}, "message": "not this one"}
     cluster = FakeCluster(broken(), [NOT_READY, ended], events=[unrelated, evicted])
-    assert f"within 20 s: Evicted: {message}\n" in cluster.text()
+    expected = f"{message.removesuffix('.')}; set temporaryStorage"
+    assert f"within 20 s: Evicted: {expected}\n" in cluster.text()
     assert "Evicted" not in FakeCluster(broken(), [NOT_READY, ended], events=[unrelated]).text()
 
 

@@ -49,6 +49,26 @@ def pods(recorder: Recorder) -> dict[str, Any]:
     }
 
 
+def test_namespace_admits_only_restricted_pods(plain: Recorder) -> None:
+    labels = plain.inputs_of("Namespace", "models")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert set(pods(plain)) == COMPONENTS
+
+
+@pytest.mark.parametrize("component", sorted(COMPONENTS))
+def test_pods_of_every_component_are_restricted(plain: Recorder, component: str) -> None:
+    spec = pods(plain)[component]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
+    volumes = [kind for item in spec.get("volumes", []) for kind in item if kind != "name"]
+    assert set(volumes) <= {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
+    for container in [*spec["containers"], *spec.get("initContainers", [])]:
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert not any("hostPort" in port for port in container.get("ports", []))
+
+
 def test_default_policy_denies_all_traffic(plain: Recorder) -> None:
     denial = specs(plain, "NetworkPolicy")[network_policies.DENY]
     assert denial["podSelector"] == {}

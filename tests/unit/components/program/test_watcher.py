@@ -152,7 +152,7 @@ def test_watcher_role_has_least_permissions(
         ("", "pods"): ["list", "watch"],
         ("traefik.io", "ingressroutes"): ["list", "watch"],
         ("traefik.io", "traefikservices"): ["list", "watch"],
-        ("coordination.k8s.io", "leases"): ["list", "watch", "get", "create", "patch"],
+        ("coordination.k8s.io", "leases"): ["list", "watch", "get", "create", "patch", "delete"],
     }
     binding = recorded.inputs_of("RoleBinding", "deployment-watcher")
     pod = _spec(recorded)["template"]["spec"]
