@@ -132,7 +132,7 @@ class Outbox:
         await self._write(key, record, {sequence - 1: None})
 
     def expired(self, now: float) -> list[VersionKey]:
-        """Return the versions that were deleted so long ago that nobody needs their record."""
+        """Return the versions whose records are no longer needed, 30 days after the deletion."""
         return [key for key, entry in self._entries.items() if entry.record.is_expired(now)]
 
     async def remove(self, key: VersionKey) -> None:

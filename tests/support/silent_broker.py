@@ -1,4 +1,4 @@
-"""An AMQP broker that answers everything and confirms messages only when it is told to.
+"""An AMQP broker that answers everything and confirms messages only on request of the test.
 
 So does a RabbitMQ node whose quorum queue has lost the majority of its nodes.
 """

@@ -53,7 +53,7 @@ def test_record_is_deleted_a_month_after_its_version(monkeypatch: pytest.MonkeyP
             assert set(cluster.objects[LEASES]) == {"iris-v1", "wine-v1"}
             pass_time(monkeypatch, 2 * DAY_SECONDS)  # a day more, in all
             await until(lambda: set(cluster.objects[LEASES]) == {"wine-v1"})
-            # created again, its sequence starts anew
+            # created again, its sequence starts at 1
             cluster.put(DEPLOYMENTS, watcher_objects.deployment(uid="uid-2"))
             await until(lambda: broker.published()[-1] == "iris.v1.progressing 1")
         assert [event.id for event in broker.unique()][-1] == "uid-2-1"

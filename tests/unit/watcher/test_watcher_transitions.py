@@ -211,8 +211,8 @@ def test_earlier_eviction_is_not_reason_of_later_pod() -> None:
     status = status_of(watcher_objects.deployment(available=False), evicted(), later)
     assert (status.state, status.reason) == (State.PROGRESSING, "")
     ready = [{"type": "Ready", "status": "True"}]
-    other = watcher_objects.pod(name="next", created="2026-11-22T21:30:20Z", conditions=ready)
-    status = status_of(watcher_objects.deployment(available=False), evicted(), other)
+    ready_pod = watcher_objects.pod(name="next", created="2026-11-22T21:30:20Z", conditions=ready)
+    status = status_of(watcher_objects.deployment(available=False), evicted(), ready_pod)
     assert (status.state, status.reason) == (State.PROGRESSING, "")
 
 
