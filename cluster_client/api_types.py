@@ -88,8 +88,7 @@ class Deployment(ApiType):
 
     def condition(self, name: str) -> Condition:
         """Return the condition of this type, or an empty one if it does not exist."""
-        conditions = self.status.conditions or []
-        return next((item for item in conditions if item.type == name), _NO_CONDITION)
+        return _condition(self.status.conditions, name)
 
 
 class ContainerStateWaiting(ApiType):
@@ -138,6 +137,15 @@ class PodStatus(ApiType):
     init_container_statuses: list[ContainerStatus] | None = None
     container_statuses: list[ContainerStatus] | None = None
 
+    def condition(self, name: str) -> Condition:
+        """Return the condition of this type, or an empty one if it does not exist."""
+        return _condition(self.conditions, name)
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether the Pod gets requests."""
+        return self.condition("Ready").status == "True"
+
 
 class Pod(ApiType):
     """A Pod of `v1`."""
@@ -147,3 +155,7 @@ class Pod(ApiType):
 
 
 _NO_CONDITION = Condition()
+
+
+def _condition(conditions: list[Condition] | None, name: str) -> Condition:
+    return next((item for item in conditions or [] if item.type == name), _NO_CONDITION)

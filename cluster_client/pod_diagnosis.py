@@ -104,9 +104,7 @@ def diagnose_deployment(deployment: Deployment, pods: Iterable[Pod]) -> PodProbl
 
 def diagnose_pod(status: PodStatus) -> PodProblem | None:
     """Return the most serious problem of a Pod, or None for one that is ready or just starting."""
-    conditions = {item.type: item for item in status.conditions or []}
-    ready = conditions.get("Ready")
-    if ready is not None and ready.status == "True":
+    if status.is_ready:
         return None
     if status.phase == "Succeeded":
         # kubelet drops the reason of an eviction if all containers exit with code 0
@@ -128,8 +126,8 @@ def diagnose_pod(status: PodStatus) -> PodProblem | None:
     ]
     if problems:
         return max(problems, key=lambda problem: problem.failing)
-    scheduled = conditions.get("PodScheduled")
-    if scheduled is not None and scheduled.status == "False":
+    scheduled = status.condition("PodScheduled")
+    if scheduled.status == "False":
         return PodProblem(
             scheduled.reason or "Unschedulable",
             keep_end(scheduled.message),

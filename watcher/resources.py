@@ -162,9 +162,7 @@ def parse_pod(data: msgspec.Raw | bytes) -> Pod | None:
         revision=source.metadata.revision,
         created=source.metadata.creation_timestamp,
         terminating=source.metadata.deletion_timestamp is not None,
-        ready=any(
-            (item.type, item.status) == ("Ready", "True") for item in source.status.conditions or []
-        ),
+        ready=source.status.is_ready,
         problem=diagnose_pod(source.status),
         ended_at=ended_at(source),
     )
