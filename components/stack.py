@@ -67,9 +67,11 @@ def _log_changes_and_warnings(spec: StackSpec, snapshot: ClusterSnapshot) -> Non
     lines = change_summary.summarize_changes(models, snapshot.state)
     if lines:
         pulumi.log.info("\n".join(["What this changes for clients and nodes:", *lines]))
-    for line in change_summary.single_replica_warnings(models):
-        pulumi.log.warn(line)
-    for line in (*buffer_memory.buffer_memory_warnings(spec), *exposure_warnings(spec)):
+    for line in (
+        *change_summary.single_replica_warnings(models),
+        *buffer_memory.buffer_memory_warnings(spec),
+        *exposure_warnings(spec),
+    ):
         pulumi.log.warn(line)
 
 

@@ -205,21 +205,18 @@ def schemas(sources: Iterable[object], template: str) -> tuple[list[Schema], dic
         if source in pending:  # it contains itself
             return {"type": "object", "description": f"another {source.__name__}"}
         pending.add(source)
-        described = [describe(part) for part in source.described]
+        described = [describe([part])[0] for part in source.described]
         pending.discard(source)
         return described[0] if len(described) == 1 else {"anyOf": described}
 
-    def describe(source: object) -> Schema:
+    def describe(parts: Iterable[object]) -> list[Schema]:
         documents, components = msgspec.json.schema_components(
-            [source], schema_hook=hook, ref_template=template
+            parts, schema_hook=hook, ref_template=template
         )
         shared.update(components)
-        return documents[0]
+        return list(documents)
 
-    documents, components = msgspec.json.schema_components(
-        sources, schema_hook=hook, ref_template=template
-    )
-    return list(documents), {**shared, **components}
+    return describe(sources), shared
 
 
 def convert(value: object, source: object) -> object:
