@@ -4,18 +4,26 @@ pulumi-docker compares the context's path and hashes file modes and content. So 
 and contains the content hash, and modes are normalized.
 """
 
-import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from components import atomic_directory
 from components.languages import PYTHON, Language, Runtime
 from components.naming import object_name
-from components.sources import ALL_FILES, NAME_RULES, File, SourceError, SourceTree, digest_of, read
+from components.sources import (
+    ALL_FILES,
+    NAME_RULES,
+    File,
+    SourceError,
+    SourceTree,
+    digest_of,
+    os_errors_as_source_errors,
+    read,
+)
 
 BUILD_DIR = ".build"
 MODEL_DOCKERFILE = "model.Dockerfile"
@@ -80,7 +88,7 @@ def read_watcher(root: Path) -> Watcher:
 
 
 def _contents(tree: SourceTree, paths: list[str], prefix: str) -> dict[str, bytes]:
-    with _os_errors_as_source_errors():
+    with os_errors_as_source_errors():
         return {prefix + path: (tree.folder / path).read_bytes() for path in paths}
 
 
@@ -113,7 +121,7 @@ def stage_version(
     has_dependencies_file = any(file.path == packages for file in source.files)
     name = f"{object_name(model, version)}-{content_hash[:_SHOWN_DIGITS]}"
     dockerfile = root / language.folder / MODEL_DOCKERFILE
-    with _os_errors_as_source_errors():
+    with os_errors_as_source_errors():
         extra = {
             "Dockerfile": dockerfile.read_bytes().replace(MODEL_PLACEHOLDER, model.encode()),
             packages: (source.folder / packages).read_bytes() if has_dependencies_file else b"",
@@ -123,7 +131,7 @@ def stage_version(
 
 def _stage(root: Path, name: str, tree: SourceTree, prefix: str, extra: Mapping[str, bytes]) -> str:
     target = root / BUILD_DIR / name
-    with _os_errors_as_source_errors():
+    with os_errors_as_source_errors():
         atomic_directory.write_atomically(
             target,
             lambda folder: _is_whole(folder, tree, prefix, extra),
@@ -163,15 +171,6 @@ def _write(folder: Path, tree: SourceTree, prefix: str, extra: Mapping[str, byte
         path.chmod(_FILE)
     for parent, _, _ in os.walk(folder):
         os.chmod(parent, _FOLDER)
-
-
-@contextlib.contextmanager
-def _os_errors_as_source_errors() -> Iterator[None]:
-    """Report a full disk or a deleted file without a traceback."""
-    try:
-        yield
-    except OSError as error:
-        raise SourceError(f"{error.filename}: {error.strerror}") from error
 
 
 def _mode(file: File) -> int:

@@ -26,6 +26,7 @@ from components.sources import (
     Problem,
     SourceError,
     SourceTree,
+    os_errors_as_source_errors,
     read,
 )
 
@@ -92,14 +93,12 @@ def check_out(root: Path, path: str, commit: str) -> Path:
     blobs = _list(root, path, commit)
     digits = hashlib.sha256(os.fsencode(path)).hexdigest()[:_SHOWN_DIGITS]
     target = root / BUILD_DIR / f"git-{commit[:_SHOWN_DIGITS]}-{digits}"
-    try:
+    with os_errors_as_source_errors(target):
         atomic_directory.write_atomically(
             target,
             lambda folder: _is_whole(folder, blobs),
             lambda folder: _write(root, folder, blobs),
         )
-    except OSError as error:
-        raise SourceError(f"{error.filename or target}: {error.strerror}") from error
     return target
 
 

@@ -19,6 +19,7 @@ The hash does not cover what may change under a published version: names and val
 limits, replicas, resources, routes; nor times, owners, umask, empty folders and the project's path.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -168,9 +169,18 @@ class SourceTree:
     digest: str
 
 
+@contextlib.contextmanager
+def os_errors_as_source_errors(default: Path | None = None) -> Iterator[None]:
+    """Report a full disk or a deleted file without a traceback, by its path or `default`."""
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"{error.filename or default}: {error.strerror}") from error
+
+
 def read(folder: Path, rules: IgnoreRules = RULES) -> SourceTree:
     """Read a folder. Raises SourceError for problems and for unreadable files."""
-    try:
+    with os_errors_as_source_errors(folder):
         refused = find_problems(folder, rules)
         if refused:
             raise SourceError(f"{folder}: found {refused[0].actual}; {refused[0].hint}")
@@ -183,8 +193,6 @@ def read(folder: Path, rules: IgnoreRules = RULES) -> SourceTree:
             executable = bool(status.st_mode & _OWNER_MAY_EXECUTE)
             files.append(File(path, executable, status.st_size))
             fields += [os.fsencode(path), b"x" if executable else b"-", digest]
-    except OSError as error:
-        raise SourceError(f"{error.filename or folder}: {error.strerror}") from error
     tree_digest = digest_of([b"model-deployment/tree/1", _number(len(files)), *fields])
     return SourceTree(folder, tuple(files), tree_digest)
 

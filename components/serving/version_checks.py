@@ -9,7 +9,7 @@ from components.ignore_file import NAME
 from components.languages import DEFAULT_PYTHON, PYTHON, handler_files
 from components.requirements_file import find_refusals
 from components.serving.version_content import Content
-from components.sources import SourceError, SourceTree, find_secret_files
+from components.sources import SourceTree, find_secret_files, os_errors_as_source_errors
 from components.standard_library import MODULE_NAMES
 
 Keys = tuple[str, ...]
@@ -46,10 +46,8 @@ def _requirements(tree: SourceTree, at: Keys) -> Iterator[ConfigIssue]:
     """Check the lines that pip would refuse minutes later, in the build of the image."""
     if not any(file.path == PYTHON.dependencies for file in tree.files):
         return
-    try:
+    with os_errors_as_source_errors():
         content = (tree.folder / PYTHON.dependencies).read_bytes()
-    except OSError as error:
-        raise SourceError(f"{error.filename}: {error.strerror}") from error
     for refusal in find_refusals(content):
         yield ConfigIssue(at, refusal.actual, refusal.hint)
 
