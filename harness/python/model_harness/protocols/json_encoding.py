@@ -127,7 +127,10 @@ def _from_class(value: object) -> object:
     """Convert an object of pydantic or msgspec. Raise TypeError for any other."""
     value_type = type(value)
     if hasattr(value_type, "model_dump") and hasattr(value_type, "model_validate"):
-        return model_fields(value)
+        fields = value.model_dump()  # type: ignore[attr-defined] # pydantic.BaseModel
+        encoded = _encode_or_none(fields)
+        # a fragment: the outer call would encode the fields again
+        return _by_json_mode(value, fields) if encoded is None else orjson.Fragment(encoded)
     if hasattr(value_type, "__struct_fields__"):
         return struct_fields(value)
     if isinstance(value, Coroutine):
@@ -156,27 +159,28 @@ def _iso_text(value: datetime.date | datetime.time) -> str | None:
 
 
 def model_fields(value: object) -> object:
-    """Convert a pydantic model; the fields that are not JSON by pydantic's JSON mode.
+    """Convert a pydantic model; the fields that are not JSON by pydantic's JSON mode."""
+    fields = value.model_dump()  # type: ignore[attr-defined] # pydantic.BaseModel
+    return _by_json_mode(value, fields) if _encode_or_none(fields) is None else fields
 
-    Not all fields: pydantic refuses arrays, and writes durations as text.
+
+def _by_json_mode(value: object, fields: object) -> object:
+    """Convert the fields that are not JSON; not all: pydantic refuses arrays, and writes durations
+    as text.
     """
-    dumped: object = value.model_dump()  # type: ignore[attr-defined] # pydantic.BaseModel
-    if _is_json(dumped):
-        return dumped
-    if not isinstance(dumped, dict):  # of a RootModel
-        converted: object = value.model_dump(mode="json")  # type: ignore[attr-defined] # the same
+    if not isinstance(fields, dict):  # of a RootModel
+        converted: object = value.model_dump(mode="json")  # type: ignore[attr-defined] # pydantic.BaseModel
         return converted
-    wrong = {name for name, item in dumped.items() if not _is_json(item)}
+    wrong = {name for name, item in fields.items() if _encode_or_none(item) is None}
     converted = value.model_dump(mode="json", include=wrong)  # type: ignore[attr-defined] # the same
-    return {**dumped, **cast("dict[str, object]", converted)}
+    return {**fields, **cast("dict[str, object]", converted)}
 
 
-def _is_json(value: object) -> bool:
+def _encode_or_none(value: object) -> bytes | None:
     try:
-        orjson.dumps(value, plain, _ANY_KEYS)
+        return orjson.dumps(value, plain, _ANY_KEYS)
     except TypeError:
-        return False
-    return True
+        return None
 
 
 def struct_fields(value: object) -> object:
