@@ -165,8 +165,9 @@ def model_fields(value: object) -> object:
 
 
 def _by_json_mode(value: object, fields: object) -> object:
-    """Convert the fields that are not JSON; not all: pydantic refuses arrays, and writes durations
-    as text.
+    """Convert the fields that are not JSON.
+
+    Not all: pydantic refuses arrays, and writes durations as text.
     """
     if not isinstance(fields, dict):  # of a RootModel
         converted: object = value.model_dump(mode="json")  # type: ignore[attr-defined] # pydantic.BaseModel
